@@ -1,0 +1,1 @@
+//! The daemon: builds, wires, reloads and stops the other modules.

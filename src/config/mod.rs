@@ -1,0 +1,1 @@
+//! The configuration: files to settings, with every mistake reported at once.

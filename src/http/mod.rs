@@ -1,0 +1,3 @@
+//! The HTTP side: /metrics, the JSON API, health.
+
+pub mod settings;

@@ -1,0 +1,3 @@
+//! The `rackwarden` command: see [`rackwarden::cli`].
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Names, OIDs, enumerations and units of MIB objects, over mib-rs.

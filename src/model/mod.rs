@@ -1,0 +1,30 @@
+//! The nouns that every other module speaks in: object identifiers, quantities and units, readings
+//! and why one is missing, shapes and batches, severities, time, secrets and diagnostics.
+//!
+//! Invariants: nothing here touches a socket, a file, a clock or a task (but for
+//! [`time::SystemClock`], the one place that reads a clock); nothing here imports another module of
+//! the crate. A missing reading is a [`Sample::Missing`] with its reason, never zero.
+
+pub mod component;
+pub mod diagnostic;
+pub mod labels;
+pub mod oid;
+pub mod quantity;
+pub mod reading;
+pub mod secret;
+pub mod severity;
+pub mod time;
+pub mod value;
+
+pub use component::{Component, ComponentKind, Ratings};
+pub use diagnostic::{Diagnostic, Problem, Span};
+pub use labels::Labels;
+pub use oid::{Oid, OidError};
+pub use quantity::{Quantity, Unit, WireUnit};
+pub use reading::{
+    Batch, Identity, Missing, PollError, ReadingShape, Sample, Shape, Source, StateTable, StateValue,
+};
+pub use secret::Secret;
+pub use severity::{Health, Meaning, Severity};
+pub use time::{Moment, Now, SystemClock, UnixMillis};
+pub use value::Value;

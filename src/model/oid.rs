@@ -1,0 +1,226 @@
+//! Object identifiers (X.660, RFC 2578 section 3.5): 32-bit sub-identifiers, ordered as SNMP orders
+//! them, with their BER content octets (X.690 section 8.19).
+//!
+//! Bound: at most [`Oid::ARCS_MAX`] sub-identifiers (RFC 2578 section 3.5), checked wherever one is
+//! made from foreign input. A sub-identifier over 2^31 stays unsigned.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// An object identifier. Ordering is lexicographic by sub-identifier, as GETNEXT walks.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Oid(Box<[u32]>);
+
+/// Why a text or some octets are no object identifier.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OidError {
+    /// The text holds something that is no 32-bit number between dots.
+    #[error("`{text}` is not a numeric OID: `{part}` is not a number from 0 to 4294967295")]
+    Number {
+        /// The whole text.
+        text: String,
+        /// The part at fault.
+        part: String,
+    },
+    /// More sub-identifiers than RFC 2578 allows.
+    #[error("an OID has at most {max} sub-identifiers", max = Oid::ARCS_MAX)]
+    TooLong,
+    /// A first pair that BER cannot carry.
+    #[error("an OID starts with 0, 1 or 2, and 0 and 1 are followed by at most 39")]
+    Root,
+    /// Content octets that end within a sub-identifier, or a sub-identifier over 32 bits.
+    #[error("malformed OID octets")]
+    Octets,
+}
+
+impl Oid {
+    /// RFC 2578 section 3.5: at most 128 sub-identifiers.
+    pub const ARCS_MAX: usize = 128;
+
+    /// An identifier of these sub-identifiers. Those over [`Self::ARCS_MAX`] are cut off; input that
+    /// may be longer goes through [`Self::try_from_arcs`].
+    #[must_use]
+    pub fn new(arcs: &[u32]) -> Self {
+        Self(arcs.iter().copied().take(Self::ARCS_MAX).collect())
+    }
+
+    /// As [`Self::new`], with an error over [`Self::ARCS_MAX`].
+    ///
+    /// # Errors
+    /// [`OidError::TooLong`].
+    pub fn try_from_arcs(arcs: &[u32]) -> Result<Self, OidError> {
+        if Self::ARCS_MAX < arcs.len() { Err(OidError::TooLong) } else { Ok(Self(arcs.into())) }
+    }
+
+    /// The sub-identifiers.
+    #[must_use]
+    pub fn arcs(&self) -> &[u32] {
+        &self.0
+    }
+
+    /// Whether `self` stands at or below `root`.
+    #[must_use]
+    pub fn starts_with(&self, root: &Self) -> bool {
+        self.0.starts_with(&root.0)
+    }
+
+    /// What follows `root`, if `self` stands at or below it.
+    #[must_use]
+    pub fn strip_prefix(&self, root: &Self) -> Option<&[u32]> {
+        self.0.strip_prefix(&*root.0)
+    }
+
+    /// This identifier with `tail` after it.
+    #[must_use]
+    pub fn child(&self, tail: &[u32]) -> Self {
+        Self(self.0.iter().chain(tail).copied().take(Self::ARCS_MAX).collect())
+    }
+
+    /// The BER content octets (without tag and length), appended to `out`.
+    ///
+    /// # Errors
+    /// [`OidError::Root`] where the first two sub-identifiers cannot be encoded; fewer than two are
+    /// padded with zeros, as net-snmp does.
+    pub fn encode_content(&self, out: &mut Vec<u8>) -> Result<(), OidError> {
+        let first = self.0.first().copied().unwrap_or(0);
+        let second = self.0.get(1).copied().unwrap_or(0);
+        if 2 < first || (first < 2 && 39 < second) {
+            return Err(OidError::Root);
+        }
+        let head = second.checked_add(first * 40).ok_or(OidError::Root)?;
+        push_base128(out, head);
+        for &arc in self.0.iter().skip(2) {
+            push_base128(out, arc);
+        }
+        Ok(())
+    }
+
+    /// Reads BER content octets.
+    ///
+    /// # Errors
+    /// [`OidError::Octets`] for a cut-off or over-wide sub-identifier or no octets at all,
+    /// [`OidError::TooLong`] over [`Self::ARCS_MAX`].
+    pub fn decode_content(content: &[u8]) -> Result<Self, OidError> {
+        let mut arcs: Vec<u32> = Vec::with_capacity(content.len() + 1);
+        let mut value: u32 = 0;
+        let mut open = false;
+        for &octet in content {
+            if value >> 25 != 0 {
+                return Err(OidError::Octets);
+            }
+            value = value << 7 | u32::from(octet & 0x7f);
+            open = octet & 0x80 != 0;
+            if open {
+                continue;
+            }
+            if arcs.is_empty() {
+                let first = (value / 40).min(2);
+                arcs.push(first);
+                arcs.push(value - first * 40);
+            } else {
+                arcs.push(value);
+            }
+            if Self::ARCS_MAX < arcs.len() {
+                return Err(OidError::TooLong);
+            }
+            value = 0;
+        }
+        if open || arcs.is_empty() { Err(OidError::Octets) } else { Ok(Self(arcs.into())) }
+    }
+}
+
+fn push_base128(out: &mut Vec<u8>, arc: u32) {
+    for group in (0..5).rev() {
+        let rest = arc >> (7 * group);
+        if group == 0 || rest != 0 {
+            let more = if group == 0 { 0 } else { 0x80 };
+            out.push((rest & 0x7f) as u8 | more);
+        }
+    }
+}
+
+impl fmt::Display for Oid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, arc) in self.0.iter().enumerate() {
+            if at != 0 {
+                f.write_str(".")?;
+            }
+            write!(f, "{arc}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Oid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Oid({self})")
+    }
+}
+
+impl FromStr for Oid {
+    type Err = OidError;
+
+    /// Dotted numbers, with or without a leading dot.
+    fn from_str(text: &str) -> Result<Self, OidError> {
+        let dotted = text.strip_prefix('.').unwrap_or(text);
+        let arcs = dotted
+            .split('.')
+            .map(|part| {
+                let digits = !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
+                let wrong = || OidError::Number { text: text.to_owned(), part: part.to_owned() };
+                if digits { part.parse::<u32>().map_err(|_| wrong()) } else { Err(wrong()) }
+            })
+            .collect::<Result<Vec<u32>, OidError>>()?;
+        Self::try_from_arcs(&arcs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Oid, OidError};
+    use proptest::prelude::*;
+
+    #[test]
+    fn parses_and_prints() {
+        for (text, shown) in
+            [("1.3.6.1", "1.3.6.1"), (".1.3.6", "1.3.6"), ("1.3.4294967295", "1.3.4294967295")]
+        {
+            assert_eq!(text.parse::<Oid>().unwrap().to_string(), shown);
+        }
+        for text in ["", ".", "1..3", "1.3.", "1.x", "1.4294967296", "1.-3", "1.+3"] {
+            assert!(matches!(text.parse::<Oid>(), Err(OidError::Number { .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn octets_of_x690_8_19() {
+        let mut out = Vec::new();
+        "2.100.3".parse::<Oid>().unwrap().encode_content(&mut out).unwrap();
+        assert_eq!(out, [0x81, 0x34, 0x03]);
+        for bad in [&[][..], &[0x81], &[0x2b, 0x90, 0x80, 0x80, 0x80, 0x00]] {
+            assert_eq!(Oid::decode_content(bad), Err(OidError::Octets), "{bad:02x?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn content_round_trips(first in 0u32..=2, second in 0u32..40, tail in prop::collection::vec(any::<u32>(), 0..126)) {
+            let oid = Oid::new(&[&[first, second][..], &tail].concat());
+            let mut out = Vec::new();
+            oid.encode_content(&mut out).unwrap();
+            prop_assert_eq!(Oid::decode_content(&out).unwrap(), oid);
+        }
+
+        #[test]
+        fn any_octets_are_read_or_refused(octets in prop::collection::vec(any::<u8>(), 0..300)) {
+            if let Ok(oid) = Oid::decode_content(&octets) {
+                prop_assert!(oid.arcs().len() <= Oid::ARCS_MAX);
+            }
+        }
+
+        #[test]
+        fn order_is_that_of_the_arcs(a in prop::collection::vec(any::<u32>(), 0..9), b in prop::collection::vec(any::<u32>(), 0..9)) {
+            prop_assert_eq!(Oid::new(&a).cmp(&Oid::new(&b)), a.cmp(&b));
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! A varbind's value as an agent sent it (RFC 3416 section 3, RFC 2578 section 7.1).
+//!
+//! Does not interpret: scales, sentinels and enumerations are the profile's.
+
+use super::Oid;
+
+/// One value on the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// INTEGER, Integer32.
+    Integer(i64),
+    /// OCTET STRING.
+    OctetString(Box<[u8]>),
+    /// NULL: also what a request carries in place of a value.
+    Null,
+    /// OBJECT IDENTIFIER.
+    ObjectIdentifier(Oid),
+    /// IpAddress.
+    IpAddress([u8; 4]),
+    /// Counter32.
+    Counter32(u32),
+    /// Gauge32, Unsigned32.
+    Gauge32(u32),
+    /// TimeTicks, in hundredths of a second.
+    TimeTicks(u32),
+    /// Opaque.
+    Opaque(Box<[u8]>),
+    /// Counter64 (not in SNMPv1).
+    Counter64(u64),
+    /// noSuchObject (v2c, v3).
+    NoSuchObject,
+    /// noSuchInstance (v2c, v3).
+    NoSuchInstance,
+    /// endOfMibView (v2c, v3).
+    EndOfMibView,
+}
+
+impl Value {
+    /// The number in it, if it is of a numeric type.
+    #[must_use]
+    pub fn integer(&self) -> Option<i64> {
+        match self {
+            Self::Integer(value) => Some(*value),
+            Self::Counter32(value) | Self::Gauge32(value) | Self::TimeTicks(value) => Some(i64::from(*value)),
+            Self::Counter64(value) => Some(i64::try_from(*value).unwrap_or(i64::MAX)),
+            Self::OctetString(_)
+            | Self::Null
+            | Self::ObjectIdentifier(_)
+            | Self::IpAddress(_)
+            | Self::Opaque(_)
+            | Self::NoSuchObject
+            | Self::NoSuchInstance
+            | Self::EndOfMibView => None,
+        }
+    }
+
+    /// The text in an OCTET STRING: UTF-8, else Latin-1; control characters become spaces, and
+    /// blanks and NULs around it are dropped. `None` for other types.
+    #[must_use]
+    pub fn text(&self) -> Option<String> {
+        let Self::OctetString(octets) = self else { return None };
+        let decoded = match std::str::from_utf8(octets) {
+            Ok(text) => text.to_owned(),
+            Err(_) => octets.iter().map(|&it| char::from(it)).collect(),
+        };
+        let clean: String = decoded
+            .chars()
+            .map(|it| if it.is_control() { if it == '\0' { '\0' } else { ' ' } } else { it })
+            .collect();
+        Some(clean.trim_matches(|it: char| it == '\0' || it.is_whitespace()).replace('\0', ""))
+    }
+
+    /// Whether it stands for "there is nothing here" (RFC 3416 exceptions).
+    #[must_use]
+    pub const fn is_exception(&self) -> bool {
+        matches!(self, Self::NoSuchObject | Self::NoSuchInstance | Self::EndOfMibView)
+    }
+}

@@ -1,0 +1,1 @@
+//! Alert rules: checked, compiled, and evaluated against samples.

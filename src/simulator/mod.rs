@@ -1,0 +1,1 @@
+//! Simulated agents and services, for the demo and for tests.

@@ -1,0 +1,1 @@
+//! The readings' store: read without locks, aged.

@@ -1,0 +1,1 @@
+//! Alert rules and life cycle, seen from outside.

@@ -1,0 +1,1 @@
+//! /metrics and the JSON API as a scraper sees them.

@@ -1,0 +1,18 @@
+//! Integration tests: one binary, a module a topic.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::string_slice,
+    reason = "tests: a panic is a failure, and helpers outside of #[test] functions fail the same way"
+)]
+
+mod alerting;
+mod architecture;
+mod command_line;
+mod configuration;
+mod exposition;
+mod paging;
+mod profiles;
+mod recordings;
+mod simulated;
+mod snmpd;

@@ -1,0 +1,1 @@
+//! Every shipped profile against its fixtures.

@@ -1,0 +1,1 @@
+//! Recorded devices beside the repository, where they are present.

@@ -1,0 +1,1 @@
+//! The simulator itself: every fault happens.

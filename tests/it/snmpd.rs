@@ -1,0 +1,1 @@
+//! Interop with net-snmp's agent and tools.
