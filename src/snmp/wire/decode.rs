@@ -1,0 +1,297 @@
+//! Datagram to message: borrowed, bounded, complete or an error.
+
+use super::{ErrorStatus, PduKind, Version, tag};
+use crate::model::{Oid, OidError, Value};
+use snmp2::AsnReader;
+
+/// Why some octets are no SNMP message. The variant's name is a metric label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Cut off, or a length that leads past the end.
+    #[error("{what} is cut off or its length is wrong")]
+    Truncated {
+        /// The part that was being read.
+        what: &'static str,
+    },
+    /// Another tag than the one that must stand there.
+    #[error("{what} has the tag {found:#04x}")]
+    Tag {
+        /// The part that was being read.
+        what: &'static str,
+        /// What stood there.
+        found: u8,
+    },
+    /// A version that is neither 0 nor 1.
+    #[error("message version {0} is neither v1 (0) nor v2c (1)")]
+    Version(i64),
+    /// A number out of its range.
+    #[error("{what} is out of range")]
+    Range {
+        /// The part that was being read.
+        what: &'static str,
+    },
+    /// Octets after the last element of a SEQUENCE.
+    #[error("octets left over in {what}")]
+    Leftover {
+        /// The part that was being read.
+        what: &'static str,
+    },
+}
+
+/// A v1 or v2c message.
+#[derive(Debug, Clone)]
+pub struct Message<'a> {
+    /// Its version.
+    pub version: Version,
+    /// Its community.
+    pub community: &'a [u8],
+    /// What it carries.
+    pub pdu: Pdu<'a>,
+}
+
+/// A PDU of the shape that all kinds but the v1 trap share (RFC 3416 section 3).
+#[derive(Debug, Clone)]
+pub struct Pdu<'a> {
+    /// Its kind.
+    pub kind: PduKind,
+    /// request-id.
+    pub request_id: i32,
+    /// error-status; non-repeaters in a GetBulkRequest.
+    pub error_status: ErrorStatus,
+    /// error-index, from 1; max-repetitions in a GetBulkRequest.
+    pub error_index: u32,
+    /// The variable bindings.
+    pub varbinds: Varbinds<'a>,
+}
+
+/// The variable bindings, read as they are iterated. The first malformed one ends the iteration as an
+/// error.
+#[derive(Debug, Clone)]
+pub struct Varbinds<'a> {
+    rest: &'a [u8],
+}
+
+/// One variable binding.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Varbind<'a> {
+    /// The name's content octets: compared as bytes where it is known what was asked.
+    pub name: &'a [u8],
+    /// The value.
+    pub value: ValueRef<'a>,
+}
+
+/// A value, borrowed from the datagram.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ValueRef<'a> {
+    /// INTEGER
+    Integer(i64),
+    /// OCTET STRING
+    OctetString(&'a [u8]),
+    /// NULL
+    Null,
+    /// OBJECT IDENTIFIER, content octets
+    ObjectIdentifier(&'a [u8]),
+    /// IpAddress
+    IpAddress([u8; 4]),
+    /// Counter32
+    Counter32(u32),
+    /// Gauge32, Unsigned32
+    Gauge32(u32),
+    /// TimeTicks
+    TimeTicks(u32),
+    /// Opaque
+    Opaque(&'a [u8]),
+    /// Counter64
+    Counter64(u64),
+    /// noSuchObject
+    NoSuchObject,
+    /// noSuchInstance
+    NoSuchInstance,
+    /// endOfMibView
+    EndOfMibView,
+}
+
+/// Reads a message.
+///
+/// # Errors
+/// [`DecodeError`], for anything but one whole v1 or v2c message. Varbinds are read when iterated.
+pub fn decode(datagram: &[u8]) -> Result<Message<'_>, DecodeError> {
+    let mut outer = AsnReader::from_bytes(datagram);
+    let mut message = AsnReader::from_bytes(element(&mut outer, tag::SEQUENCE, "the message")?);
+    let version = match integer(&mut message, "the version")? {
+        0 => Version::V1,
+        1 => Version::V2c,
+        other => return Err(DecodeError::Version(other)),
+    };
+    let community = element(&mut message, tag::OCTET_STRING, "the community")?;
+    let found = message.peek_byte().map_err(|_| DecodeError::Truncated { what: "the PDU" })?;
+    let kind = PduKind::from_tag(found).ok_or(DecodeError::Tag { what: "the PDU", found })?;
+    let mut body = AsnReader::from_bytes(element(&mut message, found, "the PDU")?);
+    end(&message, "the message")?;
+    let pdu = Pdu {
+        kind,
+        request_id: i32::try_from(integer(&mut body, "the request-id")?)
+            .map_err(|_| DecodeError::Range { what: "the request-id" })?,
+        error_status: ErrorStatus(unsigned(&mut body, "the error-status")?),
+        error_index: unsigned(&mut body, "the error-index")?,
+        varbinds: Varbinds { rest: element(&mut body, tag::SEQUENCE, "the variable bindings")? },
+    };
+    end(&body, "the PDU")?;
+    Ok(Message { version, community, pdu })
+}
+
+impl<'a> Varbinds<'a> {
+    /// Bindings from the content octets of their SEQUENCE.
+    #[must_use]
+    pub const fn from_octets(rest: &'a [u8]) -> Self {
+        Self { rest }
+    }
+
+    /// Whether none is left.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    fn read(&mut self) -> Result<Varbind<'a>, DecodeError> {
+        let mut list = AsnReader::from_bytes(self.rest);
+        let binding = element(&mut list, tag::SEQUENCE, "a variable binding")?;
+        let (_, rest) = self
+            .rest
+            .split_at_checked(self.rest.len().saturating_sub(list.bytes_left()))
+            .ok_or(DecodeError::Truncated { what: "a variable binding" })?;
+        self.rest = rest;
+        let mut binding = AsnReader::from_bytes(binding);
+        let name = element(&mut binding, tag::OBJECT_IDENTIFIER, "a name")?;
+        let value = value(&mut binding)?;
+        end(&binding, "a variable binding")?;
+        Ok(Varbind { name, value })
+    }
+}
+
+impl<'a> Iterator for Varbinds<'a> {
+    type Item = Result<Varbind<'a>, DecodeError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let read = self.read();
+        if read.is_err() {
+            self.rest = &[];
+        }
+        Some(read)
+    }
+}
+
+impl Varbind<'_> {
+    /// The name as an OID.
+    ///
+    /// # Errors
+    /// [`OidError`], for octets that are none.
+    pub fn oid(&self) -> Result<Oid, OidError> {
+        Oid::decode_content(self.name)
+    }
+}
+
+impl ValueRef<'_> {
+    /// The same, owned.
+    ///
+    /// # Errors
+    /// [`OidError`], where an OBJECT IDENTIFIER's octets are none.
+    pub fn to_value(self) -> Result<Value, OidError> {
+        Ok(match self {
+            Self::Integer(it) => Value::Integer(it),
+            Self::OctetString(it) => Value::OctetString(it.into()),
+            Self::Null => Value::Null,
+            Self::ObjectIdentifier(it) => Value::ObjectIdentifier(Oid::decode_content(it)?),
+            Self::IpAddress(it) => Value::IpAddress(it),
+            Self::Counter32(it) => Value::Counter32(it),
+            Self::Gauge32(it) => Value::Gauge32(it),
+            Self::TimeTicks(it) => Value::TimeTicks(it),
+            Self::Opaque(it) => Value::Opaque(it.into()),
+            Self::Counter64(it) => Value::Counter64(it),
+            Self::NoSuchObject => Value::NoSuchObject,
+            Self::NoSuchInstance => Value::NoSuchInstance,
+            Self::EndOfMibView => Value::EndOfMibView,
+        })
+    }
+
+    /// Whether it stands for "there is nothing here".
+    #[must_use]
+    pub const fn is_exception(self) -> bool {
+        matches!(self, Self::NoSuchObject | Self::NoSuchInstance | Self::EndOfMibView)
+    }
+}
+
+fn value<'a>(reader: &mut AsnReader<'a>) -> Result<ValueRef<'a>, DecodeError> {
+    const WHAT: &str = "a value";
+    let found = reader.peek_byte().map_err(|_| DecodeError::Truncated { what: WHAT })?;
+    let mut octets = |tag| element(reader, tag, WHAT);
+    Ok(match found {
+        tag::INTEGER => ValueRef::Integer(integer(reader, WHAT)?),
+        tag::OCTET_STRING => ValueRef::OctetString(octets(found)?),
+        tag::OBJECT_IDENTIFIER => ValueRef::ObjectIdentifier(octets(found)?),
+        tag::OPAQUE => ValueRef::Opaque(octets(found)?),
+        tag::IP_ADDRESS => {
+            ValueRef::IpAddress(octets(found)?.try_into().map_err(|_| DecodeError::Range { what: WHAT })?)
+        }
+        tag::COUNTER32 => ValueRef::Counter32(unsigned32(octets(found)?)?),
+        tag::GAUGE32 => ValueRef::Gauge32(unsigned32(octets(found)?)?),
+        tag::TIME_TICKS => ValueRef::TimeTicks(unsigned32(octets(found)?)?),
+        tag::COUNTER64 => {
+            ValueRef::Counter64(reader.read_snmp_counter64().map_err(|_| DecodeError::Range { what: WHAT })?)
+        }
+        tag::NULL | tag::NO_SUCH_OBJECT | tag::NO_SUCH_INSTANCE | tag::END_OF_MIB_VIEW => {
+            if !octets(found)?.is_empty() {
+                return Err(DecodeError::Leftover { what: WHAT });
+            }
+            match found {
+                tag::NO_SUCH_OBJECT => ValueRef::NoSuchObject,
+                tag::NO_SUCH_INSTANCE => ValueRef::NoSuchInstance,
+                tag::END_OF_MIB_VIEW => ValueRef::EndOfMibView,
+                _ => ValueRef::Null,
+            }
+        }
+        _ => return Err(DecodeError::Tag { what: WHAT, found }),
+    })
+}
+
+/// Counter32, Gauge32, TimeTicks: up to four octets, or five with a leading zero. Agents that forget
+/// the leading zero send numbers over 2^31 as negative ones: they are taken as unsigned.
+fn unsigned32(content: &[u8]) -> Result<u32, DecodeError> {
+    let significant = match content {
+        [] => return Err(DecodeError::Truncated { what: "a value" }),
+        [0, rest @ ..] if rest.len() == 4 => rest,
+        _ if content.len() <= 4 => content,
+        _ => return Err(DecodeError::Range { what: "a value" }),
+    };
+    Ok(significant.iter().fold(0, |sum: u32, &octet| sum << 8 | u32::from(octet)))
+}
+
+fn element<'a>(reader: &mut AsnReader<'a>, tag: u8, what: &'static str) -> Result<&'a [u8], DecodeError> {
+    let found = reader.peek_byte().map_err(|_| DecodeError::Truncated { what })?;
+    if found != tag {
+        return Err(DecodeError::Tag { what, found });
+    }
+    reader.read_raw(tag).map_err(|_| DecodeError::Truncated { what })
+}
+
+fn integer(reader: &mut AsnReader<'_>, what: &'static str) -> Result<i64, DecodeError> {
+    let found = reader.peek_byte().map_err(|_| DecodeError::Truncated { what })?;
+    if found != tag::INTEGER {
+        return Err(DecodeError::Tag { what, found });
+    }
+    reader.read_asn_integer().map_err(|error| match error {
+        snmp2::Error::AsnIntOverflow => DecodeError::Range { what },
+        _ => DecodeError::Truncated { what },
+    })
+}
+
+fn unsigned(reader: &mut AsnReader<'_>, what: &'static str) -> Result<u32, DecodeError> {
+    u32::try_from(integer(reader, what)?).map_err(|_| DecodeError::Range { what })
+}
+
+fn end(reader: &AsnReader<'_>, what: &'static str) -> Result<(), DecodeError> {
+    if reader.bytes_left() == 0 { Ok(()) } else { Err(DecodeError::Leftover { what }) }
+}
