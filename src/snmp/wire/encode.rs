@@ -70,7 +70,13 @@ impl Names {
     #[must_use]
     pub fn name(&self, at: usize) -> &[u8] {
         let run = self.run(at, at.saturating_add(1));
-        super::Varbinds::from_octets(run).next().and_then(Result::ok).map_or(&[], |it| it.name)
+        let name = if run.get(1).is_some_and(|&it| it < 0x80) {
+            // SEQUENCE and OBJECT IDENTIFIER with short lengths, then NULL: the usual case, unparsed.
+            run.get(4..run.len().saturating_sub(2))
+        } else {
+            super::Varbinds::from_octets(run).next().and_then(Result::ok).map(|it| it.name)
+        };
+        name.unwrap_or_default()
     }
 }
 

@@ -1,0 +1,450 @@
+//! Reading a list of cells by GET (RFC 3416 section 4.2.1), whatever the agent can bear.
+//!
+//! Pure: requests come out, answers and time-outs go in. Cells are asked in runs; a run that is too big
+//! is halved, a cell that the agent objects to is left out and the rest asked again, a short answer is
+//! completed. Invariants: each answer settles at least one cell or makes a run shorter, so a job ends
+//! after at most `2 * cells` requests; a cell that was not read says why.
+
+use super::Head;
+use super::wire::{ErrorStatus, Names, Pdu, PduKind, encode_message};
+use crate::model::{Missing, Oid, Value};
+use std::sync::Arc;
+
+/// What one cell brought.
+pub type Cell = Result<Value, Missing>;
+
+/// How large a request may become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GetLimits {
+    /// Cells in one GET, at most.
+    pub cells_max: usize,
+    /// Octets that an answer is expected to have at most: an estimate from the names' lengths.
+    pub answer_octets_max: usize,
+}
+
+impl GetLimits {
+    /// RFC 3416 section 2.3 lets an agent stop at 484 octets; what stands in racks takes a full
+    /// Ethernet frame (1500, less IPv4's and UDP's 28 octets). Fragments are the first thing that
+    /// filters drop.
+    pub const ANSWER_OCTETS_MAX: usize = 1472;
+    /// As many cells as a full frame holds with the shortest vendor OIDs.
+    pub const CELLS_MAX: usize = 64;
+    /// Message head, community and PDU head of an answer, with some room.
+    const HEAD_OCTETS: usize = 48;
+    /// A varbind's value in an answer, beyond the two octets of the request's NULL: most are integers
+    /// of one or two octets.
+    const VALUE_OCTETS: usize = 2;
+}
+
+impl Default for GetLimits {
+    fn default() -> Self {
+        Self { cells_max: Self::CELLS_MAX, answer_octets_max: Self::ANSWER_OCTETS_MAX }
+    }
+}
+
+/// What an answer or a time-out led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GetStep {
+    /// There is another request to send.
+    Ask,
+    /// All cells are settled.
+    Done,
+}
+
+/// Reads the cells of some names.
+#[derive(Debug)]
+pub struct GetJob {
+    names: Arc<Names>,
+    limits: GetLimits,
+    cells: Vec<Cell>,
+    /// Runs that are still to be asked, the next one last.
+    runs: Vec<(usize, usize)>,
+    answered: bool,
+}
+
+impl GetJob {
+    /// A job for all of `names`.
+    #[must_use]
+    pub fn new(names: Arc<Names>, limits: GetLimits) -> Self {
+        let count = names.len();
+        let mut job = Self {
+            names,
+            limits: GetLimits { cells_max: limits.cells_max.max(1), ..limits },
+            cells: vec![Err(Missing::NotPolled); count],
+            runs: Vec::new(),
+            answered: false,
+        };
+        if count != 0 {
+            job.runs.push((0, count));
+            job.cut();
+        }
+        job
+    }
+
+    /// Whether all cells are settled.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// Whether any answer came at all.
+    #[must_use]
+    pub const fn was_answered(&self) -> bool {
+        self.answered
+    }
+
+    /// The cells, in the order of the names.
+    pub fn cells(&self) -> &[Cell] {
+        &self.cells
+    }
+
+    /// What the agent turned out to bear: smaller than what the job began with after tooBig.
+    #[must_use]
+    pub const fn limits(&self) -> GetLimits {
+        self.limits
+    }
+
+    /// Writes the request that is due. Nothing is written when the job is done.
+    pub fn write_request(&self, head: &Head, request_id: i32, out: &mut Vec<u8>) {
+        let Some(&(from, to)) = self.runs.last() else { return };
+        let run = self.names.run(from, to);
+        let ok = ErrorStatus::NO_ERROR;
+        encode_message(out, head.version, &head.community, PduKind::Get, request_id, ok, 0, run);
+    }
+
+    /// Takes the answer to the request that was due.
+    pub fn on_response(&mut self, pdu: &Pdu<'_>) -> GetStep {
+        let Some((from, to)) = self.runs.pop() else { return GetStep::Done };
+        self.answered = true;
+        match pdu.error_status {
+            ErrorStatus::NO_ERROR => self.take(pdu, from, to),
+            ErrorStatus::TOO_BIG => self.halve(from, to, Missing::TooBig),
+            status => self.leave_out(from, to, status, pdu.error_index),
+        }
+        self.step()
+    }
+
+    /// The request that was due stayed unanswered, retries included. A run longer than the agent has
+    /// ever answered is halved, in case that it drops what it cannot fit; otherwise all that is left is
+    /// settled as timed out: an agent that does not answer is not asked the rest.
+    pub fn on_give_up(&mut self, answered_cells_max: usize) -> GetStep {
+        let Some((from, to)) = self.runs.pop() else { return GetStep::Done };
+        let length = to - from;
+        if answered_cells_max < length && 1 < length && self.answered {
+            self.halve(from, to, Missing::Timeout);
+            return self.step();
+        }
+        self.settle(from, to, Missing::Timeout);
+        while let Some((from, to)) = self.runs.pop() {
+            self.settle(from, to, Missing::Timeout);
+        }
+        GetStep::Done
+    }
+
+    /// How many cells the request that is due asks for.
+    #[must_use]
+    pub fn due_cells(&self) -> usize {
+        self.runs.last().map_or(0, |(from, to)| to - from)
+    }
+
+    fn step(&mut self) -> GetStep {
+        self.cut();
+        if self.is_done() { GetStep::Done } else { GetStep::Ask }
+    }
+
+    /// Cuts the next run to the limits.
+    fn cut(&mut self) {
+        let Some((from, to)) = self.runs.pop() else { return };
+        let mut end = from;
+        let mut octets = GetLimits::HEAD_OCTETS;
+        while end < to && end - from < self.limits.cells_max {
+            octets += self.names.run(end, end + 1).len() + GetLimits::VALUE_OCTETS;
+            if self.limits.answer_octets_max < octets && end != from {
+                break;
+            }
+            end += 1;
+        }
+        if end < to {
+            self.runs.push((end, to));
+        }
+        self.runs.push((from, end));
+    }
+
+    fn take(&mut self, pdu: &Pdu<'_>, from: usize, to: usize) {
+        let mut at = from;
+        let mut settled = 0_usize;
+        for varbind in pdu.varbinds.clone() {
+            let Ok(varbind) = varbind else { break };
+            let place = if at < to && self.names.name(at) == varbind.name {
+                Some(at)
+            } else {
+                self.place_of(varbind.name, from, to)
+            };
+            let Some(place) = place else { continue };
+            if let Some(cell) = self.cells.get_mut(place) {
+                settled += usize::from(*cell == Err(Missing::NotPolled));
+                *cell = read(varbind.value);
+            }
+            at = place + 1;
+        }
+        if settled == to - from {
+            return;
+        }
+        if settled == 0 {
+            // An answer about none of what was asked: asking again would bring the same.
+            self.settle(from, to, Missing::AgentError);
+            return;
+        }
+        self.ask_unsettled(from, to);
+    }
+
+    /// Where a name that is not next in line stands: the agent changed the order, left some out, or
+    /// encodes sub-identifiers in more octets than are needed.
+    fn place_of(&self, name: &[u8], from: usize, to: usize) -> Option<usize> {
+        if let Some(place) = (from..to).find(|&it| self.names.name(it) == name) {
+            return Some(place);
+        }
+        let name = Oid::decode_content(name).ok()?;
+        (from..to).find(|&it| Oid::decode_content(self.names.name(it)).is_ok_and(|asked| asked == name))
+    }
+
+    /// Asks the cells of a run that are not settled again, as runs.
+    fn ask_unsettled(&mut self, from: usize, to: usize) {
+        let open = |it: &usize| self.cells.get(*it).is_some_and(|cell| *cell == Err(Missing::NotPolled));
+        let mut at = from;
+        let mut runs = Vec::new();
+        while let Some(start) = (at..to).find(open) {
+            let end = (start..to).find(|it| !open(it)).unwrap_or(to);
+            runs.push((start, end));
+            at = end;
+        }
+        self.runs.extend(runs.into_iter().rev());
+    }
+
+    fn halve(&mut self, from: usize, to: usize, otherwise: Missing) {
+        let length = to - from;
+        if length <= 1 {
+            self.settle(from, to, otherwise);
+            return;
+        }
+        let middle = from + length / 2;
+        self.limits.cells_max = self.limits.cells_max.min(length.div_ceil(2));
+        self.runs.push((middle, to));
+        self.runs.push((from, middle));
+    }
+
+    /// The agent objects to the cell at `index` (from 1), or to something that it does not name.
+    fn leave_out(&mut self, from: usize, to: usize, status: ErrorStatus, index: u32) {
+        let missing = match status {
+            // v1 has one word for "no such object" and "no such row" (RFC 1157 section 4.1.2).
+            ErrorStatus::NO_SUCH_NAME => Missing::NoSuchInstance,
+            _ => Missing::AgentError,
+        };
+        let at = (index as usize).checked_sub(1).map(|it| from + it).filter(|it| *it < to);
+        match at {
+            Some(at) => {
+                self.settle(at, at + 1, missing);
+                self.ask_unsettled(from, to);
+            }
+            None if to - from == 1 => self.settle(from, to, missing),
+            None => {
+                let middle = from + (to - from) / 2;
+                self.runs.push((middle, to));
+                self.runs.push((from, middle));
+            }
+        }
+    }
+
+    fn settle(&mut self, from: usize, to: usize, missing: Missing) {
+        for cell in self.cells.iter_mut().take(to).skip(from) {
+            if *cell == Err(Missing::NotPolled) {
+                *cell = Err(missing);
+            }
+        }
+    }
+}
+
+fn read(value: super::wire::ValueRef<'_>) -> Cell {
+    use super::wire::ValueRef;
+    match value {
+        ValueRef::NoSuchObject => Err(Missing::NoSuchObject),
+        ValueRef::NoSuchInstance | ValueRef::EndOfMibView => Err(Missing::NoSuchInstance),
+        value => value.to_value().map_err(|_| Missing::WrongType),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snmp::wire::{Version, decode, encode_varbinds};
+    use proptest::prelude::*;
+
+    fn head() -> Head {
+        Head { version: Version::V2c, community: Arc::from(&b"c"[..]) }
+    }
+
+    fn job(count: u32, limits: GetLimits) -> GetJob {
+        let oids: Vec<Oid> = (0..count).map(|it| Oid::new(&[1, 3, 6, 1, 4, 1, 318, 1, it])).collect();
+        GetJob::new(Arc::new(Names::new(&oids).unwrap()), limits)
+    }
+
+    /// What an agent under test does with the names that it is asked for.
+    type Answer = (ErrorStatus, u32, Vec<(Oid, Value)>);
+
+    /// Runs a job against an agent; the requests' sizes.
+    fn drive(job: &mut GetJob, mut agent: impl FnMut(&[Oid]) -> Option<Answer>) -> Vec<usize> {
+        let mut sizes = Vec::new();
+        while !job.is_done() {
+            assert!(sizes.len() < 1000, "a job must end");
+            let mut out = Vec::new();
+            job.write_request(&head(), 5, &mut out);
+            let names: Vec<Oid> =
+                decode(&out).unwrap().pdu.varbinds.map(|it| it.unwrap().oid().unwrap()).collect();
+            sizes.push(names.len());
+            let Some((status, index, varbinds)) = agent(&names) else {
+                job.on_give_up(8);
+                continue;
+            };
+            let mut list = Vec::new();
+            encode_varbinds(&mut list, varbinds.iter().map(|(name, value)| (name, value))).unwrap();
+            let mut octets = Vec::new();
+            encode_message(&mut octets, Version::V2c, b"c", PduKind::Response, 5, status, index, &list);
+            job.on_response(&decode(&octets).unwrap().pdu);
+        }
+        sizes
+    }
+
+    fn last(oid: &Oid) -> i64 {
+        i64::from(*oid.arcs().last().unwrap())
+    }
+
+    fn all(names: &[Oid]) -> Vec<(Oid, Value)> {
+        names.iter().map(|it| (it.clone(), Value::Integer(last(it)))).collect()
+    }
+
+    fn whole(job: &GetJob) -> bool {
+        job.cells()
+            .iter()
+            .enumerate()
+            .all(|(at, cell)| *cell == Ok(Value::Integer(i64::try_from(at).unwrap())))
+    }
+
+    const OK: ErrorStatus = ErrorStatus::NO_ERROR;
+
+    #[test]
+    fn a_full_frame_at_a_time() {
+        let mut it = job(100, GetLimits::default());
+        assert_eq!(drive(&mut it, |names| Some((OK, 0, all(names)))), [64, 36]);
+        assert!(whole(&it));
+    }
+
+    #[test]
+    fn too_big_halves_and_is_remembered() {
+        let mut it = job(40, GetLimits::default());
+        let sizes = drive(&mut it, |names| {
+            Some(if names.len() <= 8 { (OK, 0, all(names)) } else { (ErrorStatus::TOO_BIG, 0, vec![]) })
+        });
+        assert_eq!(sizes, [40, 20, 10, 5, 5, 5, 5, 5, 5, 5, 5]);
+        assert!(whole(&it) && it.limits().cells_max == 5);
+    }
+
+    #[test]
+    fn one_cell_that_never_fits() {
+        let mut it = job(3, GetLimits::default());
+        drive(&mut it, |names| {
+            let big = names.iter().any(|it| last(it) == 1);
+            Some(if big { (ErrorStatus::TOO_BIG, 0, vec![]) } else { (OK, 0, all(names)) })
+        });
+        assert_eq!(it.cells(), [Ok(Value::Integer(0)), Err(Missing::TooBig), Ok(Value::Integer(2))]);
+    }
+
+    #[test]
+    fn v1_no_such_name_leaves_one_out() {
+        let mut it = job(10, GetLimits::default());
+        let sizes = drive(&mut it, |names| {
+            let bad = names.iter().position(|it| last(it) % 4 == 1);
+            Some(match bad {
+                Some(at) => (ErrorStatus::NO_SUCH_NAME, u32::try_from(at + 1).unwrap(), all(names)),
+                None => (OK, 0, all(names)),
+            })
+        });
+        for (at, cell) in it.cells().iter().enumerate() {
+            let expected = if at % 4 == 1 {
+                Err(Missing::NoSuchInstance)
+            } else {
+                Ok(Value::Integer(i64::try_from(at).unwrap()))
+            };
+            assert_eq!(*cell, expected);
+        }
+        assert!(sizes.len() <= 8, "{sizes:?}");
+    }
+
+    #[test]
+    fn gen_err_without_an_index_is_cornered() {
+        let mut it = job(16, GetLimits::default());
+        drive(&mut it, |names| {
+            let bad = names.iter().any(|it| last(it) == 11);
+            Some(if bad { (ErrorStatus::GEN_ERR, 0, vec![]) } else { (OK, 0, all(names)) })
+        });
+        assert_eq!(it.cells().iter().filter(|it| it.is_err()).count(), 1);
+        assert_eq!(it.cells()[11], Err(Missing::AgentError));
+    }
+
+    #[test]
+    fn short_shuffled_and_foreign_answers() {
+        let mut it = job(12, GetLimits::default());
+        let mut first = true;
+        drive(&mut it, |names| {
+            let mut answer = all(names);
+            if std::mem::take(&mut first) {
+                answer.reverse();
+                answer.truncate(7);
+                answer.push((Oid::new(&[1, 3, 9]), Value::Integer(666)));
+            }
+            Some((OK, 0, answer))
+        });
+        assert!(whole(&it));
+        let mut it = job(3, GetLimits::default());
+        assert_eq!(
+            drive(&mut it, |_| Some((OK, 0, vec![]))).len(),
+            1,
+            "an empty answer is not asked for again"
+        );
+        assert_eq!(it.cells()[0], Err(Missing::AgentError));
+    }
+
+    #[test]
+    fn silence_ends_the_job_but_a_run_never_answered_is_halved_first() {
+        let mut it = job(100, GetLimits::default());
+        assert_eq!(drive(&mut it, |_| None), [64]);
+        assert!(it.cells().iter().all(|it| *it == Err(Missing::Timeout)) && !it.was_answered());
+
+        let mut it = job(20, GetLimits { cells_max: 8, ..GetLimits::default() });
+        let mut asked = 0;
+        let sizes = drive(&mut it, |names| {
+            asked += 1;
+            (asked == 1).then(|| (OK, 0, all(names)))
+        });
+        assert_eq!(sizes, [8, 8]);
+        assert_eq!(
+            (it.cells()[7].clone(), it.cells()[8].clone()),
+            (Ok(Value::Integer(7)), Err(Missing::Timeout))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_agent_comes_to_an_end(count in 1u32..40, answers in prop::collection::vec((0u32..7, 0u32..50, 0usize..50), 1..60)) {
+            let mut it = job(count, GetLimits::default());
+            let mut at = 0;
+            drive(&mut it, |names| {
+                let (status, index, cut) = answers[at % answers.len()];
+                at += 1;
+                let mut varbinds = all(names);
+                varbinds.truncate(cut);
+                (status != 6).then_some((ErrorStatus(status), index, varbinds))
+            });
+            prop_assert!(it.cells().iter().all(|it| *it != Err(Missing::NotPolled)));
+        }
+    }
+}

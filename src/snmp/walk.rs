@@ -1,0 +1,296 @@
+//! Walking a subtree by GETBULK or GETNEXT (RFC 3416 sections 4.2.2 and 4.2.3).
+//!
+//! Pure: requests come out, answers and time-outs go in. What was read is kept whatever happens later.
+//! Invariants: names strictly increase, so a walk ends; at most [`WalkLimits::rows_max`] rows are kept;
+//! an agent that cannot do GETBULK, or not that many repetitions, is walked with less.
+
+use super::Head;
+use super::wire::{ErrorStatus, Names, Pdu, PduKind, ValueRef, Version, encode_message};
+use crate::model::{Oid, Value};
+
+/// How a walk asks, and where it stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WalkLimits {
+    /// max-repetitions of the first GETBULK; 0: GETNEXT only.
+    pub repetitions: u32,
+    /// Rows kept at most; then the walk ends with [`WalkEnd::RowsMax`].
+    pub rows_max: usize,
+}
+
+impl WalkLimits {
+    /// 25 rows of a vendor's column fill a frame without passing it.
+    pub const REPETITIONS: u32 = 25;
+    /// The largest table among the recorded devices has some 1,500 rows; an agent that invents rows
+    /// stops here.
+    pub const ROWS_MAX: usize = 16_384;
+}
+
+impl Default for WalkLimits {
+    fn default() -> Self {
+        Self { repetitions: Self::REPETITIONS, rows_max: Self::ROWS_MAX }
+    }
+}
+
+/// How a walk ended. All but the first two left it incomplete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WalkEnd {
+    /// The whole subtree was read; the name that came after it.
+    Complete {
+        /// The first name outside of the subtree.
+        beyond: Oid,
+    },
+    /// The whole subtree was read, and nothing comes after it.
+    EndOfMib,
+    /// The agent sent a name that is not after the one before: going on could last for ever.
+    NotIncreasing {
+        /// The name asked from.
+        after: Oid,
+        /// The name that came.
+        came: Oid,
+    },
+    /// [`WalkLimits::rows_max`] rows were read.
+    RowsMax,
+    /// The agent answered with an error.
+    AgentError(ErrorStatus),
+    /// The agent's answer held no readable variable binding.
+    Malformed,
+    /// No answer, retries included.
+    Timeout,
+}
+
+impl WalkEnd {
+    /// Whether all rows were read.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        matches!(self, Self::Complete { .. } | Self::EndOfMib)
+    }
+}
+
+/// One walk of one subtree.
+#[derive(Debug)]
+pub struct Walk {
+    root: Oid,
+    cursor: Oid,
+    repetitions: u32,
+    rows_max: usize,
+    rows: Vec<(Oid, Value)>,
+}
+
+impl Walk {
+    /// A walk of all that stands below `root`.
+    #[must_use]
+    pub fn new(root: Oid, version: Version, limits: WalkLimits) -> Self {
+        let repetitions = if version == Version::V1 { 0 } else { limits.repetitions };
+        Self { cursor: root.clone(), root, repetitions, rows_max: limits.rows_max, rows: Vec::new() }
+    }
+
+    /// What was read so far.
+    #[must_use]
+    pub fn rows(&self) -> &[(Oid, Value)] {
+        &self.rows
+    }
+
+    /// What was read.
+    #[must_use]
+    pub fn into_rows(self) -> Vec<(Oid, Value)> {
+        self.rows
+    }
+
+    /// max-repetitions as the agent turned out to bear them; 0: GETNEXT.
+    #[must_use]
+    pub const fn repetitions(&self) -> u32 {
+        self.repetitions
+    }
+
+    /// Writes the request that is due.
+    pub fn write_request(&self, head: &Head, request_id: i32, out: &mut Vec<u8>) {
+        let names = Names::new([&self.cursor]).unwrap_or_default();
+        let (kind, index) = match self.repetitions {
+            0 => (PduKind::GetNext, 0),
+            repetitions => (PduKind::GetBulk, repetitions),
+        };
+        let run = names.run(0, 1);
+        encode_message(
+            out,
+            head.version,
+            &head.community,
+            kind,
+            request_id,
+            ErrorStatus::NO_ERROR,
+            index,
+            run,
+        );
+    }
+
+    /// Takes the answer to the request that was due; `None`: there is another request.
+    pub fn on_response(&mut self, pdu: &Pdu<'_>) -> Option<WalkEnd> {
+        match pdu.error_status {
+            ErrorStatus::NO_ERROR => self.take(pdu),
+            // How v1 says that nothing comes after (RFC 1157 section 4.1.3).
+            ErrorStatus::NO_SUCH_NAME => Some(WalkEnd::EndOfMib),
+            status => self.ask_less().then_some(WalkEnd::AgentError(status)),
+        }
+    }
+
+    /// The request that was due was not answered in time and will be repeated: perhaps a smaller one is
+    /// answered.
+    pub fn on_timeout(&mut self) {
+        self.ask_less();
+    }
+
+    /// Fewer repetitions, then GETNEXT; true when there is no less.
+    fn ask_less(&mut self) -> bool {
+        let least = self.repetitions == 0;
+        self.repetitions = if self.repetitions <= 2 { 0 } else { self.repetitions / 4 + 1 };
+        least
+    }
+
+    fn take(&mut self, pdu: &Pdu<'_>) -> Option<WalkEnd> {
+        let mut any = false;
+        for varbind in pdu.varbinds.clone() {
+            let Ok(varbind) = varbind else { break };
+            if varbind.value == ValueRef::EndOfMibView {
+                return Some(WalkEnd::EndOfMib);
+            }
+            let Ok(name) = varbind.oid() else { break };
+            if !name.starts_with(&self.root) {
+                return Some(if self.cursor < name {
+                    WalkEnd::Complete { beyond: name }
+                } else {
+                    WalkEnd::NotIncreasing { after: self.cursor.clone(), came: name }
+                });
+            }
+            if name <= self.cursor {
+                return Some(WalkEnd::NotIncreasing { after: self.cursor.clone(), came: name });
+            }
+            if self.rows_max <= self.rows.len() {
+                return Some(WalkEnd::RowsMax);
+            }
+            any = true;
+            self.cursor = name.clone();
+            // A value that cannot be read leaves no row; the walk goes on after it.
+            if let Ok(value) = varbind.value.to_value() {
+                self.rows.push((name, value));
+            }
+        }
+        // Nothing readable: agents answer a GETBULK that they cannot fit with an empty list.
+        if any || !self.ask_less() { None } else { Some(WalkEnd::Malformed) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snmp::wire::{decode, encode_varbinds};
+    use std::sync::Arc;
+
+    fn oid(text: &str) -> Oid {
+        text.parse().unwrap()
+    }
+
+    /// Answers a request: kind, repetitions, cursor.
+    type Agent<'a> = &'a mut dyn FnMut(PduKind, u32, &Oid) -> Option<(ErrorStatus, Vec<(Oid, Value)>)>;
+
+    /// Walks 1.3.6.1 and tells the rows' last numbers, the end, and how many requests it took.
+    fn drive(version: Version, agent: Agent<'_>) -> (Vec<u32>, WalkEnd, usize) {
+        let head = Head { version, community: Arc::from(&b"c"[..]) };
+        let mut walk = Walk::new(oid("1.3.6.1"), version, WalkLimits { repetitions: 10, rows_max: 50 });
+        let mut timeouts = 0;
+        for requests in 1..200 {
+            let mut out = Vec::new();
+            walk.write_request(&head, 9, &mut out);
+            let message = decode(&out).unwrap();
+            let cursor = message.pdu.varbinds.clone().next().unwrap().unwrap().oid().unwrap();
+            let end = match agent(message.pdu.kind, message.pdu.error_index, &cursor) {
+                Some((status, varbinds)) => {
+                    let mut list = Vec::new();
+                    encode_varbinds(&mut list, varbinds.iter().map(|(name, value)| (name, value))).unwrap();
+                    let mut octets = Vec::new();
+                    encode_message(&mut octets, version, b"c", PduKind::Response, 9, status, 1, &list);
+                    walk.on_response(&decode(&octets).unwrap().pdu)
+                }
+                None if timeouts == 3 => Some(WalkEnd::Timeout),
+                None => {
+                    timeouts += 1;
+                    walk.on_timeout();
+                    None
+                }
+            };
+            if let Some(end) = end {
+                let rows = walk.rows().iter().map(|(name, _)| *name.arcs().last().unwrap()).collect();
+                return (rows, end, requests);
+            }
+        }
+        panic!("a walk must end");
+    }
+
+    /// The rows 1 to `count` below 1.3.6.1, then 1.3.7.0.
+    fn after(count: u32, cursor: &Oid, repetitions: u32) -> Vec<(Oid, Value)> {
+        let from = cursor.arcs().get(4).map_or(1, |it| it + 1);
+        (from..from + repetitions.max(1))
+            .map(|it| {
+                if it <= count {
+                    (oid("1.3.6.1").child(&[it]), Value::Integer(1))
+                } else {
+                    (oid("1.3.7").child(&[it]), Value::Null)
+                }
+            })
+            .collect()
+    }
+
+    const OK: ErrorStatus = ErrorStatus::NO_ERROR;
+
+    #[test]
+    fn getbulk_reads_ten_at_a_time() {
+        let (rows, end, requests) = drive(Version::V2c, &mut |_, many, at| Some((OK, after(23, at, many))));
+        assert_eq!((rows, requests), ((1..=23).collect(), 3));
+        assert_eq!(end, WalkEnd::Complete { beyond: oid("1.3.7.24") });
+    }
+
+    #[test]
+    fn v1_uses_getnext_and_ends_with_no_such_name() {
+        let (rows, end, requests) = drive(Version::V1, &mut |kind, _, at| {
+            assert_eq!(kind, PduKind::GetNext);
+            let rows = after(3, at, 1);
+            Some(if rows[0].1 == Value::Null { (ErrorStatus::NO_SUCH_NAME, vec![]) } else { (OK, rows) })
+        });
+        assert_eq!((rows, end, requests), (vec![1, 2, 3], WalkEnd::EndOfMib, 4));
+    }
+
+    #[test]
+    fn odd_agents_are_walked_with_less() {
+        type Fault = fn(PduKind, u32) -> Option<Option<ErrorStatus>>;
+        // None: answer well; Some(None): silence; Some(status): that, with an empty list.
+        let cases: [(&str, Fault); 5] = [
+            ("drops GETBULK", |kind, _| (kind == PduKind::GetBulk).then_some(None)),
+            ("tooBig with an empty list", |_, many| (4 < many).then_some(Some(ErrorStatus::TOO_BIG))),
+            ("an empty answer without an error", |_, many| (2 < many).then_some(Some(OK))),
+            ("genErr to GETBULK", |kind, _| (kind == PduKind::GetBulk).then_some(Some(ErrorStatus::GEN_ERR))),
+            ("drops over four repetitions", |_, many| (4 < many).then_some(None)),
+        ];
+        for (name, fault) in cases {
+            let (rows, end, _) = drive(Version::V2c, &mut |kind, many, at| match fault(kind, many) {
+                None => Some((OK, after(12, at, many))),
+                Some(None) => None,
+                Some(Some(status)) => Some((status, vec![])),
+            });
+            assert_eq!(rows, (1..=12).collect::<Vec<u32>>(), "{name}");
+            assert!(end.is_complete(), "{name}: {end:?}");
+        }
+    }
+
+    #[test]
+    fn endless_agents_end() {
+        let (rows, end, _) =
+            drive(Version::V2c, &mut |_, many, at| Some((OK, after(u32::MAX - 90, at, many))));
+        assert_eq!((rows.len(), end), (50, WalkEnd::RowsMax));
+        let (rows, end, _) =
+            drive(Version::V2c, &mut |_, many, _| Some((OK, after(99, &oid("1.3.6.1"), many))));
+        assert_eq!(rows.len(), 10, "what came before the loop is kept");
+        assert!(matches!(end, WalkEnd::NotIncreasing { .. }));
+        let (_, end, _) = drive(Version::V2c, &mut |_, _, _| Some((OK, vec![])));
+        assert_eq!(end, WalkEnd::Malformed);
+        let (_, end, _) = drive(Version::V2c, &mut |_, _, _| Some((OK, vec![(oid("1.3.5"), Value::Null)])));
+        assert!(matches!(end, WalkEnd::NotIncreasing { .. }), "a name before the subtree");
+    }
+}
