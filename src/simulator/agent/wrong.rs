@@ -1,0 +1,216 @@
+//! What an agent does wrong on purpose: requests that it drops, answers that it distorts, datagrams that
+//! it damages, delays, doubles or sends from elsewhere.
+
+use super::{Agent, Origin, Outgoing, Scratch};
+use crate::model::{Moment, Oid, Value};
+use crate::simulator::faults::Fault;
+use crate::simulator::respond::{RespondError, Status, echo, too_big};
+use crate::snmp::wire::{ErrorStatus, Message, PduKind, Varbinds, encode_message, encode_varbinds};
+
+impl Agent {
+    /// Whether a request is one that this agent cannot bear.
+    pub(super) fn drops(&mut self, request: &Message<'_>) -> bool {
+        if self.faults.is_empty() {
+            return false;
+        }
+        let asked = request.pdu.varbinds.clone().count();
+        let repetitions = repetitions_of(request);
+        self.faults
+            .fires(|fault| match fault {
+                Fault::DropAbove(most) => (*most < asked).then_some(()),
+                Fault::NoGetBulk => repetitions.map(|_| ()),
+                Fault::DropBulkAbove(most) => repetitions.filter(|it| most < it).map(|_| ()),
+                _ => None,
+            })
+            .is_some()
+    }
+
+    /// Makes a right answer a wrong one, if a fault happens.
+    pub(super) fn distort(
+        &mut self,
+        request: &Message<'_>,
+        status: Status,
+        out: &mut Vec<u8>,
+    ) -> Result<Status, RespondError> {
+        let asked = request.pdu.varbinds.clone().count();
+        let octets = out.len();
+        if self
+            .faults
+            .fires(|it| matches!(it, Fault::TooBigEmpty(most) if *most < octets).then_some(()))
+            .is_some()
+        {
+            out.clear();
+            return Ok((ErrorStatus::TOO_BIG, 0));
+        }
+        if self
+            .faults
+            .fires(|it| matches!(it, Fault::TooBigAbove(most) if *most < asked).then_some(()))
+            .is_some()
+        {
+            return too_big(request, out);
+        }
+        let mut varbinds = Varbinds::from_octets(out)
+            .map(|it| it.map_err(RespondError::from).and_then(|it| Ok((it.oid()?, it.value.to_value()?))))
+            .collect::<Result<Vec<(Oid, Value)>, RespondError>>()?;
+        let touched = |fault: &Fault| match fault {
+            Fault::GenErr(oid) => varbinds.iter().position(|(name, _)| name.starts_with(oid)),
+            _ => None,
+        };
+        if let Some(at) = self.faults.fires(touched) {
+            echo(request, out)?;
+            return Ok((ErrorStatus::GEN_ERR, u32::try_from(at % asked.max(1) + 1).unwrap_or(0)));
+        }
+        if self.rearrange(request, &mut varbinds)? {
+            out.clear();
+            encode_varbinds(out, varbinds.iter().map(|(name, value)| (name, value)))?;
+        }
+        Ok(status)
+    }
+
+    /// Wrong lists of varbinds; false if the list is as it was.
+    fn rearrange(
+        &mut self,
+        request: &Message<'_>,
+        varbinds: &mut Vec<(Oid, Value)>,
+    ) -> Result<bool, RespondError> {
+        let mut changed = false;
+        let repetitions = repetitions_of(request);
+        let wrong_bulk = |fault: &Fault| match fault {
+            Fault::WrongBulkAbove(most) => repetitions.filter(|it| most < it).map(|_| ()),
+            _ => None,
+        };
+        if self.faults.fires(wrong_bulk).is_some()
+            && let Some(first) = varbinds.first().cloned()
+        {
+            varbinds.fill(first);
+            changed = true;
+        }
+        let walks = matches!(request.pdu.kind, PduKind::GetNext | PduKind::GetBulk);
+        if walks
+            && self.faults.is_fired(&Fault::NotIncreasing)
+            && let (Some(last), Some(asked)) = (varbinds.last_mut(), request.pdu.varbinds.clone().next())
+        {
+            last.0 = asked?.oid()?;
+            changed = true;
+        }
+        if self.faults.is_fired(&Fault::Reorder) {
+            varbinds.reverse();
+            changed = true;
+        }
+        if self.faults.is_fired(&Fault::ExtraVarbind) {
+            varbinds.push((Oid::new(UNASKED), Value::Integer(0)));
+            changed = true;
+        }
+        if self.faults.is_fired(&Fault::MissingVarbind) {
+            varbinds.pop();
+            changed = true;
+        }
+        Ok(changed)
+    }
+
+    /// The whole message, in `scratch.message`.
+    pub(super) fn encode(&mut self, request: &Message<'_>, (status, index): Status, scratch: &mut Scratch) {
+        let mut request_id = request.pdu.request_id;
+        let mut community = &*self.community;
+        if !self.faults.is_empty() {
+            if self.faults.is_fired(&Fault::WrongRequestId) {
+                request_id = request_id.wrapping_add(1000);
+            }
+            if self.faults.is_fired(&Fault::WrongCommunity) {
+                community = b"someone-else";
+            }
+            let missing = |fault: &Fault| match fault {
+                Fault::Oversize(octets) => octets.checked_sub(scratch.varbinds.len() + FILLING_OCTETS),
+                _ => None,
+            };
+            if let Some(octets) = self.faults.fires(missing) {
+                let filling = Value::OctetString(vec![b'x'; octets].into());
+                // An OID of ours and a text: nothing that cannot be encoded.
+                let _encoded = encode_varbinds(&mut scratch.varbinds, [(&Oid::new(UNASKED), &filling)]);
+            }
+        }
+        scratch.message.clear();
+        encode_message(
+            &mut scratch.message,
+            request.version,
+            community,
+            PduKind::Response,
+            request_id,
+            status,
+            index,
+            &scratch.varbinds,
+        );
+        if !self.faults.is_empty() {
+            self.damage(&mut scratch.message);
+        }
+    }
+
+    /// Cuts a datagram off, or changes octets of it.
+    fn damage(&mut self, message: &mut Vec<u8>) {
+        if self.faults.is_fired(&Fault::Truncate) {
+            let length = self.faults.random().below(message.len());
+            message.truncate(length);
+        }
+        let octets =
+            self.faults.fires(|it| if let Fault::Corrupt(octets) = it { Some(*octets) } else { None });
+        for _ in 0..octets.unwrap_or(0) {
+            let at = self.faults.random().below(message.len());
+            let change = u8::try_from(self.faults.random().below(255) + 1).unwrap_or(1);
+            if let Some(octet) = message.get_mut(at) {
+                *octet ^= change;
+            }
+        }
+    }
+
+    /// Hands an answer over: now or later, once or twice, from here or there, or not at all.
+    pub(super) fn deliver(&mut self, message: &[u8], now: Moment, send: &mut dyn FnMut(Outgoing<'_>)) {
+        let mut due = now;
+        let mut origin = Origin::Asked;
+        let mut count = 1;
+        if !self.faults.is_empty() {
+            if let Some(held) = self.held.take() {
+                self.counters.answers += 1;
+                send(Outgoing { datagram: &held, due, origin });
+            }
+            if self.faults.is_fired(&Fault::DropAnswer) {
+                return;
+            }
+            if self.faults.is_fired(&Fault::Stale) {
+                self.held = Some(message.to_vec());
+                return;
+            }
+            if let Some(work) =
+                self.faults.fires(|it| if let Fault::Slow(it) = it { Some(*it) } else { None })
+            {
+                due = due.max(self.busy_until) + work;
+                self.busy_until = due;
+            }
+            if let Some(delay) =
+                self.faults.fires(|it| if let Fault::Delay(it) = it { Some(*it) } else { None })
+            {
+                due = due + delay;
+            }
+            if self.faults.is_fired(&Fault::OtherAddress) {
+                origin = Origin::OtherAddress;
+            } else if self.faults.is_fired(&Fault::OtherPort) {
+                origin = Origin::OtherPort;
+            }
+            if self.faults.is_fired(&Fault::Duplicate) {
+                count = 2;
+            }
+        }
+        for _ in 0..count {
+            self.counters.answers += 1;
+            send(Outgoing { datagram: message, due, origin });
+        }
+    }
+}
+
+fn repetitions_of(request: &Message<'_>) -> Option<u32> {
+    (request.pdu.kind == PduKind::GetBulk).then_some(request.pdu.error_index)
+}
+
+/// Beside the filling of an oversized answer: the heads of its varbind.
+const FILLING_OCTETS: usize = 64;
+/// A varbind that nobody asks for.
+const UNASKED: &[u32] = &[1, 3, 6, 1, 4, 1, 99_999, 1, 0];
