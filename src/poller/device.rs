@@ -140,10 +140,11 @@ impl Device {
         &self.head
     }
 
-    /// Whether its last poll failed: it is asked without retries, and does not count as living.
+    /// Whether its last polls failed: it is asked without retries, and does not count as living. One
+    /// failure may be a burst of loss.
     #[must_use]
     pub const fn is_dead(&self) -> bool {
-        self.failures != 0
+        1 < self.failures
     }
 
     /// Other profiles: it is learnt anew at its next turn.

@@ -39,6 +39,8 @@ pub struct Learner {
     /// Walks in a row that ended in silence.
     silent: u32,
     notes: Vec<String>,
+    /// What the walks so far turned out to bear.
+    repetitions_max: u32,
     get_limits: GetLimits,
 }
 
@@ -92,6 +94,7 @@ impl Learner {
             requests: 0,
             silent: 0,
             notes: Vec::new(),
+            repetitions_max: u32::MAX,
             get_limits: GetLimits::default(),
         }
     }
@@ -168,6 +171,11 @@ impl Learner {
 
     /// The request that was due stayed unanswered, retries included.
     pub fn on_give_up(&mut self, head: &Head) -> LearnStep {
+        if let Stage::Columns { walk, .. } = &mut self.stage
+            && walk.on_give_up()
+        {
+            return LearnStep::Ask;
+        }
         self.silent += 1;
         if Self::SILENT_MAX <= self.silent {
             self.stage = Stage::Over;
@@ -282,8 +290,8 @@ impl Learner {
 
     fn column(&mut self, head: &Head, profile: Arc<Profile>, at: usize) -> LearnStep {
         let Some(root) = profile.columns().get(at) else { return self.compile(head, &profile) };
-        let agent = &profile.agent;
-        let repetitions = if agent.getbulk { agent.max_repetitions } else { 0 };
+        let most = if profile.agent.getbulk { profile.agent.max_repetitions } else { 0 };
+        let repetitions = most.min(self.repetitions_max);
         let walk = Walk::new(root.clone(), head.version, WalkLimits { repetitions, ..WalkLimits::default() });
         self.stage = Stage::Columns { profile, at, walk };
         LearnStep::Ask
@@ -293,6 +301,7 @@ impl Learner {
         let Stage::Columns { profile, at, walk } = std::mem::replace(&mut self.stage, Stage::Over) else {
             return LearnStep::Failed(PollError::Timeout);
         };
+        self.repetitions_max = self.repetitions_max.min(walk.repetitions());
         for (oid, value) in walk.into_rows() {
             self.learned.insert(oid, value);
         }

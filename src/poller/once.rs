@@ -154,6 +154,10 @@ pub fn walk(
                 walk.on_timeout();
                 None
             }
+            Heard::Nothing if answered && walk.on_give_up() => {
+                attempt = 0;
+                None
+            }
             Heard::Nothing if answered => Some(WalkEnd::Timeout),
             Heard::Nothing => return Err(PollError::Timeout),
             Heard::Failed(error) => return Err(error),

@@ -442,3 +442,6 @@ fn next_turn(now: Moment, interval: Duration, phase: Duration) -> Moment {
     let turns = earliest.saturating_sub(phase).div_ceil(step);
     Moment::from_nanoseconds(phase.saturating_add(turns.saturating_mul(step)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,10 +47,10 @@ pub struct AgentLimits {
 }
 
 impl Default for AgentLimits {
-    /// A GET of 40 cells, or 25 rows of one column, stays below 1,472 octets, so that no datagram is
-    /// cut on an Ethernet.
+    /// 25 rows of one column stay below 1,472 octets, so that no datagram is cut on an Ethernet; GETs
+    /// are also cut by the length of their names.
     fn default() -> Self {
-        Self { getbulk: true, max_varbinds: 40, max_repetitions: 25 }
+        Self { getbulk: true, max_varbinds: 64, max_repetitions: 25 }
     }
 }
 
