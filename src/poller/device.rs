@@ -219,7 +219,7 @@ impl Device {
                 self.learnt(step, now)
             }
             Activity::Poll { job, .. } => {
-                let step = job.on_give_up(self.answered_cells_max);
+                let step = job.on_give_up(self.answered_cells_max, self.failures == 0);
                 self.polled(step, now)
             }
         }

@@ -186,7 +186,7 @@ impl Learner {
                 self.stage = Stage::Over;
                 LearnStep::Failed(PollError::Timeout)
             }
-            Stage::Scalars { job, .. } => match job.on_give_up(0) {
+            Stage::Scalars { job, .. } => match job.on_give_up(0, true) {
                 GetStep::Ask => LearnStep::Ask,
                 GetStep::Done => self.get_done(head),
             },
