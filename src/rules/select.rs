@@ -1,6 +1,7 @@
 //! Which readings of a device a rule is about, and why some that it should be about cannot be judged.
 
 use super::compile::Ruleset;
+use super::eval::CompiledRule;
 use super::kind::Measure;
 use super::rule::Rule;
 use super::selector::Selection;
@@ -80,13 +81,15 @@ impl RuleBindings {
         if self.devices == 0 {
             return Some("applies to no device".to_owned());
         }
-        let example =
-            self.examples.first().map_or(String::new(), |it| format!(", for instance {}: {}", it.object, it.reason));
+        let example = self
+            .examples
+            .first()
+            .map_or(String::new(), |it| format!(", for instance {}: {}", it.object, it.reason));
         if self.unbound != 0 {
             return Some(format!("cannot judge {} of {}{example}", self.unbound, self.unbound + self.bound));
         }
         (self.bound == 0 && self.unlearnt == 0)
-            .then(|| format!("finds nothing to judge on {} devices", self.devices))
+            .then(|| format!("finds nothing to judge (devices: {})", self.devices))
     }
 }
 
@@ -102,7 +105,11 @@ impl fmt::Display for UnboundReason {
                 write!(f, "no rating: the agent gives none; set {key} on the rule or the device")
             }
             Self::SeveralNames { names } => {
-                write!(f, "several readings, none of them the main one; set names to some of: {}", names.join(", "))
+                write!(
+                    f,
+                    "several readings, none of them the main one; set names to some of: {}",
+                    names.join(", ")
+                )
             }
             Self::NoSuchComponent => f.write_str("the device has no such component"),
         }
@@ -112,7 +119,10 @@ impl fmt::Display for UnboundReason {
 impl Ruleset {
     /// What each rule is bound to on these devices.
     #[must_use]
-    pub fn bindings<'a>(&self, devices: impl IntoIterator<Item = (&'a Source, &'a Shape)>) -> Vec<RuleBindings> {
+    pub fn bindings<'a>(
+        &self,
+        devices: impl IntoIterator<Item = (&'a Source, &'a Shape)>,
+    ) -> Vec<RuleBindings> {
         let mut reports: Vec<RuleBindings> =
             self.rules().iter().map(|it| RuleBindings::of(&it.rule)).collect();
         for (source, shape) in devices {
@@ -121,6 +131,26 @@ impl Ruleset {
             }
         }
         reports
+    }
+
+    /// Why a rule cannot judge a component that it is for; `None` if it can, or is not for it.
+    #[must_use]
+    pub fn unbound_reason(
+        &self,
+        compiled: &CompiledRule,
+        source: &Source,
+        shape: &Shape,
+        component: &Component,
+    ) -> Option<UnboundReason> {
+        let mut why = None;
+        select(&compiled.rule, source, shape, self.ratings_of(source), |found| {
+            if let Found::Unbound { component: it, reason } = found
+                && std::ptr::eq(it, component)
+            {
+                why = Some(reason);
+            }
+        });
+        why
     }
 
     fn count(&self, rule: &Rule, source: &Source, shape: &Shape, report: &mut RuleBindings) {
@@ -141,9 +171,9 @@ impl Ruleset {
             Found::Unbound { component, reason } => report.add_unbound(object_of(source, component), reason),
         });
         if let Selection::Objects(patterns) = &rule.selection {
-            let exact = patterns.iter().filter(|it| {
-                it.device.is_exact() && it.kind.is_some() && it.device.matches(&source.device)
-            });
+            let exact = patterns
+                .iter()
+                .filter(|it| it.device.is_exact() && it.kind.is_some() && it.device.matches(&source.device));
             for pattern in exact {
                 if !shape.components.iter().any(|it| pattern.fits_component(it)) {
                     report.add_unbound(pattern.to_string(), UnboundReason::NoSuchComponent);
@@ -249,7 +279,9 @@ fn percent(
     for quantity in [Quantity::Current, Quantity::ApparentPower, Quantity::ActivePower] {
         match (main_reading(rule, quantity, readings), rated.of(quantity)) {
             (Ok(slots), _) if slots.is_empty() => (),
-            (Ok(slots), Some(rated)) => return Ok(slots.into_iter().map(|slot| (slot, Some(rated))).collect()),
+            (Ok(slots), Some(rated)) => {
+                return Ok(slots.into_iter().map(|slot| (slot, Some(rated))).collect());
+            }
             (Ok(_), None) => wanting = wanting.or(Some(UnboundReason::NoRating { quantity })),
             (Err(reason), _) => wanting = wanting.or(Some(reason)),
         }
