@@ -4,6 +4,9 @@
 //! Metrics live in one process-wide [`registry`]; names follow the Prometheus conventions
 //! (`rackwarden_<module>_<what>_<unit>_total`). A file a module: `telemetry/snmp.rs` and so on.
 
+pub(crate) mod http;
+pub(crate) mod store;
+
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
