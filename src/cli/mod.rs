@@ -77,3 +77,23 @@ pub fn main() -> std::process::ExitCode {
     };
     exit.into()
 }
+
+/// Until SIGINT or SIGTERM, or that long.
+async fn until_stopped(limit: Option<std::time::Duration>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    let elapsed = async {
+        match limit {
+            Some(limit) => tokio::time::sleep(limit).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = interrupt.recv() => (),
+        _ = terminate.recv() => (),
+        () = elapsed => (),
+    }
+}

@@ -7,6 +7,8 @@
 pub mod alert;
 pub mod config;
 pub mod snmp;
+pub(crate) mod http;
+pub(crate) mod store;
 
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
