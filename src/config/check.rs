@@ -7,6 +7,7 @@ use super::report::{Finding, Place, Report};
 use super::schema::{self, Key, Table};
 use super::suggest::{did_you_mean, listed};
 use crate::model::Span;
+use crate::rules::words::closest;
 use figment::value::{Dict, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -69,19 +70,50 @@ impl Checker<'_, '_> {
     }
 
     /// A table's keys: unknown ones are reported, wrong values too; what is right is handed on.
-    pub(super) fn keys(&mut self, tree: &DeTable<'_>, table: &'static Table) -> Dict {
+    fn keys(&mut self, tree: &DeTable<'_>, table: &'static Table) -> Dict {
+        self.keys_and_wrong(tree, table).0
+    }
+
+    /// The same, and the names of keys about which something has been said: that they are absent from
+    /// what is handed on is no news.
+    fn keys_and_wrong(&mut self, tree: &DeTable<'_>, table: &'static Table) -> (Dict, Vec<String>) {
         let mut dict = Dict::new();
+        let mut wrong = Vec::new();
         for (name, value) in tree.iter() {
             let Some(key) = table.find(name.get_ref()) else {
-                self.unknown(name, value, table);
+                let meant = self.unknown(name, value, table);
+                wrong.push(meant.unwrap_or(name.get_ref()).to_owned());
                 continue;
             };
             let spot = Spot { key, value };
-            if let Some(value) = key.form.lower(self, &spot) {
-                dict.insert(key.name.to_owned(), value);
+            match key.form.lower(self, &spot) {
+                Some(value) => _ = dict.insert(key.name.to_owned(), value),
+                None => wrong.push(key.name.to_owned()),
             }
         }
-        dict
+        (dict, wrong)
+    }
+
+    /// Keys without which an element of a list says nothing.
+    fn required(
+        &mut self,
+        key: &Key,
+        span: &Span,
+        table: &'static Table,
+        dict: &Dict,
+        wrong: &mut Vec<String>,
+    ) {
+        if self.report.is_broken(self.layer.source) {
+            return;
+        }
+        for Key { name, example, .. } in table.keys.iter().filter(|it| it.required) {
+            if !dict.contains_key(*name) && !wrong.iter().any(|it| it == name) {
+                let heading = schema::heading(key);
+                self.mistake(span, format!("this {heading} has no `{name}`"))
+                    .help(format!("write, say, {name} = {example}"));
+                wrong.push((*name).to_owned());
+            }
+        }
     }
 
     /// `[polling]`.
@@ -176,22 +208,24 @@ impl Checker<'_, '_> {
                 continue;
             };
             self.titles.push(schema::heading(spot.key));
-            let mut dict = self.keys(tree, table);
+            let (mut dict, mut wrong) = self.keys_and_wrong(tree, table);
             self.titles.pop();
+            self.required(spot.key, &element.span(), table, &dict, &mut wrong);
             fill(&mut dict, &defaults);
             dict.insert(PLACE.to_owned(), Value::from(at));
+            dict.insert(WRONG.to_owned(), Value::from(wrong));
             list.push(Value::from(dict));
         }
         Some(Value::from(list))
     }
 
-    /// A key that the table does not have.
+    /// A key that the table does not have. Hands on the one that was most likely meant.
     fn unknown(
         &mut self,
         name: &Spanned<std::borrow::Cow<'_, str>>,
         value: &Spanned<DeValue<'_>>,
         table: &'static Table,
-    ) {
+    ) -> Option<&'static str> {
         let written = name.get_ref().as_ref();
         let here = self.titles.last().cloned();
         let what = if matches!(value.get_ref(), DeValue::Table(_) | DeValue::Array(_)) && here.is_none() {
@@ -211,6 +245,7 @@ impl Checker<'_, '_> {
             format!("known here: {}", listed(table.names()))
         };
         self.mistake(&name.span(), format!("unknown {what} `{written}`{within}")).help(help);
+        meant.map(|it| it.name).or_else(|| closest(written, table.names()))
     }
 }
 
@@ -226,7 +261,7 @@ pub(super) fn defaults(table: &'static Table) -> Dict {
     let text: String =
         table.keys.iter().filter_map(|it| Some(format!("{} = {}\n", it.name, it.default?))).collect();
     let tree = DeTable::parse(&text).map(Spanned::into_inner).unwrap_or_default();
-    let layer = Layer { source: 0, name: String::new(), literal: false, folder: None, tree };
+    let layer = Layer { source: 0, name: String::new(), literal: false, folder: None, text: &text, tree };
     let mut report = Report::default();
     Checker { layer: &layer, report: &mut report, titles: Vec::new() }.keys(&layer.tree, table)
 }
@@ -266,5 +301,7 @@ const fn kind(value: &DeValue<'_>) -> &'static str {
 
 /// A key that no file can bring, because it is reported as unknown: where an element stands.
 pub(super) const PLACE: &str = "@place";
+/// Another such key: the keys about which something has been said.
+pub(super) const WRONG: &str = "@wrong";
 /// Longer texts are not repeated in messages.
 const SHOWN_MOST: usize = 60;

@@ -22,6 +22,8 @@ pub(super) struct Layer<'t> {
     pub(super) literal: bool,
     /// The folder that its relative paths start in; `None` for a variable.
     pub(super) folder: Option<PathBuf>,
+    /// Its text.
+    pub(super) text: &'t str,
     /// The tree.
     pub(super) tree: DeTable<'t>,
 }
@@ -51,7 +53,14 @@ impl<'t> Layer<'t> {
                 SourceName::File(path) => (false, path.parent().map(Path::to_owned)),
                 SourceName::Variable(_) => (true, None),
             };
-            layers.push(Self { source: at, name: source.name.to_string(), literal, folder, tree });
+            layers.push(Self {
+                source: at,
+                name: source.name.to_string(),
+                literal,
+                folder,
+                text: &source.text,
+                tree,
+            });
         }
         layers
     }
@@ -84,6 +93,11 @@ impl<'t> Layer<'t> {
             };
         }
         value.is_some()
+    }
+
+    /// The line of an offset, from 1.
+    pub(super) fn line(&self, offset: usize) -> usize {
+        1 + self.text.bytes().take(offset).filter(|&it| it == b'\n').count()
     }
 
     /// The names of the tables under a key that holds many by name.

@@ -35,7 +35,7 @@ pub(super) struct Finding {
 impl Finding {
     /// Adds what to write instead.
     pub(super) fn help(&mut self, help: impl Into<String>) -> &mut Self {
-        self.help = Some(help.into());
+        self.help = Some(help.into().replace(char::is_control, "\u{fffd}"));
         self
     }
 }
@@ -84,21 +84,18 @@ impl Report {
         self.incomplete || !self.broken.is_empty()
     }
 
-    /// Drops what was found in broken parts. Called once the syntax has its own say.
-    pub(super) fn drop_followers(&mut self, syntax: &Self) {
-        for list in [&mut self.mistakes, &mut self.warnings] {
-            list.retain(|it| !syntax.hides(it.place));
-        }
+    /// An empty report that knows what is broken: for what is found after the syntax.
+    pub(super) fn follower(&self) -> Self {
+        Self { broken: self.broken.clone(), incomplete: self.incomplete, ..Self::default() }
     }
 
-    /// Adds another report's findings.
-    pub(super) fn extend(&mut self, other: Self) {
-        self.mistakes.extend(other.mistakes);
-        self.warnings.extend(other.warnings);
-        self.incomplete |= other.incomplete;
-        for (source, offset) in other.broken {
-            self.breaks(source, offset);
-        }
+    /// Adds a follower's findings, but for those that follow from what is said here.
+    pub(super) fn absorb(&mut self, follower: Self) {
+        let said = |it: &Finding| !self.hides(it.place);
+        let mistakes: Vec<Finding> = follower.mistakes.into_iter().filter(said).collect();
+        let warnings: Vec<Finding> = follower.warnings.into_iter().filter(said).collect();
+        self.mistakes.extend(mistakes);
+        self.warnings.extend(warnings);
     }
 
     fn hides(&self, place: Place) -> bool {
@@ -113,6 +110,8 @@ impl Report {
 }
 
 fn push(list: &mut Vec<Finding>, place: Place, message: String) -> &mut Finding {
+    // Messages repeat what users wrote, and nothing of that may steer a terminal.
+    let message = message.replace(char::is_control, "\u{fffd}");
     if list.len() < KEPT_MOST {
         list.push(Finding { place, message, help: None });
     } else if let Some(last) = list.last_mut() {
@@ -193,14 +192,16 @@ mod tests {
 
     #[test]
     fn what_follows_from_a_syntax_error_is_not_said() {
-        let (mut syntax, mut report) = (Report::default(), Report::default());
+        let mut syntax = Report::default();
         syntax.mistake(Place::at(0, 10), "no");
         syntax.breaks(0, 20);
+        let mut follower = syntax.follower();
         for offset in [5, 10, 20, 30] {
-            report.mistake(Place::at(0, offset), "follows");
+            follower.mistake(Place::at(0, offset), "follows");
         }
-        report.drop_followers(&syntax);
-        assert_eq!(report.mistakes.len(), 1);
+        assert!(follower.is_broken(0));
+        syntax.absorb(follower);
+        assert_eq!(syntax.mistakes.len(), 2);
         assert!(syntax.is_broken(0) && syntax.any_broken() && !syntax.is_broken(1));
     }
 }

@@ -17,6 +17,16 @@ pub(super) enum SourceName {
     Variable(String),
 }
 
+impl SourceName {
+    /// The file, if it is one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Variable(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for SourceName {
     /// A path, or `$NAME`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,7 +52,7 @@ pub(super) fn gather(main: &Path, environment: &Environment, report: &mut Report
     let mut left = ALL_BYTES_MOST;
     for (at, path) in files(main, report).into_iter().enumerate() {
         let text = read(&path, left).unwrap_or_else(|refusal| {
-            let finding = report.mistake(Place::whole(at), refusal.message());
+            let finding = report.mistake(Place::whole(at), chain(&refusal));
             if at == 0 && matches!(&refusal, Refusal::Unreadable(it) if it.kind() == std::io::ErrorKind::NotFound) {
                 finding.help("name another file with --config, or copy the commented default that comes with the package");
             }
@@ -50,7 +60,7 @@ pub(super) fn gather(main: &Path, environment: &Environment, report: &mut Report
             String::new()
         });
         left = left.saturating_sub(text.len() as u64);
-        check_encoding_marks(at, &text, report);
+        check_merge_marks(at, &text, report);
         sources.push(Source { name: SourceName::File(path), text });
     }
     for (count, Override { variable, value }) in environment.overrides().into_iter().enumerate() {
@@ -72,7 +82,7 @@ pub(super) fn gather(main: &Path, environment: &Environment, report: &mut Report
 /// The main file, then those beside it in conf.d.
 fn files(main: &Path, report: &mut Report) -> Vec<PathBuf> {
     let mut files = vec![main.to_owned()];
-    let folder = main.parent().unwrap_or(Path::new("")).join(FOLDER);
+    let folder = main.parent().unwrap_or_else(|| Path::new("")).join(FOLDER);
     let entries = match std::fs::read_dir(&folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return files,
@@ -107,37 +117,20 @@ fn is_ours(path: &Path) -> bool {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
     /// The system says no.
-    #[error("cannot be read")]
+    #[error("the file cannot be read")]
     Unreadable(#[source] std::io::Error),
     /// A folder, a pipe, a device.
-    #[error("is no regular file")]
+    #[error("this is no regular file")]
     NotAFile,
     /// Over [`FILE_BYTES_MOST`] or what is left of [`ALL_BYTES_MOST`].
-    #[error("is too large")]
+    #[error("the file is too large: {} MiB are read of one file, {} MiB of all", FILE_BYTES_MOST >> 20, ALL_BYTES_MOST >> 20)]
     TooLarge,
     /// Not UTF-8.
-    #[error("is no UTF-8 text")]
+    #[error("the file is no UTF-8 text: the first wrong byte is in line {line}")]
     NotText {
         /// The line of the first wrong byte, from 1.
         line: usize,
     },
-}
-
-impl Refusal {
-    fn message(&self) -> String {
-        match self {
-            Self::Unreadable(error) => format!("the file cannot be read: {error}"),
-            Self::NotAFile => "this is no regular file".to_owned(),
-            Self::TooLarge => format!(
-                "the file is too large: {} MiB are read of one file, {} MiB of all",
-                FILE_BYTES_MOST >> 20,
-                ALL_BYTES_MOST >> 20
-            ),
-            Self::NotText { line } => {
-                format!("the file is no UTF-8 text: the first wrong byte is in line {line}")
-            }
-        }
-    }
 }
 
 /// The text of a file of at most `left` bytes.
@@ -159,8 +152,16 @@ pub(super) fn read(path: &Path, left: u64) -> Result<String, Refusal> {
     })
 }
 
+/// An error with its causes, in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |it| it.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
 /// What looks like a merge that was not finished gets its own words: as TOML it would be a riddle.
-fn check_encoding_marks(source: usize, text: &str, report: &mut Report) {
+fn check_merge_marks(source: usize, text: &str, report: &mut Report) {
     let mut offset = 0;
     for line in text.split_inclusive('\n') {
         if line.starts_with("<<<<<<< ") {

@@ -319,6 +319,18 @@ static ALERT: Table = Table {
         .default("\"all\"")
         .also(&["objects", "devices", "match", "targets"]),
         Key::new("components", Form::Texts, "[\"phase\"]", "Kinds of components that it is narrowed to"),
+        Key::new(
+            "indices",
+            Form::Texts,
+            "[\"1\", \"Feed *\"]",
+            "Indices or labels of components that it is narrowed to",
+        ),
+        Key::new(
+            "names",
+            Form::Texts,
+            "[\"line_to_line\"]",
+            "Names of readings, where a component has several of a quantity",
+        ),
         Key::new("operator", Form::Text, "\">\"", "How the reading is compared with the thresholds").also(&[
             "op",
             "comparison",
@@ -367,12 +379,14 @@ static ALERT: Table = Table {
         .also(&["after_failures", "attempts"]),
         Key::new("unit", Form::Text, "\"degF\"", "The unit of the thresholds, where it is not the usual one"),
         Key::new(
-            "rated",
+            "rated_current",
             Form::Number,
             "16",
-            "The rated value that percent of rated refers to, for all objects of this rule",
+            "Rated current in A for percent_of_rated, in place of what the components say",
         )
-        .also(&["rated_current"]),
+        .also(&["rated", "rating"]),
+        Key::new("rated_power", Form::Number, "3680", "Rated active power in W, in the same way"),
+        Key::new("rated_apparent_power", Form::Number, "3000", "Rated apparent power in VA, in the same way"),
         Key::new(
             "severity",
             Form::Choice(SEVERITIES),

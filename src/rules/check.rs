@@ -91,10 +91,11 @@ pub(super) fn choices<'a>(word: &str, all: impl Iterator<Item = &'a str> + Clone
 pub(super) fn check_severity(field: &str, text: &str, found: &mut Vec<Problem>) -> Option<Severity> {
     let severity = text.parse().ok();
     if severity.is_none() {
-        found.push(
-            Problem::new(field, format!("\"{text}\" is no severity"))
-                .with_help(choices(text, Severity::ALL.iter().map(|it| it.name()), "there are")),
-        );
+        found.push(Problem::new(field, format!("\"{text}\" is no severity")).with_help(choices(
+            text,
+            Severity::ALL.iter().map(|it| it.name()),
+            "there are",
+        )));
     }
     severity
 }
@@ -255,9 +256,7 @@ fn check_duration(field: &str, input: Option<&DurationInput>, found: &mut Vec<Pr
     let duration = match input {
         DurationInput::Seconds(seconds) if seconds.is_nan() => Err("it is not a number".to_owned()),
         DurationInput::Seconds(seconds) if *seconds < 0.0 => Err(format!("{seconds} s is negative")),
-        DurationInput::Seconds(seconds) => {
-            Ok(Duration::try_from_secs_f64(*seconds).unwrap_or(Duration::MAX))
-        }
+        DurationInput::Seconds(seconds) => Ok(Duration::try_from_secs_f64(*seconds).unwrap_or(Duration::MAX)),
         DurationInput::Text(text) if text.trim_start().starts_with('-') => {
             Err(format!("\"{text}\" is negative"))
         }
@@ -300,7 +299,8 @@ fn check_ratings(input: &RuleInput, trigger: Option<&Trigger>, found: &mut Vec<P
         if !(rated.is_finite() && 0.0 < rated) {
             let message = format!("a rating of {rated} {unit} cannot be a base for percentages");
             found.push(
-                Problem::new(field, message).with_help(format!("write what is on the plate, as 16 or 32 {unit}")),
+                Problem::new(field, message)
+                    .with_help(format!("write what is on the plate, as 16 or 32 {unit}")),
             );
         }
         if trigger.is_some_and(|it| it.measure != Measure::PercentOfRated) {
@@ -331,7 +331,8 @@ fn check_filters(input: &RuleInput, trigger: Option<&Trigger>, found: &mut Vec<P
 
 fn check_texts(input: &RuleInput, found: &mut Vec<Problem>) {
     if let Some(runbook) = &input.runbook {
-        let is_link = ["https://", "http://"].iter().any(|it| runbook.starts_with(it) && it.len() < runbook.len());
+        let is_link =
+            ["https://", "http://"].iter().any(|it| runbook.starts_with(it) && it.len() < runbook.len());
         if !is_link || runbook.chars().any(|it| it.is_whitespace() || it.is_control()) {
             found.push(
                 Problem::new("runbook", format!("\"{runbook}\" is no link"))

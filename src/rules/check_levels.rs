@@ -35,8 +35,11 @@ pub(super) fn check_condition(
         Some(Measure::Health) => {
             if input.severity.is_some() {
                 found.push(
-                    Problem::new("severity", "the severity of health is that of the state: warning or critical")
-                        .with_help("leave severity out"),
+                    Problem::new(
+                        "severity",
+                        "the severity of health is that of the state: warning or critical",
+                    )
+                    .with_help("leave severity out"),
                 );
             }
             Some(Condition::Health)
@@ -110,8 +113,9 @@ fn after_polls(input: &RuleInput, found: &mut Vec<Problem>) -> u32 {
     let after = input.after_polls.unwrap_or(AFTER_POLLS_DEFAULT);
     if !(1..=AFTER_POLLS_MAX).contains(&after) {
         found.push(
-            Problem::new("after_polls", format!("{after} is not from 1 to {AFTER_POLLS_MAX}"))
-                .with_help(format!("write how many polls in a row must fail; by default {AFTER_POLLS_DEFAULT}")),
+            Problem::new("after_polls", format!("{after} is not from 1 to {AFTER_POLLS_MAX}")).with_help(
+                format!("write how many polls in a row must fail; by default {AFTER_POLLS_DEFAULT}"),
+            ),
         );
     }
     after
@@ -122,10 +126,10 @@ fn thresholds(input: &RuleInput, measure: Option<Measure>, found: &mut Vec<Probl
     let unit = check_unit(input, measure, found);
     let given: Vec<(Severity, LevelInput)> = levels_of(input).collect();
     if given.is_empty() && measure.is_some() {
-        found.push(
-            Problem::new("", "the rule has no threshold")
-                .with_help("write critical = { value = .. }, or warning, error, info; each may have a clear"),
-        );
+        found
+            .push(Problem::new("", "the rule has no threshold").with_help(
+                "write critical = { value = .. }, or warning, error, info; each may have a clear",
+            ));
     }
     let levels: Vec<Level> = given
         .into_iter()
@@ -142,11 +146,7 @@ fn thresholds(input: &RuleInput, measure: Option<Measure>, found: &mut Vec<Probl
     Some(Condition::Threshold { operator: operator?, unit: unit?, levels: levels.into() })
 }
 
-fn check_operator(
-    input: &RuleInput,
-    measure: Option<Measure>,
-    found: &mut Vec<Problem>,
-) -> Option<Operator> {
+fn check_operator(input: &RuleInput, measure: Option<Measure>, found: &mut Vec<Problem>) -> Option<Operator> {
     let all = "write one of >, >=, <, <=";
     match input.operator.as_deref() {
         None if measure.is_none() => None,
@@ -227,12 +227,9 @@ fn check_level(
     if let Some(operator) = operator.filter(|it| is_number && it.is_beyond(clear, value)) {
         let (symbol, side) =
             (operator.symbol(), if operator.is_upper() { "at or below" } else { "at or above" });
-        let message =
-            format!("clear {} lies on the wrong side of value {}", number(clear), number(value));
-        let help = format!(
-            "with {symbol} the alert ends on the way back: write a clear {side} {}",
-            number(value)
-        );
+        let message = format!("clear {} lies on the wrong side of value {}", number(clear), number(value));
+        let help =
+            format!("with {symbol} the alert ends on the way back: write a clear {side} {}", number(value));
         found.push(Problem::new(format!("{severity}.clear"), message).with_help(help));
     }
     is_number.then_some(Level { severity, value, clear })
@@ -258,7 +255,13 @@ fn check_order(levels: &[Level], operator: Operator, found: &mut Vec<Problem>) {
 }
 
 /// Whether readings can lie on both sides of the threshold at all.
-fn check_range(level: &Level, operator: Operator, unit: RuleUnit, measure: Measure, found: &mut Vec<Problem>) {
+fn check_range(
+    level: &Level,
+    operator: Operator,
+    unit: RuleUnit,
+    measure: Measure,
+    found: &mut Vec<Problem>,
+) {
     let (low, high) = range(measure);
     let what = match measure {
         Measure::Value(quantity) => quantity.name(),
@@ -296,7 +299,9 @@ fn range(measure: Measure) -> (f64, f64) {
         Measure::Value(Quantity::Charge | Quantity::Humidity) => (0.0, 100.0),
         Measure::Value(Quantity::PowerFactor) => (-1.0, 1.0),
         Measure::Value(Quantity::Temperature) => (ABSOLUTE_ZERO_CELSIUS, f64::INFINITY),
-        Measure::Value(Quantity::Current | Quantity::ApparentPower | Quantity::Energy) => (0.0, f64::INFINITY),
+        Measure::Value(Quantity::Current | Quantity::ApparentPower | Quantity::Energy) => {
+            (0.0, f64::INFINITY)
+        }
         Measure::Value(Quantity::Voltage | Quantity::Frequency | Quantity::Runtime) => (0.0, f64::INFINITY),
         Measure::Value(Quantity::ActivePower | Quantity::ReactivePower | Quantity::State)
         | Measure::Health

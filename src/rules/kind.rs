@@ -128,9 +128,9 @@ impl Measure {
 /// alert's facts back from disk.
 #[must_use]
 pub fn known_name(text: &str) -> &'static str {
-    let types = RuleType::ALL.into_iter().flat_map(|it| {
-        std::iter::once(it.name()).chain(it.triggers().iter().map(|trigger| trigger.name))
-    });
+    let types = RuleType::ALL
+        .into_iter()
+        .flat_map(|it| std::iter::once(it.name()).chain(it.triggers().iter().map(|trigger| trigger.name)));
     let units = crate::model::WireUnit::ALL.iter().map(|it| it.symbol);
     let operators = super::Operator::ALL.into_iter().map(super::Operator::symbol);
     types.chain(units).chain(operators).find(|it| *it == text).unwrap_or("")
@@ -207,8 +207,11 @@ const OFFLINE: &[Trigger] = &[
     },
 ];
 
-const BANK: &[Trigger] =
-    &[value(Quantity::Current, BANKS, BANKS), percent(BANKS, BANKS), value(Quantity::ActivePower, BANKS, BANKS)];
+const BANK: &[Trigger] = &[
+    value(Quantity::Current, BANKS, BANKS),
+    percent(BANKS, BANKS),
+    value(Quantity::ActivePower, BANKS, BANKS),
+];
 
 const UPS: &[Trigger] = &[
     value(Quantity::Charge, BATTERIES, UPS_ALLOWED),

@@ -189,9 +189,11 @@ impl RuleUnit {
             "F" | "°F" => "degF",
             other => other,
         };
-        WireUnit::find(symbol)
-            .filter(|it| it.unit == quantity.unit())
-            .map(|it| Self { symbol: it.symbol, factor: it.factor, offset: it.offset })
+        WireUnit::find(symbol).filter(|it| it.unit == quantity.unit()).map(|it| Self {
+            symbol: it.symbol,
+            factor: it.factor,
+            offset: it.offset,
+        })
     }
 
     /// A number of this unit in the base unit.

@@ -80,8 +80,10 @@ impl RuleBindings {
         if self.devices == 0 {
             return Some("applies to no device".to_owned());
         }
-        let example =
-            self.examples.first().map_or(String::new(), |it| format!(", for instance {}: {}", it.object, it.reason));
+        let example = self
+            .examples
+            .first()
+            .map_or(String::new(), |it| format!(", for instance {}: {}", it.object, it.reason));
         if self.unbound != 0 {
             return Some(format!("cannot judge {} of {}{example}", self.unbound, self.unbound + self.bound));
         }
@@ -102,7 +104,11 @@ impl fmt::Display for UnboundReason {
                 write!(f, "no rating: the agent gives none; set {key} on the rule or the device")
             }
             Self::SeveralNames { names } => {
-                write!(f, "several readings, none of them the main one; set names to some of: {}", names.join(", "))
+                write!(
+                    f,
+                    "several readings, none of them the main one; set names to some of: {}",
+                    names.join(", ")
+                )
             }
             Self::NoSuchComponent => f.write_str("the device has no such component"),
         }
@@ -112,7 +118,10 @@ impl fmt::Display for UnboundReason {
 impl Ruleset {
     /// What each rule is bound to on these devices.
     #[must_use]
-    pub fn bindings<'a>(&self, devices: impl IntoIterator<Item = (&'a Source, &'a Shape)>) -> Vec<RuleBindings> {
+    pub fn bindings<'a>(
+        &self,
+        devices: impl IntoIterator<Item = (&'a Source, &'a Shape)>,
+    ) -> Vec<RuleBindings> {
         let mut reports: Vec<RuleBindings> =
             self.rules().iter().map(|it| RuleBindings::of(&it.rule)).collect();
         for (source, shape) in devices {
@@ -141,9 +150,9 @@ impl Ruleset {
             Found::Unbound { component, reason } => report.add_unbound(object_of(source, component), reason),
         });
         if let Selection::Objects(patterns) = &rule.selection {
-            let exact = patterns.iter().filter(|it| {
-                it.device.is_exact() && it.kind.is_some() && it.device.matches(&source.device)
-            });
+            let exact = patterns
+                .iter()
+                .filter(|it| it.device.is_exact() && it.kind.is_some() && it.device.matches(&source.device));
             for pattern in exact {
                 if !shape.components.iter().any(|it| pattern.fits_component(it)) {
                     report.add_unbound(pattern.to_string(), UnboundReason::NoSuchComponent);
@@ -249,7 +258,9 @@ fn percent(
     for quantity in [Quantity::Current, Quantity::ApparentPower, Quantity::ActivePower] {
         match (main_reading(rule, quantity, readings), rated.of(quantity)) {
             (Ok(slots), _) if slots.is_empty() => (),
-            (Ok(slots), Some(rated)) => return Ok(slots.into_iter().map(|slot| (slot, Some(rated))).collect()),
+            (Ok(slots), Some(rated)) => {
+                return Ok(slots.into_iter().map(|slot| (slot, Some(rated))).collect());
+            }
             (Ok(_), None) => wanting = wanting.or(Some(UnboundReason::NoRating { quantity })),
             (Err(reason), _) => wanting = wanting.or(Some(reason)),
         }

@@ -70,7 +70,10 @@ impl ObjectPattern {
     #[must_use]
     pub fn fits_component(&self, component: &Component) -> bool {
         self.fits_kind(component.kind)
-            && self.index.as_ref().is_none_or(|it| it.matches(&component.index) || it.matches(&component.label))
+            && self
+                .index
+                .as_ref()
+                .is_none_or(|it| it.matches(&component.index) || it.matches(&component.label))
     }
 
     /// Whether components of that kind can fit.

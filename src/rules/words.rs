@@ -47,8 +47,11 @@ pub fn duration(duration: Duration) -> String {
         (seconds / 60 % 60, "min"),
         (seconds % 60, "s"),
     ];
-    let said: Vec<String> =
-        parts.iter().filter(|(count, _)| *count != 0).map(|(count, unit)| format!("{count} {unit}")).collect();
+    let said: Vec<String> = parts
+        .iter()
+        .filter(|(count, _)| *count != 0)
+        .map(|(count, unit)| format!("{count} {unit}"))
+        .collect();
     if said.is_empty() { "0 s".to_owned() } else { said.join(" ") }
 }
 
@@ -77,10 +80,10 @@ fn unit_words(unit: &str) -> &str {
 fn decimals(value: f64) -> usize {
     // Three decimals, and below 0.1 as many as leave three digits.
     let magnitude = value.abs();
-    (3..DECIMALS_MAX).zip([0.1, 0.01, 1e-3, 1e-4, 1e-5]).find(|(_, from)| *from <= magnitude).map_or_else(
-        || if magnitude < 1e-9 { 3 } else { DECIMALS_MAX },
-        |(decimals, _)| decimals,
-    )
+    (3..DECIMALS_MAX)
+        .zip([0.1, 0.01, 1e-3, 1e-4, 1e-5])
+        .find(|(_, from)| *from <= magnitude)
+        .map_or_else(|| if magnitude < 1e-9 { 3 } else { DECIMALS_MAX }, |(decimals, _)| decimals)
 }
 
 fn with_decimals(value: f64, decimals: usize) -> String {

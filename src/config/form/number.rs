@@ -24,13 +24,10 @@ pub(super) fn count(
 ) -> Option<Value> {
     let (name, span) = (spot.key.name, spot.value.span());
     let number = match spot.value.get_ref() {
-        // What does not fit is over every limit.
         DeValue::Integer(it) => {
-            Some(i64::from_str_radix(it.as_str(), it.radix()).unwrap_or(if it.as_str().starts_with('-') {
-                i64::MIN
-            } else {
-                i64::MAX
-            }))
+            // What does not fit is beyond every limit, on its own side.
+            let beyond = if it.as_str().starts_with('-') { i64::MIN } else { i64::MAX };
+            Some(i64::from_str_radix(it.as_str(), it.radix()).unwrap_or(beyond))
         }
         DeValue::String(text) if checker.layer.literal => text.trim().parse().ok(),
         DeValue::String(text) if text.trim().parse::<i64>().is_ok() => {
@@ -132,23 +129,23 @@ mod tests {
             ),
             (
                 "alerts",
-                "rated = nan",
-                "`rated` takes a number that can be measured, not nan (help: write rated = 16)",
+                "rated_current = nan",
+                "`rated_current` takes a number that can be measured, not nan (help: write rated_current = 16)",
             ),
             (
                 "alerts",
-                "rated = 1e300",
-                "`rated` takes a number that can be measured, not 1e300 (help: write rated = 16)",
+                "rated_current = 1e300",
+                "`rated_current` takes a number that can be measured, not 1e300 (help: write rated_current = 16)",
             ),
             (
                 "alerts",
-                "rated = \"16\"",
-                "`rated` takes a number, not a text (\"16\") (help: write it without quotes: rated = 16)",
+                "rated_current = \"16\"",
+                "`rated_current` takes a number, not a text (\"16\") (help: write it without quotes: rated_current = 16)",
             ),
             (
                 "alerts",
-                "rated = \"16 A\"",
-                "`rated` takes a number, not a text (\"16 A\") (help: write rated = 16)",
+                "rated_current = \"16 A\"",
+                "`rated_current` takes a number, not a text (\"16 A\") (help: write rated_current = 16)",
             ),
             (
                 "alerts",
@@ -163,7 +160,7 @@ mod tests {
         ] {
             assert_eq!(said(table, written), [words], "{written}");
         }
-        assert!(said("alerts", "rated = 1_000.5").is_empty());
+        assert!(said("alerts", "rated_current = 1_000.5").is_empty());
         assert!(said("polling", "retries = 0x5").is_empty());
     }
 }
