@@ -411,12 +411,16 @@ mod tests {
     proptest! {
         #[test]
         fn any_octets_are_read_or_refused(octets in prop::collection::vec(any::<u8>(), 0..400)) {
-            let _ = Recording::parse_octets(&octets);
+            if let Ok(recording) = Recording::parse_octets(&octets) {
+                prop_assert!(!recording.tree().is_empty());
+            }
         }
 
         #[test]
         fn any_lines_are_read_or_skipped(lines in prop::collection::vec("[0-9.]{1,9}[|= ]{1,3}[A-Za-z0-9]{0,9}[|: ]{0,2}.{0,9}", 0..20)) {
-            let _ = Recording::parse(&lines.join("\n"));
+            if let Ok(recording) = Recording::parse(&lines.join("\n")) {
+                prop_assert!(recording.tree().len() + recording.skipped_lines() <= lines.len());
+            }
         }
     }
 }

@@ -1,1 +1,530 @@
-//! The simulator itself: every fault happens.
+//! The simulator itself: every fault happens, on a real socket; others understand its answers.
+
+use rackwarden::model::{Oid, Value};
+use rackwarden::simulator::{AgentSpec, Fault, Recording, Simulator, SimulatorError};
+use rackwarden::snmp::wire::{ErrorStatus, PduKind, Version, decode, encode_request};
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+const RECORDING: &str = "\
+1.3.6.1.2.1.1.1.0|4|A rack PDU of ours
+1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.99999.1
+1.3.6.1.2.1.1.3.0|67|1000
+1.3.6.1.2.1.1.5.0|4|pdu-a
+1.3.6.1.4.1.99999.2.1.1|2|11
+1.3.6.1.4.1.99999.2.1.2|2|12
+1.3.6.1.4.1.99999.2.1.3|2|13
+1.3.6.1.4.1.99999.2.2.1|66|21
+1.3.6.1.4.1.99999.2.2.2|66|22
+1.3.6.1.4.1.99999.2.3.1|70|18446744073709551615
+1.3.6.1.4.1.99999.2.4.1|64|10.0.0.1
+1.3.6.1.4.1.99999.2.5.1|65|4294967295
+1.3.6.1.6.3.10.2.1.3.0|2|5
+";
+/// How long we wait for what must not come.
+const PATIENCE: Duration = Duration::from_millis(150);
+const COLUMN: &str = "1.3.6.1.4.1.99999.2.1";
+const CELLS: [&str; 3] = ["1.3.6.1.4.1.99999.2.1.1", "1.3.6.1.4.1.99999.2.1.2", "1.3.6.1.4.1.99999.2.2.1"];
+
+fn oid(text: &str) -> Oid {
+    text.parse().unwrap()
+}
+
+fn spec() -> AgentSpec {
+    AgentSpec::from_recording(&Recording::parse(RECORDING).unwrap(), "public")
+}
+
+/// One agent, and a socket to ask it with.
+struct Bench {
+    simulator: Simulator,
+    socket: UdpSocket,
+    address: SocketAddr,
+}
+
+/// An answer as it came.
+struct Heard {
+    datagram: Vec<u8>,
+    from: SocketAddr,
+    after: Duration,
+}
+
+impl Heard {
+    fn request_id(&self) -> i32 {
+        decode(&self.datagram).unwrap().pdu.request_id
+    }
+
+    fn status(&self) -> (ErrorStatus, u32) {
+        let pdu = decode(&self.datagram).unwrap().pdu;
+        (pdu.error_status, pdu.error_index)
+    }
+
+    fn varbinds(&self) -> Vec<(String, Value)> {
+        let message = decode(&self.datagram).unwrap();
+        let varbinds = message.pdu.varbinds.map(Result::unwrap);
+        varbinds.map(|it| (it.oid().unwrap().to_string(), it.value.to_value().unwrap())).collect()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.varbinds().into_iter().map(|(name, _)| name).collect()
+    }
+}
+
+impl Bench {
+    fn new(spec: AgentSpec) -> Self {
+        let simulator = Simulator::start(vec![("127.0.0.1:0".parse().unwrap(), spec)]).unwrap();
+        let address = simulator.agent(0).unwrap().address();
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        Self { simulator, socket, address }
+    }
+
+    /// An agent that always goes wrong in this way.
+    fn faulty(fault: &str) -> Self {
+        Self::new(spec().with_faults([fault.parse().unwrap()], 7))
+    }
+
+    fn send(&self, kind: PduKind, request_id: i32, names: &[&str], repetitions: u32) {
+        let oids: Vec<Oid> = names.iter().map(|it| oid(it)).collect();
+        let request = encode_request(Version::V2c, b"public", kind, request_id, &oids, repetitions).unwrap();
+        self.socket.send_to(&request, self.address).unwrap();
+    }
+
+    /// All that comes until nothing has come for a while.
+    fn hear(&self) -> Vec<Heard> {
+        let mut buffer = vec![0; 70_000];
+        let mut heard = Vec::new();
+        let start = clock();
+        self.socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        while let Ok((length, from)) = self.socket.recv_from(&mut buffer) {
+            heard.push(Heard { datagram: buffer[..length].to_vec(), from, after: start.elapsed() });
+        }
+        heard
+    }
+
+    fn ask(&self, kind: PduKind, names: &[&str], repetitions: u32) -> Vec<Heard> {
+        self.send(kind, 1, names, repetitions);
+        self.hear()
+    }
+
+    fn get(&self) -> Vec<Heard> {
+        self.ask(PduKind::Get, &CELLS, 0)
+    }
+
+    #[track_caller]
+    fn one(&self, kind: PduKind, names: &[&str], repetitions: u32) -> Heard {
+        let mut heard = self.ask(kind, names, repetitions);
+        assert_eq!(heard.len(), 1, "one answer");
+        heard.remove(0)
+    }
+
+    fn fired(&self, fault: &str) -> u64 {
+        self.simulator.totals().faults.get(fault).copied().unwrap_or(0)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests measure how long answers take")]
+fn clock() -> Instant {
+    Instant::now()
+}
+
+#[test]
+fn a_faultless_agent_answers_once_and_right() {
+    let bench = Bench::new(spec());
+    let heard = bench.one(PduKind::Get, &CELLS, 0);
+    assert_eq!((heard.status(), heard.request_id()), ((ErrorStatus::NO_ERROR, 0), 1));
+    assert_eq!(heard.names(), CELLS);
+    assert_eq!(heard.from, bench.address);
+    let bulk = bench.one(PduKind::GetBulk, &[COLUMN], 3);
+    assert_eq!(bulk.varbinds().last().unwrap().1, Value::Integer(13));
+    let counters = bench.simulator.agent(0).unwrap().counters();
+    assert_eq!((counters.requests, counters.answers, counters.gets, counters.get_bulks), (2, 2, 1, 1));
+}
+
+/// Faults after which nothing comes.
+#[test]
+fn silent_agents_and_lost_datagrams() {
+    for (fault, counted) in [("silent", 0), ("drop-request", 0), ("drop-answer", 1)] {
+        let bench = Bench::faulty(fault);
+        assert!(bench.get().is_empty(), "{fault}");
+        assert_eq!((bench.fired(fault), bench.simulator.totals().gets), (1, counted), "{fault}");
+    }
+}
+
+#[test]
+fn drop_answer_follows_its_rate() {
+    let bench = Bench::faulty("drop-answer@0.3");
+    for request_id in 0..200 {
+        bench.send(PduKind::Get, request_id, &CELLS, 0);
+    }
+    let heard = bench.hear().len();
+    assert!((110..170).contains(&heard), "{heard} of 200");
+    assert_eq!(u64::try_from(heard).unwrap() + bench.fired("drop-answer"), 200);
+}
+
+#[test]
+fn answers_come_late() {
+    for fault in ["delay=80ms", "slow=80ms"] {
+        let heard = Bench::faulty(fault).get();
+        assert_eq!(heard.len(), 1, "{fault}");
+        assert!(Duration::from_millis(75) <= heard[0].after, "{fault}: {:?}", heard[0].after);
+    }
+}
+
+#[test]
+fn slow_agents_work_requests_off_one_by_one_and_delayed_ones_do_not() {
+    let spread = |fault| {
+        let bench = Bench::faulty(fault);
+        for request_id in 0..4 {
+            bench.send(PduKind::Get, request_id, &CELLS, 0);
+        }
+        let heard = bench.hear();
+        assert_eq!(heard.len(), 4, "{fault}");
+        heard[3].after - heard[0].after
+    };
+    assert!(Duration::from_millis(110) < spread("slow=40ms"));
+    assert!(spread("delay=40ms") < Duration::from_millis(30));
+}
+
+#[test]
+fn duplicate_answers() {
+    let heard = Bench::faulty("duplicate").get();
+    assert_eq!(heard.len(), 2);
+    assert_eq!(heard[0].datagram, heard[1].datagram);
+}
+
+#[test]
+fn stale_answers_come_with_the_next_request() {
+    let bench = Bench::faulty("stale");
+    bench.send(PduKind::Get, 1, &CELLS, 0);
+    assert!(bench.hear().is_empty());
+    bench.send(PduKind::Get, 2, &CELLS, 0);
+    let ids: Vec<i32> = bench.hear().iter().map(Heard::request_id).collect();
+    assert_eq!(ids, [1], "one behind");
+    bench.simulator.agent(0).unwrap().set_faults([]);
+    bench
+        .simulator
+        .agent(0)
+        .unwrap()
+        .add_fault("duplicate@0".parse::<rackwarden::simulator::FaultRule>().unwrap());
+    bench.send(PduKind::Get, 3, &CELLS, 0);
+    let ids: Vec<i32> = bench.hear().iter().map(Heard::request_id).collect();
+    assert_eq!(ids, [2, 3], "the stale one, then the right one");
+}
+
+#[test]
+fn answers_from_elsewhere() {
+    let bench = Bench::faulty("other-address");
+    let from = bench.one(PduKind::Get, &CELLS, 0).from;
+    assert_ne!(from.ip(), bench.address.ip());
+    assert_eq!(from.port(), bench.address.port());
+    let bench = Bench::faulty("other-port");
+    let from = bench.one(PduKind::Get, &CELLS, 0).from;
+    assert_eq!(from.ip(), bench.address.ip());
+    assert_ne!(from.port(), bench.address.port());
+}
+
+#[test]
+fn truncated_answers() {
+    let right = Bench::new(spec()).one(PduKind::Get, &CELLS, 0).datagram;
+    let heard = Bench::faulty("truncate").one(PduKind::Get, &CELLS, 0).datagram;
+    assert!(heard.len() < right.len());
+    assert_eq!(heard, right[..heard.len()]);
+    assert!(decode(&heard).is_err());
+}
+
+#[test]
+fn corrupt_answers() {
+    let right = Bench::new(spec()).one(PduKind::Get, &CELLS, 0).datagram;
+    let heard = Bench::faulty("corrupt=2").one(PduKind::Get, &CELLS, 0).datagram;
+    assert_eq!(heard.len(), right.len());
+    let changed = heard.iter().zip(&right).filter(|(a, b)| a != b).count();
+    assert!((1..=2).contains(&changed), "{changed}");
+}
+
+#[test]
+fn oversize_answers() {
+    for octets in [3000, 60_000] {
+        let heard = Bench::faulty(&format!("oversize={octets}")).one(PduKind::Get, &CELLS, 0);
+        assert!((octets - 200..octets + 50).contains(&heard.datagram.len()), "{}", heard.datagram.len());
+        assert_eq!(heard.names().len(), CELLS.len() + 1);
+    }
+}
+
+#[test]
+fn wrong_heads() {
+    let heard = Bench::faulty("wrong-request-id").one(PduKind::Get, &CELLS, 0);
+    assert_ne!(heard.request_id(), 1);
+    let heard = Bench::faulty("wrong-community").one(PduKind::Get, &CELLS, 0);
+    assert_ne!(decode(&heard.datagram).unwrap().community, b"public");
+}
+
+#[test]
+fn wrong_lists() {
+    let names = |fault| Bench::faulty(fault).one(PduKind::Get, &CELLS, 0).names();
+    assert_eq!(names("reorder"), [CELLS[2], CELLS[1], CELLS[0]]);
+    assert_eq!(names("extra-varbind")[..3], CELLS);
+    assert_eq!(names("extra-varbind").len(), 4);
+    assert_eq!(names("missing-varbind"), CELLS[..2]);
+}
+
+#[test]
+fn not_increasing_walks_go_round() {
+    for (kind, repetitions) in [(PduKind::GetNext, 0), (PduKind::GetBulk, 2)] {
+        let bench = Bench::faulty("not-increasing");
+        let mut at = CELLS[0].to_owned();
+        for _ in 0..5 {
+            at = bench.one(kind, &[&at], repetitions).names().pop().unwrap();
+        }
+        assert_eq!(at, CELLS[0], "{kind:?}");
+        assert_eq!(bench.one(PduKind::Get, &CELLS, 0).names(), CELLS, "GET is spared");
+    }
+}
+
+#[test]
+fn too_big() {
+    let bench = Bench::faulty("too-big-empty=40");
+    let heard = bench.one(PduKind::GetBulk, &[COLUMN], 3);
+    assert_eq!((heard.status(), heard.names().len()), ((ErrorStatus::TOO_BIG, 0), 0));
+    let heard = bench.one(PduKind::GetBulk, &[COLUMN], 1);
+    assert_eq!(heard.status().0, ErrorStatus::NO_ERROR);
+
+    let bench = Bench::faulty("too-big-above=2");
+    assert_eq!(bench.one(PduKind::Get, &CELLS, 0).status(), (ErrorStatus::TOO_BIG, 0));
+    assert_eq!(bench.one(PduKind::Get, &CELLS[..2], 0).names(), CELLS[..2]);
+}
+
+#[test]
+fn gen_err_for_one_cell() {
+    let bench = Bench::faulty("gen-err=1.3.6.1.4.1.99999.2.1.2");
+    assert_eq!(bench.one(PduKind::Get, &CELLS, 0).status(), (ErrorStatus::GEN_ERR, 2));
+    assert_eq!(bench.one(PduKind::Get, &CELLS[..1], 0).status(), (ErrorStatus::NO_ERROR, 0));
+    assert_eq!(bench.one(PduKind::GetNext, &CELLS[..1], 0).status(), (ErrorStatus::GEN_ERR, 1));
+}
+
+#[test]
+fn cells_vanish_after_a_while() {
+    let bench = Bench::faulty("vanish=1.3.6.1.4.1.99999.2.1.2,1s");
+    assert_eq!(bench.one(PduKind::Get, &CELLS, 0).varbinds()[1].1, Value::Integer(12));
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(bench.one(PduKind::Get, &CELLS, 0).varbinds()[1].1, Value::NoSuchInstance);
+    assert_eq!(bench.one(PduKind::GetNext, &CELLS[..1], 0).names(), ["1.3.6.1.4.1.99999.2.1.3"]);
+    assert!(0 < bench.fired("vanish"));
+}
+
+#[test]
+fn get_bulk_is_beyond_some_agents() {
+    for (fault, repetitions) in [("no-getbulk", 1), ("drop-bulk-above=4", 5)] {
+        let bench = Bench::faulty(fault);
+        assert!(bench.ask(PduKind::GetBulk, &[COLUMN], repetitions).is_empty(), "{fault}");
+        assert_eq!(bench.one(PduKind::GetNext, &[COLUMN], 0).names(), CELLS[..1], "{fault}");
+    }
+    let bench = Bench::faulty("wrong-bulk-above=2");
+    assert_eq!(bench.one(PduKind::GetBulk, &[COLUMN], 2).names(), CELLS[..2]);
+    assert_eq!(bench.one(PduKind::GetBulk, &[COLUMN], 3).names(), [CELLS[0]; 3]);
+}
+
+#[test]
+fn drop_above_spares_small_requests() {
+    let bench = Bench::faulty("drop-above=2");
+    assert!(bench.get().is_empty());
+    assert_eq!(bench.one(PduKind::Get, &CELLS[..2], 0).names(), CELLS[..2]);
+}
+
+#[test]
+fn every_fault_is_tested_here() {
+    let tests = include_str!("simulated.rs");
+    for (name, _) in Fault::NAMES {
+        let quoted = format!("\"{name}");
+        assert!(tests.matches(&quoted).count() != 0, "no test makes `{name}` happen");
+    }
+}
+
+#[test]
+fn handles_change_agents_while_they_run() {
+    let bench = Bench::new(spec());
+    let agent = bench.simulator.agent(0).unwrap();
+    agent.set_value(oid(CELLS[0]), Value::Integer(99));
+    assert_eq!(bench.one(PduKind::Get, &CELLS, 0).varbinds()[0].1, Value::Integer(99));
+    agent.unset(&oid(CELLS[0]));
+    assert_eq!(bench.one(PduKind::Get, &CELLS, 0).varbinds()[0].1, Value::Integer(11));
+    agent.silence(true);
+    assert!(bench.get().is_empty());
+    agent.silence(false);
+    let up_time = "1.3.6.1.2.1.1.3.0";
+    let up = |bench: &Bench| bench.one(PduKind::Get, &[up_time], 0).varbinds()[0].1.integer().unwrap();
+    assert!(1000 < up(&bench));
+    agent.reboot();
+    assert!(up(&bench) < 1000);
+    assert!(bench.simulator.agent(1).is_none());
+}
+
+#[test]
+fn many_addresses_share_a_port_and_answer_each_from_its_own() {
+    let port = UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
+    let address = |number: u8| SocketAddr::from(([127, 77, number / 16, number % 16 + 1], port));
+    let agents = (0..200).map(|it| (address(it), spec().with_name(&format!("pdu-{it}"))));
+    let simulator = Simulator::start(agents.collect()).unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let name = [oid("1.3.6.1.2.1.1.5.0")];
+    for number in 0..200 {
+        let id = i32::from(number);
+        let request = encode_request(Version::V2c, b"public", PduKind::Get, id, &name, 0).unwrap();
+        socket.send_to(&request, address(number)).unwrap();
+    }
+    let mut buffer = [0; 2000];
+    for _ in 0..200 {
+        let (length, from) = socket.recv_from(&mut buffer).unwrap();
+        let heard = Heard { datagram: buffer[..length].to_vec(), from, after: Duration::ZERO };
+        let number = u8::try_from(heard.request_id()).unwrap();
+        assert_eq!(from, address(number));
+        assert_eq!(heard.varbinds()[0].1.text().unwrap(), format!("pdu-{number}"));
+    }
+    assert_eq!((simulator.totals().answers, simulator.refused()), (200, 0));
+    let request = encode_request(Version::V2c, b"public", PduKind::Get, 1, &name, 0).unwrap();
+    socket.send_to(&request, (Ipv4Addr::new(127, 78, 0, 1), port)).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert!(socket.recv_from(&mut buffer).is_err(), "nobody lives there");
+    assert_eq!(simulator.refused(), 1);
+
+    simulator.agent(3).unwrap().add_fault(Fault::OtherAddress);
+    socket.send_to(&request, address(3)).unwrap();
+    let (_, from) = socket.recv_from(&mut buffer).unwrap();
+    assert_ne!(from.ip(), address(3).ip());
+    assert_eq!(from.port(), port);
+}
+
+#[test]
+fn only_loopback_is_served() {
+    let start = |addresses: &[&str]| {
+        let agents = addresses.iter().map(|it| (it.parse().unwrap(), spec())).collect();
+        Simulator::start(agents).map(|it| it.len())
+    };
+    for address in ["0.0.0.0:16100", "192.0.2.1:16100", "[::]:16100", "[2001:db8::1]:161"] {
+        assert!(matches!(start(&[address]), Err(SimulatorError::NotLoopback(_))), "{address}");
+    }
+    let twice = start(&["127.0.0.1:16199", "127.0.0.1:16199"]);
+    assert!(matches!(twice, Err(SimulatorError::Twice(_))));
+    assert!(matches!(start(&[]), Err(SimulatorError::NoAgents)));
+    assert_eq!(start(&["127.0.0.1:0", "127.0.0.1:0"]).unwrap(), 2);
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let holder = UdpSocket::bind(taken).unwrap();
+    let error = start(&[&holder.local_addr().unwrap().to_string()]).unwrap_err();
+    assert!(error.to_string().starts_with("cannot listen on 127.0.0.1:"), "{error}");
+}
+
+#[test]
+fn the_crate_snmp2_understands_us() {
+    let bench = Bench::new(spec());
+    let timeout = Some(Duration::from_secs(2));
+    let column = snmp2::Oid::from(&[1, 3, 6, 1, 4, 1, 99_999, 2]).unwrap();
+    let cell = snmp2::Oid::from(&[1, 3, 6, 1, 4, 1, 99_999, 2, 1, 2]).unwrap();
+    let mut session = snmp2::SyncSession::new_v2c(bench.address, b"public", timeout, 5).unwrap();
+    let answer = session.get(&cell).unwrap();
+    let values: Vec<String> = answer.varbinds.map(|(name, value)| format!("{name} {value:?}")).collect();
+    assert_eq!(values, ["1.3.6.1.4.1.99999.2.1.2 INTEGER: 12"]);
+    let answer = session.getbulk(&[&column], 0, 8).unwrap();
+    assert_eq!(answer.varbinds.count(), 8);
+    let mut session = snmp2::SyncSession::new_v1(bench.address, b"public", timeout, 9).unwrap();
+    let answer = session.getnext(&column).unwrap();
+    assert_eq!((answer.error_status, answer.varbinds.count()), (0, 1));
+    let missing = snmp2::Oid::from(&[1, 3, 6, 1, 4, 1, 99_999, 9, 0]).unwrap();
+    let answer = session.get(&missing).unwrap();
+    assert_eq!((answer.error_status, answer.error_index), (2, 1));
+}
+
+/// Says so past the test harness, which keeps what passing tests print to itself.
+fn left_out(why: &str) {
+    writeln!(std::io::stderr(), "left out: {why}").unwrap();
+}
+
+/// Runs one of net-snmp's tools on an agent; `None`, and a word why, where it is not installed.
+fn net_snmp(tool: &str, version: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(tool)
+        .args(["-On", "-Oe", "-c", "public", "-t", "2", "-r", "0", "-m", "", "-v", version])
+        .args(arguments)
+        .env("MIBS", "")
+        .env("SNMP_PERSISTENT_DIR", std::env::temp_dir().join("rackwarden-net-snmp"))
+        .output();
+    let Ok(output) = output else {
+        left_out(&format!("{tool} is not installed (Debian package snmp)"));
+        return None;
+    };
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    Some(text.lines().filter(|it| !it.starts_with("Created directory")).map(|it| format!("{it}\n")).collect())
+}
+
+#[test]
+fn net_snmp_understands_us() {
+    let bench = Bench::new(spec());
+    let agent = bench.address.to_string();
+    let root = "1.3.6.1.4.1.99999";
+    let run =
+        |tool, version, names: &[&str]| net_snmp(tool, version, &[&[agent.as_str()][..], names].concat());
+    let Some(walked) = run("snmpwalk", "2c", &[root]) else { return };
+    let rows: Vec<&str> = walked.lines().collect();
+    assert_eq!(rows.len(), 8, "{walked}");
+    assert_eq!(rows[0], ".1.3.6.1.4.1.99999.2.1.1 = INTEGER: 11");
+    assert_eq!(rows[5], ".1.3.6.1.4.1.99999.2.3.1 = Counter64: 18446744073709551615");
+    assert_eq!(rows[6], ".1.3.6.1.4.1.99999.2.4.1 = IpAddress: 10.0.0.1");
+    assert_eq!(rows[7], ".1.3.6.1.4.1.99999.2.5.1 = Counter32: 4294967295");
+    assert_eq!(run("snmpbulkwalk", "2c", &[root]).unwrap(), walked);
+    let without_counter64 = walked.replace(&format!("{}\n", rows[5]), "");
+    assert_eq!(run("snmpwalk", "1", &[root]).unwrap(), without_counter64);
+    let got = run("snmpget", "2c", &["1.3.6.1.2.1.1.5.0", &format!("{root}.2.1.9"), &format!("{root}.3.0")]);
+    let got = got.unwrap();
+    assert!(got.contains(".1.3.6.1.2.1.1.5.0 = STRING: \"pdu-a\""), "{got}");
+    assert!(got.contains(".99999.2.1.9 = No Such Instance"), "{got}");
+    assert!(got.contains(".99999.3.0 = No Such Object"), "{got}");
+    let got = run("snmpget", "1", &["1.3.6.1.2.1.1.5.0", &format!("{root}.3.0")]).unwrap();
+    assert!(got.contains("noSuchName") && got.contains("Failed object: .1.3.6.1.4.1.99999.3.0"), "{got}");
+    let set = run("snmpset", "2c", &["1.3.6.1.2.1.1.5.0", "s", "mine"]).unwrap();
+    assert!(set.contains("notWritable"), "{set}");
+    assert_eq!(Recording::parse(&walked).unwrap().tree().len(), 8, "we read what snmpwalk prints");
+}
+
+#[test]
+fn recorded_devices_walk_as_they_were_recorded() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/devices");
+    if !folder.is_dir() {
+        left_out("no recorded devices beside the repository");
+        return;
+    }
+    let mut walked = 0;
+    for part in ["snmprec", "walks"] {
+        for file in std::fs::read_dir(folder.join(part)).unwrap() {
+            let path = file.unwrap().path();
+            let recording = Recording::parse_octets(&std::fs::read(&path).unwrap()).unwrap();
+            let bench = Bench::new(AgentSpec::from_recording(&recording, "public"));
+            assert_eq!(walk(&bench), recording.tree().len(), "{}", path.display());
+            walked += 1;
+        }
+    }
+    assert!(80 <= walked);
+}
+
+/// How many rows a walk by GETBULK finds.
+fn walk(bench: &Bench) -> usize {
+    let mut buffer = vec![0; 70_000];
+    let mut at = oid("0.0");
+    let mut rows = 0;
+    bench.socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    loop {
+        bench.send(PduKind::GetBulk, 1, &[&at.to_string()], 25);
+        let (length, _) = bench.socket.recv_from(&mut buffer).unwrap();
+        let message = decode(&buffer[..length]).unwrap();
+        assert_eq!(message.pdu.error_status, ErrorStatus::NO_ERROR);
+        for varbind in message.pdu.varbinds {
+            let varbind = varbind.unwrap();
+            if varbind.value.is_exception() {
+                return rows;
+            }
+            let name = varbind.oid().unwrap();
+            assert!(at < name);
+            at = name;
+            rows += 1;
+        }
+    }
+}
