@@ -27,6 +27,8 @@ pub struct Object {
     pub oid: Oid,
     /// What it is.
     pub kind: Kind,
+    /// Its base type, as `Integer32` or `OCTET STRING`; empty for a branch.
+    pub syntax: String,
     /// The UNITS clause; empty where there is none.
     pub units: String,
     /// The names of its numbers, also through a textual convention; empty where it has none.
@@ -48,6 +50,7 @@ impl Object {
             name: format!("{module}::{}", object.name()),
             oid: Oid::new(node.oid()),
             kind,
+            syntax: object.ty().map(|it| it.effective_base().to_string()).unwrap_or_default(),
             units: object.units().to_owned(),
             names: Arc::new(names),
         }
@@ -62,6 +65,7 @@ impl Object {
             },
             oid: Oid::new(node.oid()),
             kind: Kind::Branch,
+            syntax: String::new(),
             units: String::new(),
             names: Enumeration::default(),
         }

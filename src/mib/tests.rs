@@ -46,6 +46,7 @@ fn slim_modules_are_enough() {
     assert_eq!(names("SLIM-MIB::slimSwitch"), [(1, "on".to_owned()), (2, "off".to_owned())].into());
     assert_eq!(names("SLIM-MIB::slimLoad"), [(-1, "low".to_owned()), (3, "high".to_owned())].into());
     assert_eq!(mibs.resolve("SLIM-MIB::slimCurrent").unwrap().object.unwrap().units, "0.1 Amps");
+    assert_eq!(mibs.resolve("SLIM-MIB::slimName").unwrap().object.unwrap().syntax, "OCTET STRING");
     assert_eq!(mibs.modules().collect::<Vec<_>>(), ["SLIM-MIB"]);
 }
 
@@ -87,4 +88,11 @@ fn a_broken_module_costs_its_own_names_only() {
     assert!(mibs.resolve("BROKEN-MIB::x").is_err());
     let none = Mibs::of_texts([]);
     assert!(none.resolve("SLIM-MIB::slimName").is_err());
+}
+
+#[test]
+fn embedded_modules_have_the_system_group() {
+    let found = Mibs::embedded().resolve("SNMPv2-MIB::sysUpTime.0").unwrap();
+    assert_eq!(found.oid.to_string(), "1.3.6.1.2.1.1.3.0");
+    assert_eq!(found.object.unwrap().syntax, "TimeTicks");
 }
