@@ -13,6 +13,7 @@ mod command_line;
 mod configuration;
 mod exposition;
 mod paging;
+mod profile_mistakes;
 mod profiles;
 mod recordings;
 mod simulated;

@@ -109,7 +109,8 @@ fn condition<'a>(source: &'a Source<'a>, called: &str, value: &'a Spanned<DeValu
             source.problem(&section.span_of(key), format!("{} is empty", section.called(key)));
         }
         let names = table.lookup.as_ref().map(|it| &it.object);
-        items.into_iter().map(|it| value_key(source, names, it)).collect()
+        let keys: Vec<Option<Key>> = items.into_iter().map(|it| value_key(source, names, it)).collect();
+        keys.into_iter().collect()
     };
     let (is, not) = (keys("is"), keys("not"));
     Some(Condition { lookup: table.lookup?, test: Test { is: is?, not: not? } })
@@ -138,9 +139,11 @@ pub(super) fn text_key(source: &Source<'_>, object: &ObjectRef, text: &str, span
     }
     let found = object.names.iter().find(|(_, name)| *name == text).map(|(number, _)| Key::Number(*number));
     if found.is_none() {
-        source.unknown_word(span, "name in the enumeration", text, object.names.values().map(String::as_str));
+        source.unknown_word(span, "name", text, IN_ENUMERATION, object.names.values().map(String::as_str));
     }
     found
 }
 
+/// Where names of an object's numbers are looked for.
+pub(super) const IN_ENUMERATION: &str = " in the enumeration";
 const CONDITION_KEYS: &[&str] = &["oid", "index_from", "is", "not"];

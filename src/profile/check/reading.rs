@@ -20,16 +20,17 @@ pub(super) fn read(section: &Section<'_>) -> Option<Reading> {
         let message = format!("{} has more than one condition", section.called("valid"));
         section.source.problem(&section.span_of("valid"), message);
     }
-    let quantity = quantity?;
     let scaling = scaling::read(section, quantity, object.as_ref());
-    let states = if quantity == Quantity::State {
-        Some(state::read(section, object.as_ref())?)
-    } else {
-        state::refuse(section, quantity);
-        None
+    let states = match quantity {
+        Some(Quantity::State) => Some(state::read(section, object.as_ref())?),
+        Some(other) => {
+            state::refuse(section, other);
+            None
+        }
+        None => None,
     };
     Some(Reading {
-        quantity,
+        quantity: quantity?,
         name: name?,
         object: object?,
         pattern: match pattern {
@@ -51,7 +52,13 @@ fn read_quantity(section: &Section<'_>) -> Option<Quantity> {
     let word = section.string("quantity")?;
     let quantity = word.value.parse().ok();
     if quantity.is_none() {
-        section.source.unknown_word(&word.span, "quantity", word.value, Quantity::ALL.map(Quantity::name));
+        section.source.unknown_word(
+            &word.span,
+            "quantity",
+            word.value,
+            "",
+            Quantity::ALL.map(Quantity::name),
+        );
     }
     quantity
 }
