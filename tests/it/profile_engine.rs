@@ -25,7 +25,7 @@ fn read(components: &str, agent: &str) -> Polled {
     let profiles = profiles(&mibs, &[&text]);
     let cells =
         agent::parse(&mibs, &agent.replace(" T::", " TEST-MIB::").replace("T::test", "TEST-MIB::test"));
-    let cells = cells.unwrap_or_else(|why| panic!("{why}"));
+    let cells = cells.unwrap();
     let mut system = devices::system_group(&cells);
     system.sys_object_id = "1.3.6.1.4.1.99999.7".parse().unwrap();
     poll(&profiles, &cells, &system)
@@ -154,7 +154,7 @@ fn other_cells_of_the_row_are_found_by_ever_shorter_instances() {
             agent,
         );
         let reading = &polled.readings[0];
-        let rated = reading.ratings.current_amperes.map_or("-".to_owned(), |it| it.to_string());
+        let rated = reading.ratings.current_amperes.map_or_else(|| "-".to_owned(), |it| it.to_string());
         assert_eq!(format!("{} {rated}", reading.label), wanted, "{label} {rating}");
     }
 }
@@ -173,7 +173,14 @@ fn conditions_choose_rows_and_validity_is_polled() {
           [[component.reading]]
           quantity = "humidity"
           oid = "T::testSensorValue"
-          when = { oid = "T::testSensorType", is = [11] }
+          when = [{ oid = "T::testSensorType", is = [11], default = true }, "T::testSensorUnits"]
+        [[component]]
+        kind = "bank"
+        instance = "*.0"
+          [[component.reading]]
+          quantity = "load"
+          oid = "T::testScalars"
+          when = { oid = "1.3.6.1.4.1.99999.88", not = [1], default = true }
         "#,
         r"
         T::testSensorValue.1.1.1 = integer: 21
@@ -192,13 +199,21 @@ fn conditions_choose_rows_and_validity_is_polled() {
         T::testSensorUnits.1.1.4 = text: C
         T::testSensorValue.1.1.5 = integer: 45
         T::testSensorType.1.1.5 = integer: 11
-        T::testSensorValue.1.1.6 = integer: 45
+        T::testSensorUnits.1.1.5 = text:
+        T::testSensorValue.1.1.6 = integer: 46
+        T::testSensorUnits.1.1.6 = text:
+        T::testSensorValue.1.1.7 = integer: 45
+        T::testFactor.0 = integer: 3
+        T::testTotal.0 = integer: 4
         ",
         r#"
+        bank 5 "Bank 5" load 3 % from 1.5.0
+        bank 6 "Bank 6" load 4 % from 1.6.0
         sensor 1.1.1 "Sensor 1.1.1" temperature missing (unavailable) from 4.1.4.1.1.1
         sensor 1.1.3 "Sensor 1.1.3" temperature 23 degC from 4.1.4.1.1.3
         sensor 1.1.4 "Sensor 1.1.4" temperature 24 degC from 4.1.4.1.1.4
         sensor 1.1.5 "Sensor 1.1.5" humidity 45 %RH from 4.1.4.1.1.5
+        sensor 1.1.6 "Sensor 1.1.6" humidity 46 %RH from 4.1.4.1.1.6
         "#,
     );
 }

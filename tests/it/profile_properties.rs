@@ -123,7 +123,7 @@ proptest! {
     #[test]
     fn any_text_is_a_profile_or_mistakes(text in ".{0,200}") {
         let (set, problems) = load(&text);
-        prop_assert!(set.iter().next().is_some() != !problems.is_empty());
+        prop_assert!(set.iter().next().is_some() == problems.is_empty());
     }
 
     /// Cuts a piece out of a good profile and puts another in its place.
@@ -140,7 +140,7 @@ proptest! {
             prop_assert!(problem.line <= text.lines().count() + 1);
             prop_assert!(!problem.message.is_empty());
         }
-        prop_assert!(set.iter().next().is_some() != !problems.is_empty());
+        prop_assert!(set.iter().next().is_some() == problems.is_empty());
     }
 
     #[test]

@@ -15,11 +15,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Reading> {
     let name = read_name(section);
     let pattern = component::read_pattern(section, "instance");
     let when = object::conditions(section, "when");
-    let valid = object::conditions(section, "valid");
-    if 1 < valid.len() {
-        let message = format!("{} has more than one condition", section.called("valid"));
-        section.source.problem(&section.span_of("valid"), message);
-    }
+    let valid = object::validity(section, "valid");
     let scaling = scaling::read(section, quantity, object.as_ref());
     let states = match quantity {
         Some(Quantity::State) => Some(state::read(section, object.as_ref())?),
@@ -38,7 +34,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Reading> {
             None => None,
         },
         when,
-        valid: valid.into_iter().next(),
+        valid,
         scaling: Arc::new(scaling?),
         states,
     })
