@@ -14,7 +14,9 @@ pub enum Kind {
     Scalar,
     /// A cell a row.
     Column,
-    /// A table, one of its rows, or a branch of the tree: holds no cell itself.
+    /// A table or one of its rows: holds no cell itself.
+    Table,
+    /// A branch of the tree, perhaps with scalars below it.
     Branch,
 }
 
@@ -27,6 +29,8 @@ pub struct Object {
     pub oid: Oid,
     /// What it is.
     pub kind: Kind,
+    /// Its base type, as `Integer32` or `OCTET STRING`; empty for a branch.
+    pub syntax: String,
     /// The UNITS clause; empty where there is none.
     pub units: String,
     /// The names of its numbers, also through a textual convention; empty where it has none.
@@ -40,7 +44,7 @@ impl Object {
         } else if object.is_column() {
             Kind::Column
         } else {
-            Kind::Branch
+            Kind::Table
         };
         let names: BTreeMap<i64, String> =
             object.effective_enums().iter().map(|it| (it.value, it.label.clone())).collect();
@@ -48,6 +52,7 @@ impl Object {
             name: format!("{module}::{}", object.name()),
             oid: Oid::new(node.oid()),
             kind,
+            syntax: object.ty().map(|it| it.effective_base().to_string()).unwrap_or_default(),
             units: object.units().to_owned(),
             names: Arc::new(names),
         }
@@ -62,6 +67,7 @@ impl Object {
             },
             oid: Oid::new(node.oid()),
             kind: Kind::Branch,
+            syntax: String::new(),
             units: String::new(),
             names: Enumeration::default(),
         }

@@ -34,7 +34,9 @@ fn slim_modules_are_enough() {
         ("SLIM-MIB::slimName.0", "1.3.6.1.4.1.99999.1.0", Kind::Scalar),
         ("SLIM-MIB::slimSwitch", "1.3.6.1.4.1.99999.2.1.2", Kind::Column),
         ("SLIM-MIB::slimSwitch.4.1", "1.3.6.1.4.1.99999.2.1.2.4.1", Kind::Column),
-        ("SLIM-MIB::slimTable", "1.3.6.1.4.1.99999.2", Kind::Branch),
+        ("SLIM-MIB::slimTable", "1.3.6.1.4.1.99999.2", Kind::Table),
+        ("SLIM-MIB::slimEntry", "1.3.6.1.4.1.99999.2.1", Kind::Table),
+        ("SLIM-MIB::slim", "1.3.6.1.4.1.99999", Kind::Branch),
         ("1.3.6.1.4.1.99999.2.1.3.7", "1.3.6.1.4.1.99999.2.1.3.7", Kind::Column),
         ("SNMPv2-SMI::enterprises", "1.3.6.1.4.1", Kind::Branch),
     ] {
@@ -46,6 +48,7 @@ fn slim_modules_are_enough() {
     assert_eq!(names("SLIM-MIB::slimSwitch"), [(1, "on".to_owned()), (2, "off".to_owned())].into());
     assert_eq!(names("SLIM-MIB::slimLoad"), [(-1, "low".to_owned()), (3, "high".to_owned())].into());
     assert_eq!(mibs.resolve("SLIM-MIB::slimCurrent").unwrap().object.unwrap().units, "0.1 Amps");
+    assert_eq!(mibs.resolve("SLIM-MIB::slimName").unwrap().object.unwrap().syntax, "OCTET STRING");
     assert_eq!(mibs.modules().collect::<Vec<_>>(), ["SLIM-MIB"]);
 }
 
@@ -87,4 +90,11 @@ fn a_broken_module_costs_its_own_names_only() {
     assert!(mibs.resolve("BROKEN-MIB::x").is_err());
     let none = Mibs::of_texts([]);
     assert!(none.resolve("SLIM-MIB::slimName").is_err());
+}
+
+#[test]
+fn embedded_modules_have_the_system_group() {
+    let found = Mibs::embedded().resolve("SNMPv2-MIB::sysUpTime.0").unwrap();
+    assert_eq!(found.oid.to_string(), "1.3.6.1.2.1.1.3.0");
+    assert_eq!(found.object.unwrap().syntax, "TimeTicks");
 }

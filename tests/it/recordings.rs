@@ -19,10 +19,8 @@
 use crate::support::compare::{Outcome, compare, shown};
 use crate::support::devices::{self, Device};
 use crate::support::polled::{Polled, poll};
-use rackwarden::mib::Mibs;
-use rackwarden::model::Diagnostic;
-use rackwarden::profile::{Learned, ProfileFile, ProfileSet};
-use std::path::Path;
+use crate::support::shipped;
+use rackwarden::profile::Learned;
 
 #[test]
 fn recordings_read_as_expected() {
@@ -30,7 +28,7 @@ fn recordings_read_as_expected() {
         eprintln!("left out: no ../shared/devices and no RACKWARDEN_DEVICES");
         return;
     };
-    let (profiles, problems) = profiles_on_disk();
+    let (profiles, problems) = shipped::profiles(&shipped::mibs());
     problems.iter().for_each(|it| println!("{it}"));
     let asked = std::env::var("DEVICE").unwrap_or_default();
     let is_asked =
@@ -58,29 +56,6 @@ fn recordings_read_as_expected() {
     }
     assert!(problems.is_empty(), "there are mistakes in profiles: see above");
     assert!(bad.is_empty(), "devices with wrong readings: {}", bad.join(", "));
-}
-
-/// The profiles as they are on the disk now, and the mistakes in them.
-fn profiles_on_disk() -> (ProfileSet, Vec<Diagnostic>) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mibs = Mibs::of_texts(files(&root.join("mibs")).into_iter().map(|(_, octets)| octets));
-    let tomls = files(&root.join("profiles")).into_iter();
-    let tomls = tomls.filter(|(path, _)| path.extension().is_some_and(|it| it == "toml"));
-    ProfileSet::of_files(
-        &mibs,
-        tomls.map(|(path, octets)| ProfileFile {
-            path: path.strip_prefix(root).unwrap().to_owned(),
-            text: String::from_utf8(octets).unwrap(),
-            is_users: false,
-        }),
-    )
-}
-
-fn files(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
-    let mut paths: Vec<_> = entries.filter(|it| it.is_file()).collect();
-    paths.sort();
-    paths.into_iter().map(|it| (it.clone(), std::fs::read(it).unwrap())).collect()
 }
 
 fn print_row(device: &str, polled: &Polled, outcome: &Outcome) {

@@ -1,6 +1,6 @@
 //! What a poll of a device brought, by whatever way it was polled.
 
-use rackwarden::model::{Identity, Missing, Oid, Quantity, Sample, Value};
+use rackwarden::model::{Identity, Missing, Oid, Quantity, Ratings, Sample, Value};
 use rackwarden::profile::{Learned, Plan, Profile, ProfileSet, SystemGroup};
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ pub(crate) struct PolledReading {
     pub(crate) component: String,
     pub(crate) index: String,
     pub(crate) label: String,
+    pub(crate) ratings: Ratings,
     pub(crate) quantity: Quantity,
     pub(crate) name: String,
     pub(crate) unit: String,
@@ -68,6 +69,7 @@ pub(crate) fn of_answers(plan: &Plan, answers: &[Result<Value, Missing>]) -> Pol
             component: component.kind.to_string(),
             index: component.index.to_string(),
             label: component.label.to_string(),
+            ratings: component.ratings,
             quantity: reading.quantity,
             name: reading.name.to_string(),
             unit: reading.quantity.unit().to_string(),
