@@ -3,6 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::string_slice,
+    clippy::print_stdout,
     reason = "tests: a panic is a failure, and helpers outside of #[test] functions fail the same way"
 )]
 
@@ -16,3 +17,4 @@ mod profiles;
 mod recordings;
 mod simulated;
 mod snmpd;
+mod support;
