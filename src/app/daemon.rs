@@ -164,7 +164,9 @@ impl Daemon {
         });
         match stopping.await {
             Ok(0) => tracing::info!("stopped; all events were accepted"),
-            Ok(left) => tracing::warn!(left, "stopped; events that were not accepted go out at the next start"),
+            Ok(left) => {
+                tracing::warn!(left, "stopped; events that were not accepted go out at the next start")
+            }
             Err(error) => tracing::error!("the end was not orderly: {error}"),
         }
         if self.stop_http.send(true).is_err() {
@@ -198,7 +200,8 @@ impl Daemon {
     /// Ends alerts of an earlier life whose device is no longer configured.
     fn resolve_unclaimed(&self) {
         let mut restored = self.shared.restored.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let known: std::collections::HashSet<&str> = self.settings.devices.iter().map(|it| &*it.name).collect();
+        let known: std::collections::HashSet<&str> =
+            self.settings.devices.iter().map(|it| &*it.name).collect();
         let gone: Vec<Arc<str>> = restored.keys().filter(|it| !known.contains(&***it)).cloned().collect();
         let open: Vec<_> = gone.iter().filter_map(|it| restored.remove(it)).flatten().collect();
         drop(restored);

@@ -52,7 +52,8 @@ pub(super) async fn run(names: Arc<Names>, tell: impl Fn(&Arc<str>, SocketAddr) 
             for device in few.iter().cloned() {
                 lookups.spawn(async move {
                     let found = tokio::net::lookup_host((device.host.as_str(), device.port)).await;
-                    (device, found.map(|mut it| it.next()))
+                    let first = found.map(|mut it| it.next());
+                    (device, first)
                 });
             }
             while let Some(Ok((device, found))) = lookups.join_next().await {

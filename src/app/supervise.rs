@@ -5,8 +5,11 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 /// Runs a task that is to last; a panic in it is logged under its name.
-#[expect(clippy::disallowed_methods, reason = "the one place that starts tasks")]
-pub(super) fn spawn(runtime: &Handle, name: &'static str, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+pub(super) fn spawn(
+    runtime: &Handle,
+    name: &'static str,
+    task: impl Future<Output = ()> + Send + 'static,
+) -> JoinHandle<()> {
     let running = runtime.spawn(task);
     runtime.spawn(async move {
         if let Err(error) = running.await

@@ -7,7 +7,7 @@ use crate::profile::ProfileSet;
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigArguments,
     /// Keys and communities that cannot be read here are warnings, not mistakes
@@ -19,7 +19,7 @@ pub struct Arguments {
 }
 
 /// Checks and reports.
-pub fn run(arguments: &Arguments) -> Exit {
+pub(super) fn run(arguments: &Arguments) -> Exit {
     let path = &arguments.config.config;
     let secrets = if arguments.without_secrets { Secrets::Optional } else { Secrets::Required };
     let names = |folders: &[std::path::PathBuf]| {

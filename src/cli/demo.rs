@@ -4,14 +4,14 @@ use super::exit::Exit;
 
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// End after so many seconds with a summary
     #[arg(long, value_name = "N")]
     seconds: Option<u64>,
 }
 
 /// Runs the demo.
-pub fn run(arguments: &Arguments) -> Exit {
+pub(super) fn run(arguments: &Arguments) -> Exit {
     println!("{:?}", arguments.seconds);
     Exit::Failed
 }

@@ -36,7 +36,9 @@ impl Exit {
     /// The code of a poll that failed.
     pub(super) const fn of_poll(error: &PollError) -> Self {
         match error {
-            PollError::Timeout | PollError::Refused | PollError::Unreachable(_) | PollError::Name { .. } => Self::NoAnswer,
+            PollError::Timeout | PollError::Refused | PollError::Unreachable(_) | PollError::Name { .. } => {
+                Self::NoAnswer
+            }
             PollError::NoProfile { .. } | PollError::Empty { .. } => Self::Unknown,
             PollError::AgentError { .. } | PollError::Malformed(_) | PollError::Limit(_) => Self::Failed,
         }

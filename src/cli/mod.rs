@@ -53,9 +53,14 @@ enum Verb {
 
 /// Where the configuration is.
 #[derive(Debug, Clone, clap::Args)]
-pub struct ConfigArguments {
+struct ConfigArguments {
     /// Main configuration file; files in conf.d beside it are read too
-    #[arg(long, value_name = "FILE", env = "RACKWARDEN_CONFIG", default_value = "/etc/rackwarden/rackwarden.toml")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "RACKWARDEN_CONFIG",
+        default_value = "/etc/rackwarden/rackwarden.toml"
+    )]
     config: PathBuf,
 }
 
@@ -81,7 +86,8 @@ pub fn main() -> std::process::ExitCode {
 /// Until SIGINT or SIGTERM, or that long.
 async fn until_stopped(limit: Option<std::time::Duration>) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return;
     };

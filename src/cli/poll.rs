@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// Arguments of `poll`.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(flatten)]
     target: TargetArguments,
     /// Use this profile instead of finding the one that fits
@@ -76,7 +76,7 @@ struct ErrorJson {
 }
 
 /// Polls once and prints.
-pub fn run(arguments: &Arguments) -> Exit {
+pub(super) fn run(arguments: &Arguments) -> Exit {
     match poll(arguments) {
         Ok(exit) | Err(exit) => exit,
     }
@@ -89,7 +89,9 @@ fn poll(arguments: &Arguments) -> Result<Exit, Exit> {
     if let Some(name) = &arguments.profile
         && profiles.find(name).is_none()
     {
-        eprintln!("rackwarden: there is no profile `{name}`: `rackwarden profile list` shows those that there are");
+        eprintln!(
+            "rackwarden: there is no profile `{name}`: `rackwarden profile list` shows those that there are"
+        );
         return Err(Exit::Usage);
     }
     let ready = arguments.target.resolve(arguments.profile.as_deref())?;
@@ -130,22 +132,28 @@ pub(super) fn explain(error: &PollError, ready: &Ready) -> String {
     let system = crate::model::Oid::new(&[1, 3, 6, 1, 2, 1, 1]);
     let limits = crate::snmp::WalkLimits { repetitions: 0, rows_max: 1 };
     if once::walk(&target, &system, limits, SystemClock::new(), &mut |_, _| ()).is_ok() {
-        return format!("{address} does not answer SNMP v{asked}, but it does answer v{other_name}: use --version {other_name}");
+        return format!(
+            "{address} does not answer SNMP v{asked}, but it does answer v{other_name}: use --version {other_name}"
+        );
     }
     if once::speaks_v3(&target) {
         return format!(
             "an SNMP agent lives at {address}, but it does not answer this community: wrong community, or an access list that leaves this host out"
         );
     }
-    format!("no answer from {address} in time: wrong community or address, a filter between, or the agent is down")
+    format!(
+        "no answer from {address} in time: wrong community or address, a filter between, or the agent is down"
+    )
 }
 
 fn print_json(ready: &Ready, outcome: &Outcome, message: Option<&str>) {
     let source = &outcome.batch.source;
     let identity = &source.identity;
     let error = outcome.batch.error.as_ref().zip(message);
-    let mut errors: Vec<ErrorJson> =
-        error.map(|(error, message)| ErrorJson { class: error.class(), message: message.to_owned() }).into_iter().collect();
+    let mut errors: Vec<ErrorJson> = error
+        .map(|(error, message)| ErrorJson { class: error.class(), message: message.to_owned() })
+        .into_iter()
+        .collect();
     errors.extend(outcome.notes.iter().map(|note| ErrorJson { class: "partial", message: note.clone() }));
     let object = PollJson {
         target: &ready.name,

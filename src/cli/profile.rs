@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// What to do with profiles.
 #[derive(Debug, clap::Subcommand)]
-pub enum Verb {
+pub(super) enum Verb {
     /// All profiles: name, vendor, what they are for
     List {
         #[command(flatten)]
@@ -37,14 +37,14 @@ pub enum Verb {
 
 /// Where the user's own profiles are.
 #[derive(Debug, clap::Args)]
-pub struct Folders {
+pub(super) struct Folders {
     /// Folder with profiles of your own, besides the shipped ones
     #[arg(long, value_name = "FOLDER")]
     profiles: Vec<PathBuf>,
 }
 
 /// Does it.
-pub fn run(verb: &Verb) -> Exit {
+pub(super) fn run(verb: &Verb) -> Exit {
     let done = match verb {
         Verb::List { folders, json } => list(folders, *json),
         Verb::Show { name, folders } => show(name, folders),
@@ -77,7 +77,9 @@ fn list(folders: &Folders, json: bool) -> Result<Exit, Exit> {
 fn show(name: &str, folders: &Folders) -> Result<Exit, Exit> {
     let profiles = target::profiles(&folders.profiles)?;
     let Some(profile) = profiles.find(name) else {
-        eprintln!("rackwarden: there is no profile `{name}`: `rackwarden profile list` shows those that there are");
+        eprintln!(
+            "rackwarden: there is no profile `{name}`: `rackwarden profile list` shows those that there are"
+        );
         return Err(Exit::Usage);
     };
     let mibs = Mibs::embedded();
@@ -100,7 +102,11 @@ fn show(name: &str, folders: &Folders) -> Result<Exit, Exit> {
     let agent = profile.agent;
     println!(
         "\nasks with {}, at most {} cells in a GET and {} rows in a GETBULK",
-        if agent.getbulk { "GET and GETBULK" } else { "GET and GETNEXT (this agent must not be asked by GETBULK)" },
+        if agent.getbulk {
+            "GET and GETBULK"
+        } else {
+            "GET and GETNEXT (this agent must not be asked by GETBULK)"
+        },
         agent.max_varbinds,
         agent.max_repetitions
     );
@@ -110,7 +116,8 @@ fn show(name: &str, folders: &Folders) -> Result<Exit, Exit> {
 fn matching(arguments: &TargetArguments, folders: &Folders) -> Result<Exit, Exit> {
     let profiles = target::profiles(&folders.profiles)?;
     let ready = arguments.resolve(None)?;
-    let outcome = once::poll(&ready.target, Arc::clone(&ready.settings), Arc::clone(&profiles), SystemClock::new());
+    let outcome =
+        once::poll(&ready.target, Arc::clone(&ready.settings), Arc::clone(&profiles), SystemClock::new());
     let source = &outcome.batch.source;
     if let Some(error) = &outcome.batch.error {
         eprintln!("rackwarden: {}: {}", ready.name, super::poll::explain(error, &ready));

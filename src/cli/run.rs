@@ -14,13 +14,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigArguments,
 }
 
 /// Runs until SIGTERM or SIGINT; reloads on SIGHUP.
-pub fn run(arguments: &Arguments) -> Exit {
+pub(super) fn run(arguments: &Arguments) -> Exit {
     let (settings, profiles) = match load(&arguments.config.config) {
         Ok(loaded) => loaded,
         Err(mistakes) => {

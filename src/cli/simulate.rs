@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Arguments of `simulate`.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Recordings: snmprec files (OID|TAG|VALUE), or net-snmp's walk output (snmpwalk -On)
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -35,7 +35,7 @@ pub struct Arguments {
 }
 
 /// Serves until told to stop.
-pub fn run(arguments: &Arguments) -> Exit {
+pub(super) fn run(arguments: &Arguments) -> Exit {
     match serve(arguments) {
         Ok(exit) | Err(exit) => exit,
     }
@@ -68,7 +68,8 @@ fn serve(arguments: &Arguments) -> Result<Exit, Exit> {
         println!("... and {} more", simulator.len() - 20);
     }
     println!("serving; stop with Ctrl-C");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
     runtime.block_on(super::until_stopped(arguments.seconds.map(std::time::Duration::from_secs)));
     let totals = simulator.totals();
     println!("{} requests, {} answers", totals.requests, totals.answers);
@@ -85,7 +86,7 @@ fn read(file: &Path) -> Result<Recording, Exit> {
         Exit::Config
     })?;
     for skipped in recording.skipped() {
-        eprintln!("rackwarden: {}:{}: skipped: {}", file.display(), skipped.line, skipped.error);
+        eprintln!("rackwarden: {}: skipped {skipped}", file.display());
     }
     Ok(recording)
 }
@@ -98,7 +99,10 @@ fn address(first: SocketAddr, number: usize) -> Result<SocketAddr, Exit> {
     match port {
         Some(port) => Ok(SocketAddr::new(first.ip(), port)),
         None => {
-            eprintln!("rackwarden: {number} agents from port {} on do not fit below port 65536", first.port());
+            eprintln!(
+                "rackwarden: {number} agents from port {} on do not fit below port 65536",
+                first.port()
+            );
             Err(Exit::Usage)
         }
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// The target and how to talk to it.
 #[derive(Debug, Clone, clap::Args)]
-pub struct TargetArguments {
+pub(super) struct TargetArguments {
     /// HOST, HOST:PORT, [V6]:PORT, or the name of a device in the configuration
     target: String,
     /// SNMP version
@@ -32,7 +32,7 @@ pub struct TargetArguments {
 }
 
 /// A target that can be asked.
-pub struct Ready {
+pub(super) struct Ready {
     /// How it was called.
     pub(super) name: String,
     /// Where it is and how to be let in.
@@ -53,7 +53,8 @@ impl TargetArguments {
             })?,
         };
         let credential = self.credential(known.as_deref())?;
-        let timeout = Duration::try_from_secs_f64(self.timeout).ok().filter(|it| !it.is_zero() && it.as_secs() < 3600);
+        let timeout =
+            Duration::try_from_secs_f64(self.timeout).ok().filter(|it| !it.is_zero() && it.as_secs() < 3600);
         let Some(timeout) = timeout else {
             eprintln!("rackwarden: --timeout takes seconds, more than 0 and less than 3600");
             return Err(Exit::Usage);
@@ -87,7 +88,8 @@ impl TargetArguments {
         let settings = load(&self.config)?;
         let wanted = split(&self.target).ok();
         let found = settings.devices.into_iter().find(|device| {
-            *device.name == *self.target || wanted.as_ref().is_some_and(|(host, port)| device.host == *host && device.port == *port)
+            *device.name == *self.target
+                || wanted.as_ref().is_some_and(|(host, port)| device.host == *host && device.port == *port)
         });
         Ok(found.map(Arc::new))
     }
@@ -185,8 +187,12 @@ mod tests {
     #[test]
     fn targets() {
         for (text, host, port) in [
-            ("pdu-1", "pdu-1", 161), ("10.0.0.1:1161", "10.0.0.1", 1161), ("udp:h:16100", "h", 16100),
-            ("[::1]:1161", "::1", 1161), ("[::1]", "::1", 161), ("fe80::1", "fe80::1", 161),
+            ("pdu-1", "pdu-1", 161),
+            ("10.0.0.1:1161", "10.0.0.1", 1161),
+            ("udp:h:16100", "h", 16100),
+            ("[::1]:1161", "::1", 1161),
+            ("[::1]", "::1", 161),
+            ("fe80::1", "fe80::1", 161),
         ] {
             assert_eq!(split(text), Ok((host.to_owned(), port)), "{text}");
         }

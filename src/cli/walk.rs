@@ -9,7 +9,7 @@ use crate::snmp::{WalkEnd, WalkLimits};
 
 /// Arguments of `walk`.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(flatten)]
     target: TargetArguments,
     /// Where to begin: a numeric OID, or MODULE::object; default: everything below 1.3.6.1
@@ -27,7 +27,7 @@ pub struct Arguments {
 }
 
 /// Walks and prints.
-pub fn run(arguments: &Arguments) -> Exit {
+pub(super) fn run(arguments: &Arguments) -> Exit {
     match walk(arguments) {
         Ok(exit) | Err(exit) => exit,
     }
@@ -42,9 +42,12 @@ fn walk(arguments: &Arguments) -> Result<Exit, Exit> {
     let ready = arguments.target.resolve(None)?;
     let limits = WalkLimits { repetitions: arguments.repetitions, rows_max: 1_000_000 };
     let mut rows = 0_usize;
-    let result = once::walk(&ready.target, &root.oid(), limits, SystemClock::new(), &mut |oid, value| {
+    let result = once::walk(&ready.target, &root.oid, limits, SystemClock::new(), &mut |oid, value| {
         rows += 1;
-        println!("{}", if arguments.json { json(mibs, oid, value) } else { line(mibs, oid, value, arguments.numeric) });
+        println!(
+            "{}",
+            if arguments.json { json(mibs, oid, value) } else { line(mibs, oid, value, arguments.numeric) }
+        );
     });
     match result {
         Err(error) => {
@@ -53,11 +56,14 @@ fn walk(arguments: &Arguments) -> Result<Exit, Exit> {
         }
         Ok(end) => {
             if rows == 0 && end.is_complete() {
-                eprintln!("rackwarden: {} answers, but has nothing below {}", ready.name, root.oid());
+                eprintln!("rackwarden: {} answers, but has nothing below {}", ready.name, root.oid);
             }
             let trouble = trouble(&end);
             if let Some(trouble) = &trouble {
-                eprintln!("rackwarden: {}: {trouble}; the {rows} rows above are what came before", ready.name);
+                eprintln!(
+                    "rackwarden: {}: {trouble}; the {rows} rows above are what came before",
+                    ready.name
+                );
             }
             Ok(if trouble.is_none() { Exit::Ok } else { Exit::Failed })
         }
@@ -81,7 +87,9 @@ fn line(mibs: &Mibs, oid: &Oid, value: &Value, numeric: bool) -> String {
     let name = if numeric { oid.to_string() } else { mibs.lookup(oid).to_string() };
     let (kind, text) = shown(value);
     let label = match value {
-        Value::Integer(number) if !numeric => mibs.lookup(oid).label_of(*number),
+        Value::Integer(number) if !numeric => {
+            mibs.lookup(oid).object.and_then(|object| object.names.get(number).cloned())
+        }
         _ => None,
     };
     match label {
@@ -102,8 +110,9 @@ fn shown(value: &Value) -> (&'static str, String) {
     match value {
         Value::Integer(it) => ("INTEGER", it.to_string()),
         Value::OctetString(octets) => {
-            let printable = std::str::from_utf8(octets)
-                .is_ok_and(|text| text.chars().all(|it| !it.is_control() || it == '\n' || it == '\r' || it == '\t'));
+            let printable = std::str::from_utf8(octets).is_ok_and(|text| {
+                text.chars().all(|it| !it.is_control() || it == '\n' || it == '\r' || it == '\t')
+            });
             if printable {
                 ("STRING", format!("\"{}\"", String::from_utf8_lossy(octets).escape_debug()))
             } else {
@@ -116,7 +125,9 @@ fn shown(value: &Value) -> (&'static str, String) {
         Value::Counter32(it) => ("Counter32", it.to_string()),
         Value::Gauge32(it) => ("Gauge32", it.to_string()),
         Value::TimeTicks(it) => ("TimeTicks", it.to_string()),
-        Value::Opaque(it) => ("Opaque", it.iter().map(|it| format!("{it:02X}")).collect::<Vec<_>>().join(" ")),
+        Value::Opaque(it) => {
+            ("Opaque", it.iter().map(|it| format!("{it:02X}")).collect::<Vec<_>>().join(" "))
+        }
         Value::Counter64(it) => ("Counter64", it.to_string()),
         Value::NoSuchObject => ("noSuchObject", String::new()),
         Value::NoSuchInstance => ("noSuchInstance", String::new()),

@@ -8,7 +8,10 @@ static RELOADS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     counter_vec("rackwarden_config_reloads_total", "Reloads of the configuration, by result.", &["result"])
 });
 static LAST_OK: LazyLock<IntGauge> = LazyLock::new(|| {
-    gauge("rackwarden_config_last_reload_successful", "Whether the last reload of the configuration succeeded.")
+    gauge(
+        "rackwarden_config_last_reload_successful",
+        "Whether the last reload of the configuration succeeded.",
+    )
 });
 
 /// The configuration was read at start.

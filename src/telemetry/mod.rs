@@ -6,8 +6,9 @@
 
 pub mod alert;
 pub mod config;
-pub mod snmp;
 pub(crate) mod http;
+pub mod notify;
+pub mod snmp;
 pub(crate) mod store;
 
 use prometheus::{
