@@ -146,7 +146,7 @@ fn check_trigger(rule_type: RuleType, name: &str, found: &mut Vec<Problem>) -> O
         let elsewhere: Vec<&str> =
             RuleType::ALL.iter().filter(|it| it.trigger(name).is_some()).map(|it| it.name()).collect();
         if !elsewhere.is_empty() {
-            help.push_str(&format!("; \"{name}\" is a trigger of {}", elsewhere.join(", ")));
+            help = format!("{help}; \"{name}\" is a trigger of {}", elsewhere.join(", "));
         }
         found.push(Problem::new("trigger", message).with_help(help));
     }

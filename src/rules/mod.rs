@@ -24,3 +24,6 @@ pub use kind::{Measure, RuleType, Trigger, known_name};
 pub use rule::{Condition, EQUAL_WITHIN, Level, Operator, Rule, RuleUnit};
 pub use select::{RuleBindings, Unbound, UnboundReason};
 pub use selector::{Glob, ObjectPattern, Selection};
+
+#[cfg(test)]
+mod tests;

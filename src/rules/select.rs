@@ -1,6 +1,7 @@
 //! Which readings of a device a rule is about, and why some that it should be about cannot be judged.
 
 use super::compile::Ruleset;
+use super::eval::CompiledRule;
 use super::kind::Measure;
 use super::rule::Rule;
 use super::selector::Selection;
@@ -88,7 +89,7 @@ impl RuleBindings {
             return Some(format!("cannot judge {} of {}{example}", self.unbound, self.unbound + self.bound));
         }
         (self.bound == 0 && self.unlearnt == 0)
-            .then(|| format!("finds nothing to judge on {} devices", self.devices))
+            .then(|| format!("finds nothing to judge (devices: {})", self.devices))
     }
 }
 
@@ -130,6 +131,26 @@ impl Ruleset {
             }
         }
         reports
+    }
+
+    /// Why a rule cannot judge a component that it is for; `None` if it can, or is not for it.
+    #[must_use]
+    pub fn unbound_reason(
+        &self,
+        compiled: &CompiledRule,
+        source: &Source,
+        shape: &Shape,
+        component: &Component,
+    ) -> Option<UnboundReason> {
+        let mut why = None;
+        select(&compiled.rule, source, shape, self.ratings_of(source), |found| {
+            if let Found::Unbound { component: it, reason } = found
+                && std::ptr::eq(it, component)
+            {
+                why = Some(reason);
+            }
+        });
+        why
     }
 
     fn count(&self, rule: &Rule, source: &Source, shape: &Shape, report: &mut RuleBindings) {

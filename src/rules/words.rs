@@ -64,7 +64,7 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .into_iter()
         .map(|it| (distance(&word, &it.chars().collect::<Vec<char>>()), it))
         .min_by_key(|(apart, _)| *apart)
-        .filter(|(apart, _)| *apart <= near)
+        .filter(|(apart, it)| *apart <= near && *apart < it.len())
         .map(|(_, it)| it)
 }
 
