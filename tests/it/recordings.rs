@@ -1,1 +1,92 @@
-//! Recorded devices beside the repository, where they are present.
+//! Recorded devices against their expected tables, straight through the profiles: no network.
+//!
+//! The loop for who writes a profile (no rebuild is needed between two runs: `profiles/` and `mibs/`
+//! are read from the disk):
+//!
+//! ```text
+//! cargo test --test it recordings -- --nocapture                        # a table of all devices
+//! DEVICE=apc_emu cargo test --test it recordings -- --nocapture         # one: every row that fails
+//! DEVICE=apc_emu READINGS=1 cargo test --test it recordings -- --nocapture   # and all its readings
+//! ```
+//!
+//! `DEVICE` may be part of a name, or several with commas between. In the table, `missing` are expected
+//! rows that nothing reads, `elsewhere` such that another cell seems to hold as well, `wrong` readings
+//! with another value, quantity or unit, `sentinel` numbers that mean "not there" and were taken for
+//! measurements, `extra` readings beyond the expected table. The recordings lie beside the repository
+//! (`RACKWARDEN_DEVICES` names another place); without them this test is left out. It fails on wrong
+//! readings, on sentinels, and on mistakes in a profile; with `DEVICE` also on missing rows.
+
+use crate::support::compare::{Outcome, compare, shown};
+use crate::support::devices::{self, Device};
+use crate::support::polled::{Polled, poll};
+use crate::support::shipped;
+use rackwarden::profile::Learned;
+
+#[test]
+fn recordings_read_as_expected() {
+    let Some(folder) = devices::folder() else {
+        eprintln!("left out: no ../shared/devices and no RACKWARDEN_DEVICES");
+        return;
+    };
+    let (profiles, problems) = shipped::profiles(&shipped::mibs());
+    problems.iter().for_each(|it| println!("{it}"));
+    let asked = std::env::var("DEVICE").unwrap_or_default();
+    let is_asked =
+        |device: &Device| asked.is_empty() || asked.split(',').any(|it| device.name.contains(it.trim()));
+    let mut bad = Vec::new();
+    println!(
+        "{:36} {:28} {:>7} {:>7} {:>9} {:>5} {:>8} {:>5}",
+        "device", "profile", "matched", "missing", "elsewhere", "wrong", "sentinel", "extra"
+    );
+    for device in devices::devices(&folder).into_iter().filter(is_asked) {
+        let cells: Learned = devices::cells(&device.recording).into_iter().collect();
+        let system = devices::system_group(&cells);
+        let polled = poll(&profiles, &cells, &system);
+        let expected = devices::expected(&device.table);
+        let outcome = compare(&polled, &expected, &devices::sentinels(&folder, &device.name));
+        print_row(&device.name, &polled, &outcome);
+        if !asked.is_empty() {
+            println!("  sysObjectID {} sysDescr {:?}", system.sys_object_id, system.sys_descr);
+            print_details(&polled, &outcome);
+        }
+        let incomplete = !asked.is_empty() && !outcome.missing.is_empty();
+        if !polled.profile.is_empty() && (!outcome.is_right() || incomplete) {
+            bad.push(device.name);
+        }
+    }
+    assert!(problems.is_empty(), "there are mistakes in profiles: see above");
+    assert!(bad.is_empty(), "devices with wrong readings: {}", bad.join(", "));
+}
+
+fn print_row(device: &str, polled: &Polled, outcome: &Outcome) {
+    let profile = if polled.profile.is_empty() { "-" } else { &polled.profile };
+    println!(
+        "{device:36} {profile:28} {:7} {:7} {:9} {:5} {:8} {:5}",
+        outcome.matched,
+        outcome.missing.len(),
+        outcome.elsewhere.len(),
+        outcome.wrong.len(),
+        outcome.sentinels.len(),
+        outcome.extra
+    );
+}
+
+fn print_details(polled: &Polled, outcome: &Outcome) {
+    let identity = &polled.identity;
+    println!(
+        "  vendor {:?} model {:?} serial {:?} firmware {:?}",
+        identity.vendor, identity.model, identity.serial, identity.firmware
+    );
+    for (title, lines) in [
+        ("missing", &outcome.missing),
+        ("elsewhere", &outcome.elsewhere),
+        ("wrong", &outcome.wrong),
+        ("sentinel", &outcome.sentinels),
+        ("warning", &polled.warnings),
+    ] {
+        lines.iter().for_each(|it| println!("  {title}: {it}"));
+    }
+    if std::env::var_os("READINGS").is_some() {
+        polled.readings.iter().for_each(|it| println!("  {}", shown(it)));
+    }
+}
