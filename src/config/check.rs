@@ -56,8 +56,13 @@ impl Checker<'_, '_> {
             Form::Secret => kind(spot.value.get_ref()).to_owned(),
             _ => described(spot.value.get_ref()),
         };
-        self.mistake(&spot.value.span(), format!("`{name}` takes {}, not {found}", form.what()))
-            .help(format!("write {name} = {example}"));
+        let help = match (form, spot.value.get_ref()) {
+            (Form::Secret, DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_)) => {
+                "put it between double quotes".to_owned()
+            }
+            _ => format!("write {name} = {example}"),
+        };
+        self.mistake(&spot.value.span(), format!("`{name}` takes {}, not {found}", form.what())).help(help);
         None
     }
 
@@ -152,8 +157,11 @@ impl Checker<'_, '_> {
                 continue;
             }
             self.titles.push(format!("[{name}.{own_name}]"));
-            let keys = self.keys(inner, table);
+            let (keys, wrong) = self.keys_and_wrong(inner, table);
             self.titles.pop();
+            if !wrong.is_empty() {
+                self.report.trouble(name, own_name);
+            }
             dict.insert(own_name.to_owned(), Value::from(keys));
         }
         Some(Value::from(dict))
@@ -187,7 +195,7 @@ impl Checker<'_, '_> {
         if self.layer.literal {
             self.mistake(
                 &spot.value.span(),
-                format!("{name} are lists of tables, which no variable can hold"),
+                format!("`{name}` is a list of tables, which no variable can hold"),
             )
             .help("write them into a file in conf.d");
             return None;
@@ -234,7 +242,7 @@ impl Checker<'_, '_> {
             "key"
         };
         let within = here.as_ref().map(|it| format!(" in {it}")).unwrap_or_default();
-        let meant = table.keys.iter().find(|it| it.misnomers.contains(&written.to_lowercase().as_str()));
+        let meant = called_otherwise(written, table);
         let help = if let Some(meant) = meant {
             format!("it is called `{}` here: {}", meant.name, lower_first(meant.about))
         } else if let Some(help) = did_you_mean(written, table.names()) {
@@ -264,6 +272,16 @@ pub(super) fn defaults(table: &'static Table) -> Dict {
     let layer = Layer { source: 0, name: String::new(), literal: false, folder: None, text: &text, tree };
     let mut report = Report::default();
     Checker { layer: &layer, report: &mut report, titles: Vec::new() }.keys(&layer.tree, table)
+}
+
+/// The key that users of other tools call so, or nearly so while nothing of ours is near.
+fn called_otherwise(written: &str, table: &'static Table) -> Option<&'static Key> {
+    let written = written.to_lowercase();
+    let of_name = |name: &str| table.keys.iter().find(|it| it.misnomers.contains(&name));
+    of_name(&written).or_else(|| {
+        let misnomers = table.keys.iter().flat_map(|it| it.misnomers.iter().copied());
+        if closest(&written, table.names()).is_some() { None } else { of_name(closest(&written, misnomers)?) }
+    })
 }
 
 /// The top-level table that has a key of that name.

@@ -118,12 +118,12 @@ impl<'a> Config<'a> {
         let mut report = Report::default();
         let sources = source::gather(self.main, &self.environment, &mut report);
         let settings = self.settings(&sources, &mut report);
+        let (mistakes, mut warnings) = report.finish(&sources);
         for (name, meant) in self.environment.near_misses() {
-            report
-                .warning(Place::whole(0), format!("the environment variable {name} is not read"))
-                .help(format!("tables and keys are divided by two underscores: {meant}"));
+            let help = format!("tables and keys are divided by two underscores: {meant}");
+            let unread = Diagnostic::of_file(format!("${name}"), "this environment variable is not read");
+            warnings.push(unread.with_help(help));
         }
-        let (mistakes, warnings) = report.finish(&sources);
         let files = sources.iter().filter_map(|it| it.name.file()).map(Path::to_owned).collect();
         match settings {
             Some(settings) if mistakes.is_empty() => Ok(Loaded { settings, warnings, files }),

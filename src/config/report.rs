@@ -3,7 +3,7 @@
 use super::limits::LISTED_MOST;
 use super::source::{Source, SourceName};
 use crate::model::Diagnostic;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A place in one of the sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,6 +49,8 @@ pub(super) struct Report {
     broken: BTreeMap<usize, usize>,
     /// Whether some source is missing altogether.
     incomplete: bool,
+    /// Tables with names, about whose keys something has been said.
+    troubled: BTreeSet<(String, String)>,
 }
 
 impl Report {
@@ -72,6 +74,16 @@ impl Report {
     /// Notes that a whole source is missing: names that nobody defines may be defined there.
     pub(super) fn incomplete(&mut self) {
         self.incomplete = true;
+    }
+
+    /// Notes that something has been said about the keys of `[table.name]`.
+    pub(super) fn trouble(&mut self, table: &str, name: &str) {
+        self.troubled.insert((table.to_owned(), name.to_owned()));
+    }
+
+    /// Whether what seems missing in `[table.name]` may be there, but wrong or lost.
+    pub(super) fn is_troubled(&self, table: &str, name: &str) -> bool {
+        self.any_broken() || self.troubled.contains(&(table.to_owned(), name.to_owned()))
     }
 
     /// Whether that source's structure is lost somewhere: what seems missing may stand there.

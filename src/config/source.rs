@@ -60,7 +60,6 @@ pub(super) fn gather(main: &Path, environment: &Environment, report: &mut Report
             String::new()
         });
         left = left.saturating_sub(text.len() as u64);
-        check_merge_marks(at, &text, report);
         sources.push(Source { name: SourceName::File(path), text });
     }
     for (count, Override { variable, value }) in environment.overrides().into_iter().enumerate() {
@@ -158,20 +157,6 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         .map(ToString::to_string)
         .collect::<Vec<_>>()
         .join(": ")
-}
-
-/// What looks like a merge that was not finished gets its own words: as TOML it would be a riddle.
-fn check_merge_marks(source: usize, text: &str, report: &mut Report) {
-    let mut offset = 0;
-    for line in text.split_inclusive('\n') {
-        if line.starts_with("<<<<<<< ") {
-            report
-                .mistake(Place::at(source, offset), "an unfinished merge: the lines of both sides stand here")
-                .help("keep one side, and delete the lines with <<<<<<<, ======= and >>>>>>>");
-            report.breaks(source, offset);
-        }
-        offset += line.len();
-    }
 }
 
 /// The folder beside the main file.

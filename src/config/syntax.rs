@@ -13,17 +13,20 @@ pub(super) fn parse<'t>(source: usize, text: &'t str, report: &mut Report) -> De
     let mut last_line = None;
     for (offset, error) in &errors {
         let line = line_start(text, *offset);
-        let structural = !is_local(error.message());
-        if structural {
+        if !is_local(error.message()) {
             report.breaks(source, line);
         }
         // The parser stumbles on over the rest of a line: its first error is the one that says why.
-        if last_line.replace(line) != Some(line) {
-            let (message, help) = explain(error, text, *offset, tree.get_ref());
-            let finding = report.mistake(Place::at(source, *offset), message);
-            if let Some(help) = help {
-                finding.help(help);
-            }
+        if last_line.replace(line) == Some(line) {
+            continue;
+        }
+        let Said { message, help, is_all } = explain(error, text, *offset, tree.get_ref());
+        let finding = report.mistake(Place::at(source, *offset), message);
+        if let Some(help) = help {
+            finding.help(help);
+        }
+        if is_all {
+            break;
         }
     }
     tree.into_inner()
@@ -44,11 +47,33 @@ const LOCAL: &[&str] = &[
     "invalid boolean",
 ];
 
+/// What is said of an error.
+struct Said {
+    message: String,
+    help: Option<String>,
+    /// Whether it explains all other errors of the file too.
+    is_all: bool,
+}
+
+impl Said {
+    fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { message: message.into(), help: Some(help.into()), is_all: false }
+    }
+
+    fn of_file(self) -> Self {
+        Self { is_all: true, ..self }
+    }
+}
+
 /// What is wrong and what to write, in our words where the parser's are riddles.
-fn explain(error: &Error, text: &str, offset: usize, tree: &DeTable<'_>) -> (String, Option<String>) {
+fn explain(error: &Error, text: &str, offset: usize, tree: &DeTable<'_>) -> Said {
     let message = error.message();
     let written = error.span().and_then(|it| text.get(it)).unwrap_or_default().trim();
     let line = text.get(line_start(text, offset)..).unwrap_or_default().lines().next().unwrap_or_default();
+    if ["<<<<<<<", "=======", ">>>>>>>"].iter().any(|it| line.starts_with(it)) {
+        let help = "keep one side, and delete the lines with <<<<<<<, ======= and >>>>>>>";
+        return Said::new("an unfinished merge: the lines of both sides stand here", help).of_file();
+    }
     if message.starts_with("string values must be quoted") {
         return unquoted(written);
     }
@@ -56,42 +81,28 @@ fn explain(error: &Error, text: &str, offset: usize, tree: &DeTable<'_>) -> (Str
         let first = first_of(tree, written, offset).or_else(|| first_heading(text, line, offset));
         let first = first.map(|it| line_number(text, it));
         let place = first.map(|it| format!(": first in line {it}")).unwrap_or_default();
-        return (format!("`{written}` stands twice{place}"), Some("keep one of the two".to_owned()));
-    }
-    if line.trim_start().starts_with("<<<<<<<") || line.starts_with("=======") || line.starts_with(">>>>>>>")
-    {
-        return (
-            "a line of an unfinished merge".to_owned(),
-            Some("keep one side, and delete the marks".to_owned()),
-        );
+        return Said::new(format!("`{written}` stands twice{place}"), "keep one of the two");
     }
     let assigned = line.split('#').next().unwrap_or_default();
     if !assigned.contains('=') && assigned.contains(':') {
         let help = "TOML writes `key = \"value\"`, and lists of tables under [[devices]]";
-        return ("this is YAML, not TOML".to_owned(), Some(help.to_owned()));
+        return Said::new("this is YAML, not TOML", help).of_file();
     }
     if message.starts_with("key with no value") {
-        return ("a key without a value".to_owned(), Some("write key = \"value\"".to_owned()));
+        return Said::new("a key without a value", "write key = \"value\"");
     }
     if message.contains("basic string") || message.contains("literal string") {
-        return (
-            "this text has no closing quote".to_owned(),
-            Some("texts begin and end with the same quote".to_owned()),
-        );
+        return Said::new("this text has no closing quote", "texts begin and end with the same quote");
     }
-    (format!("this is no TOML: {message}"), None)
+    Said { message: format!("this is no TOML: {message}"), help: None, is_all: false }
 }
 
-fn unquoted(written: &str) -> (String, Option<String>) {
+fn unquoted(written: &str) -> Said {
     match written {
-        "" => ("a key without a value".to_owned(), Some("write key = \"value\"".to_owned())),
-        "yes" | "on" | "True" | "TRUE" => {
-            ("this is no TOML value".to_owned(), Some("write true, without quotes".to_owned()))
-        }
-        "no" | "off" | "False" | "FALSE" => {
-            ("this is no TOML value".to_owned(), Some("write false, without quotes".to_owned()))
-        }
-        _ => ("a text needs quotes".to_owned(), Some("put the value between double quotes".to_owned())),
+        "" => Said::new("a key without a value", "write key = \"value\""),
+        "yes" | "on" | "True" | "TRUE" => Said::new("this is no TOML value", "write true, without quotes"),
+        "no" | "off" | "False" | "FALSE" => Said::new("this is no TOML value", "write false, without quotes"),
+        _ => Said::new("a text needs quotes", "put the value between double quotes"),
     }
 }
 

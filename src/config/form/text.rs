@@ -87,7 +87,7 @@ pub(super) fn choice(
     words: &'static [&'static str],
 ) -> Option<Value> {
     let name = spot.key.name;
-    let all = words.iter().map(|it| format!("\"{it}\"")).collect::<Vec<_>>().join(" or ");
+    let all = alternatives(words);
     let written = match spot.value.get_ref() {
         DeValue::String(text) => text.trim().to_owned(),
         DeValue::Integer(number) => number.to_string(),
@@ -114,10 +114,19 @@ pub(super) fn choice(
     None
 }
 
+/// `"a", "b" or "c"`.
+fn alternatives(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|it| format!("\"{it}\"")).collect();
+    match quoted.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => quoted.concat(),
+    }
+}
+
 /// Words that mean something elsewhere.
 fn special_help(name: &str, written: &str) -> Option<&'static str> {
     match (name, written) {
-        ("version", "2" | "v2" | "v2c" | "2C") => Some("community-based SNMPv2 is called \"2c\""),
+        ("version", "2" | "v2" | "v2c" | "2C") => Some("write version = \"2c\""),
         ("version", "v1") => Some("write version = \"1\""),
         ("version", "3" | "v3") => Some("SNMPv3 is not there yet; most agents also answer to \"2c\""),
         ("level", "warning") => Some("write level = \"warn\""),
@@ -225,7 +234,7 @@ mod tests {
             (
                 "credentials.a",
                 "version = 2",
-                "`version` takes \"1\" or \"2c\", not a number (2) (help: community-based SNMPv2 is called \"2c\")",
+                "`version` takes \"1\" or \"2c\", not a number (2) (help: write version = \"2c\")",
             ),
             (
                 "credentials.a",
@@ -240,7 +249,7 @@ mod tests {
             (
                 "log",
                 "level = \"inof\"",
-                "`level` takes \"error\" or \"warn\" or \"info\" or \"debug\" or \"trace\", not \"inof\" (help: did you mean `info`?)",
+                "`level` takes \"error\", \"warn\", \"info\", \"debug\" or \"trace\", not \"inof\" (help: did you mean `info`?)",
             ),
             (
                 "credentials.a",

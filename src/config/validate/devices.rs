@@ -3,14 +3,15 @@
 use super::Context;
 use super::address;
 use super::place::Element;
+use crate::config::layer::Step;
 use crate::config::limits::{DEVICES_MOST, NAME_CHARS_MOST};
 use crate::config::raw::{RawConfig, RawDevice};
 use crate::config::report::Place;
-use crate::config::suggest::instead;
+use crate::config::settings::PollingSettings;
+use crate::config::suggest::{instead, listed};
 use crate::model::Labels;
 use crate::poller::settings::{Credential, DeviceSettings};
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// All devices without a mistake.
@@ -20,19 +21,27 @@ pub(super) fn devices(
     credentials: &BTreeMap<String, Option<Credential>>,
 ) -> Vec<DeviceSettings> {
     check_count(context, raw);
-    let known =
-        Known { credentials, profiles: profile_names(context, raw), polling: super::polling(&raw.polling) };
-    let mut taken = Taken::default();
+    let mut checks = Checks {
+        credentials,
+        profiles: context.profiles.map(|names| names(&raw.profiles.folders)),
+        polling: super::polling(&raw.polling),
+        names: HashMap::new(),
+        addresses: HashMap::new(),
+        without_credential: Vec::new(),
+        context,
+    };
     let mut devices = Vec::with_capacity(raw.devices.len().min(DEVICES_MOST));
     for tagged in raw.devices.iter().take(DEVICES_MOST) {
-        let Some(element) = Element::new(&context.layers, tagged, "devices", tagged.place) else { continue };
-        taken.check_name(context, &element, tagged);
-        devices.extend(device(context, &element, tagged, &known, &mut taken));
+        let layers = &checks.context.layers;
+        let Some(element) = Element::new(layers, tagged, "devices", tagged.place) else { continue };
+        checks.name(&element, tagged);
+        devices.extend(checks.device(&element, tagged));
     }
+    checks.default_credential();
     devices
 }
 
-/// Why a device may be asked again before its last poll has failed; and what to write.
+/// Why a device may be due again before its last poll has failed; and what to write.
 pub(super) fn too_slow(
     interval: Duration,
     timeout: Duration,
@@ -42,42 +51,22 @@ pub(super) fn too_slow(
     (interval < patience).then(|| {
         let shown = |it: Duration| humantime::format_duration(it).to_string().replace(' ', "");
         let message = format!(
-            "a request may take {} (timeout x (retries + 1)), longer than the interval of {}",
+            "a silent device keeps a request open for {} (timeout x (retries + 1)), longer than the interval of {}",
             shown(patience),
             shown(interval)
         );
-        (
-            message,
-            "shorten timeout or retries, or lengthen interval: polls of a silent device will be skipped",
-        )
+        (message, "shorten timeout or retries, or lengthen interval: its next polls will be skipped")
     })
-}
-
-/// What devices refer to.
-struct Known<'a> {
-    credentials: &'a BTreeMap<String, Option<Credential>>,
-    profiles: Option<Vec<String>>,
-    polling: crate::config::settings::PollingSettings,
-}
-
-fn profile_names(context: &Context<'_, '_>, raw: &RawConfig) -> Option<Vec<String>> {
-    let folders: &[PathBuf] = &raw.profiles.folders;
-    context.profiles.map(|names| names(folders))
 }
 
 fn check_count(context: &mut Context<'_, '_>, raw: &RawConfig) {
     let count = raw.devices.len();
-    if count == 0
-        && !context.layers.any_has(&[crate::config::layer::Step::Key("devices")])
-        && !context.report.any_broken()
-    {
-        context
-            .report
-            .warning(Place::whole(0), "no device is configured: nothing will be polled")
-            .help("write a [[devices]] with name and address for each, here or in conf.d");
+    if count == 0 && !context.layers.any_has(&[Step::Key("devices")]) && !context.report.any_broken() {
+        let message = "no device is configured: nothing will be polled";
+        let help = "write a [[devices]] with name and address for each, here or in conf.d";
+        context.report.warning(Place::whole(0), message).help(help);
     }
-    if DEVICES_MOST < count
-        && let Some(tagged) = raw.devices.get(DEVICES_MOST)
+    if let Some(tagged) = raw.devices.get(DEVICES_MOST)
         && let Some(element) = Element::new(&context.layers, tagged, "devices", tagged.place)
     {
         let message = format!("{count} devices; one process is built for {DEVICES_MOST} at most");
@@ -85,175 +74,141 @@ fn check_count(context: &mut Context<'_, '_>, raw: &RawConfig) {
     }
 }
 
-fn device(
-    context: &mut Context<'_, '_>,
-    element: &Element<'_, '_>,
-    raw: &RawDevice,
-    known: &Known<'_>,
-    taken: &mut Taken,
-) -> Option<DeviceSettings> {
-    let credential = credential(context, element, raw, known);
-    let profile_is_known = check_profile(context, element, raw, known);
-    let address = address_of(context, element, raw);
-    let interval = raw.interval.map_or(known.polling.interval, |it| it.duration());
-    let timeout = raw.timeout.map_or(known.polling.timeout, |it| it.duration());
-    let retries = raw.retries.unwrap_or(known.polling.retries);
-    let own_key = ["interval", "timeout", "retries"].into_iter().find(|it| element.has(it));
-    if let (Some(key), Some((message, help))) = (own_key, too_slow(interval, timeout, retries)) {
-        context.report.warning(element.key(key), message).help(help);
-    }
-    let (host, port) = address?;
-    taken.check_address(context, element, raw, &host, port);
-    if !profile_is_known {
-        return None;
-    }
-    Some(DeviceSettings {
-        name: raw.name.as_deref()?.into(),
-        host,
-        port,
-        credential: credential?,
-        profile: raw.profile.clone(),
-        interval,
-        timeout,
-        retries,
-        labels: Labels::new(raw.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
-        rated_current_amperes: raw
-            .rated_current
-            .iter()
-            .filter_map(|(kind, it)| Some((kind.parse().ok()?, *it)))
-            .collect(),
-    })
-}
-
-fn credential(
-    context: &mut Context<'_, '_>,
-    element: &Element<'_, '_>,
-    raw: &RawDevice,
-    known: &Known<'_>,
-) -> Option<Credential> {
-    if raw.wrong.iter().any(|it| it == "credential") {
-        return None;
-    }
-    let name = raw.credential.as_str();
-    if let Some(credential) = known.credentials.get(name) {
-        return credential.clone();
-    }
-    if context.report.any_broken() {
-        return None;
-    }
-    let place = element.key("credential");
-    if element.has("credential") {
-        let help = instead(name, known.credentials.keys().map(String::as_str));
-        context.report.mistake(place, format!("there is no [credentials.{name}]")).help(help);
-    } else {
-        let others = known.credentials.keys().map(String::as_str).collect::<Vec<_>>();
-        let help = match others.as_slice() {
-            [] => "write a [credentials.default] with community_file: no community is taken for granted, not even public".to_owned(),
-            others => format!("write credential = \"..\" for one of: {}; or add [credentials.default]", crate::config::suggest::listed(others.iter().copied())),
-        };
-        context
-            .report
-            .mistake(place, "this device names no credential, and there is no [credentials.default]")
-            .help(help);
-    }
-    None
-}
-
-/// `false`: it names a profile that there is not.
-fn check_profile(
-    context: &mut Context<'_, '_>,
-    element: &Element<'_, '_>,
-    raw: &RawDevice,
-    known: &Known<'_>,
-) -> bool {
-    let (Some(profile), Some(profiles)) = (&raw.profile, &known.profiles) else { return true };
-    if profiles.contains(profile) {
-        return true;
-    }
-    let help = instead(profile, profiles.iter().map(String::as_str));
-    context.report.mistake(element.key("profile"), format!("there is no profile \"{profile}\"")).help(help);
-    false
-}
-
-fn address_of(
-    context: &mut Context<'_, '_>,
-    element: &Element<'_, '_>,
-    raw: &RawDevice,
-) -> Option<(String, u16)> {
-    let text = raw.address.as_deref()?;
-    match address::parse(text) {
-        Err(wrong) => {
-            context.report.mistake(element.key("address"), wrong.message).help(wrong.help);
-            None
-        }
-        Ok(address) => {
-            if let (Some(named), Some(port)) = (address.port, raw.port)
-                && named != port
-            {
-                let message = format!("`port` is {port}, but the address names port {named}");
-                context.report.mistake(element.key("port"), message).help("keep one of the two");
-            }
-            Some((address.host, address.port.or(raw.port).unwrap_or(SNMP_PORT)))
-        }
-    }
-}
-
-/// What devices before this one have taken.
-#[derive(Default)]
-struct Taken {
+/// What devices refer to, and what those before have taken.
+struct Checks<'a, 'c, 't> {
+    context: &'a mut Context<'c, 't>,
+    credentials: &'a BTreeMap<String, Option<Credential>>,
+    profiles: Option<Vec<String>>,
+    polling: PollingSettings,
     names: HashMap<String, Place>,
     addresses: HashMap<(String, u16), (Place, String)>,
+    without_credential: Vec<Place>,
 }
 
-impl Taken {
-    fn check_name(&mut self, context: &mut Context<'_, '_>, element: &Element<'_, '_>, raw: &RawDevice) {
+impl Checks<'_, '_, '_> {
+    fn device(&mut self, element: &Element<'_, '_>, raw: &RawDevice) -> Option<DeviceSettings> {
+        let credential = self.credential(element, raw);
+        let profile_is_known = self.profile(element, raw);
+        let address = self.address(element, raw);
+        let interval = raw.interval.map_or(self.polling.interval, |it| it.duration());
+        let timeout = raw.timeout.map_or(self.polling.timeout, |it| it.duration());
+        let retries = raw.retries.unwrap_or(self.polling.retries);
+        let own_key = ["interval", "timeout", "retries"].into_iter().find(|it| element.has(it));
+        if let (Some(key), Some((message, help))) = (own_key, too_slow(interval, timeout, retries)) {
+            self.context.report.warning(element.key(key), message).help(help);
+        }
+        let (host, port) = address.filter(|_| profile_is_known)?;
+        let rated = raw.rated_current.iter();
+        Some(DeviceSettings {
+            name: raw.name.as_deref()?.into(),
+            host,
+            port,
+            credential: credential?,
+            profile: raw.profile.clone(),
+            interval,
+            timeout,
+            retries,
+            labels: Labels::new(raw.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
+            rated_current_amperes: rated.filter_map(|(kind, it)| Some((kind.parse().ok()?, *it))).collect(),
+        })
+    }
+
+    fn name(&mut self, element: &Element<'_, '_>, raw: &RawDevice) {
         let Some(name) = &raw.name else { return };
         let place = element.key("name");
+        let report = &mut *self.context.report;
         if let Some(bad) = name.chars().find(|it| "/*".contains(*it)) {
-            context
-                .report
-                .mistake(
-                    place,
-                    format!("the device name \"{name}\" holds {bad}, which rules use to choose objects"),
-                )
-                .help("letters, digits, spaces, dots and dashes are free to use");
+            let message =
+                format!("the device name \"{name}\" holds {bad}, which rules use to choose objects");
+            report.mistake(place, message).help("letters, digits, spaces, dots and dashes are free to use");
         }
         if NAME_CHARS_MOST < name.chars().count() {
-            context
-                .report
-                .mistake(place, format!("the device name is longer than {NAME_CHARS_MOST} characters"));
+            let message = format!("the device name is longer than {NAME_CHARS_MOST} characters");
+            report.mistake(place, message).help("it is a label of each of its series");
         }
         if let Some(first) = self.names.get(name) {
-            let first = context.layers.shown(*first);
-            context
-                .report
-                .mistake(place, format!("the device name \"{name}\" is taken: first at {first}"))
-                .help("each device has a name of its own");
+            let first = self.context.layers.shown(*first);
+            let message = format!("the device name \"{name}\" is taken: first at {first}");
+            report.mistake(place, message).help("each device has a name of its own");
         } else {
             self.names.insert(name.clone(), place);
         }
     }
 
-    fn check_address(
-        &mut self,
-        context: &mut Context<'_, '_>,
-        element: &Element<'_, '_>,
-        raw: &RawDevice,
-        host: &str,
-        port: u16,
-    ) {
+    fn credential(&mut self, element: &Element<'_, '_>, raw: &RawDevice) -> Option<Credential> {
+        let name = raw.credential.as_str();
+        if let Some(credential) = self.credentials.get(name) {
+            return credential.clone();
+        }
+        if self.context.report.any_broken() || raw.wrong.iter().any(|it| it == "credential") {
+            return None;
+        }
+        if element.has("credential") {
+            let help = instead(name, self.credentials.keys().map(String::as_str));
+            let message = format!("there is no [credentials.{name}]");
+            self.context.report.mistake(element.key("credential"), message).help(help);
+        } else {
+            self.without_credential.push(element.place(&[]));
+        }
+        None
+    }
+
+    /// One mistake for all devices that count on a default which is not there.
+    fn default_credential(&mut self) {
+        let Some((first, others)) = self.without_credential.split_first() else { return };
+        let who = match others.len() {
+            0 => "this device names".to_owned(),
+            more => format!("this device and {more} more name"),
+        };
+        let help = if self.credentials.is_empty() {
+            "write [credentials.default] with a community_file: none is taken for granted, not even public"
+                .to_owned()
+        } else {
+            let names = listed(self.credentials.keys().map(String::as_str));
+            format!("add a [credentials.default], or write credential = \"..\"; there are: {names}")
+        };
+        let message = format!("{who} no credential, and there is no [credentials.default]");
+        self.context.report.mistake(*first, message).help(help);
+    }
+
+    /// `false`: it names a profile that there is not.
+    fn profile(&mut self, element: &Element<'_, '_>, raw: &RawDevice) -> bool {
+        let (Some(profile), Some(profiles)) = (&raw.profile, &self.profiles) else { return true };
+        if profiles.contains(profile) {
+            return true;
+        }
+        let help = instead(profile, profiles.iter().map(String::as_str));
+        let message = format!("there is no profile \"{profile}\"");
+        self.context.report.mistake(element.key("profile"), message).help(help);
+        false
+    }
+
+    fn address(&mut self, element: &Element<'_, '_>, raw: &RawDevice) -> Option<(String, u16)> {
         let place = element.key("address");
-        let key = (host.to_lowercase(), port);
+        let address = match address::parse(raw.address.as_deref()?) {
+            Ok(address) => address,
+            Err(wrong) => {
+                self.context.report.mistake(place, wrong.message).help(wrong.help);
+                return None;
+            }
+        };
+        if let (Some(named), Some(port)) = (address.port, raw.port)
+            && named != port
+        {
+            let message = format!("`port` is {port}, but the address names port {named}");
+            self.context.report.mistake(element.key("port"), message).help("keep one of the two");
+        }
+        let port = address.port.or(raw.port).unwrap_or(SNMP_PORT);
+        let key = (address.host.to_lowercase(), port);
         if let Some((first, name)) = self.addresses.get(&key) {
-            let message =
-                format!("the same address and port as \"{name}\" at {}", context.layers.shown(*first));
-            context
-                .report
-                .warning(place, message)
-                .help("it is polled twice; drop one of the two, if it is one device");
+            let first = self.context.layers.shown(*first);
+            let message = format!("the same address and port as \"{name}\" at {first}");
+            let help = "it is asked twice as often; if it is one device, drop one of the two";
+            self.context.report.warning(place, message).help(help);
         } else {
             self.addresses.insert(key, (place, raw.name.clone().unwrap_or_default()));
         }
+        Some((address.host, port))
     }
 }
 

@@ -96,8 +96,7 @@ fn integration(
 
 fn check_type(context: &mut Context<'_, '_>, name: &str, raw: &RawIntegration) {
     let steps = [Step::Key(TABLE), Step::Key(name)];
-    let is_wrong = context.layers.any_has(&[Step::Key(TABLE), Step::Key(name), Step::Key("type")]);
-    if raw.r#type.is_none() && !is_wrong && !context.report.any_broken() {
+    if raw.r#type.is_none() && !context.report.is_troubled(TABLE, name) {
         let place = context.layers.first_with(&steps);
         context
             .report

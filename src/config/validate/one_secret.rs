@@ -42,14 +42,7 @@ impl SecretKeys<'_> {
         if let Some((_, place, source)) = last {
             return Some((place, source));
         }
-        let some_is_wrong = SUFFIXES.iter().any(|suffix| {
-            context.layers.any_has(&[
-                Step::Key(table),
-                Step::Key(name),
-                Step::Key(&format!("{stem}{suffix}")),
-            ])
-        });
-        if !some_is_wrong && !context.report.any_broken() {
+        if !context.report.is_troubled(table, name) {
             let place = context.layers.first_with(&[Step::Key(table), Step::Key(name)]);
             context.report.mistake(place, format!("[{table}.{name}] has no {}", stem.replace('_', " "))).help(format!(
                 "write {stem}_file = \"/etc/rackwarden/credentials/{name}\", or {stem}_env, or {stem}_credential"
@@ -81,6 +74,3 @@ impl SecretKeys<'_> {
         given
     }
 }
-
-/// What follows the stem in the four keys.
-const SUFFIXES: [&str; 4] = ["", "_file", "_env", "_credential"];
