@@ -73,6 +73,9 @@ pub struct Daemon {
 
 /// A shard's thread takes so many devices with ease; more devices, more threads, up to the cores.
 const DEVICES_A_SHARD: usize = 50_000;
+/// Unless the user says otherwise, the first polls of a fleet are spread over this much a device, or an
+/// interval, whichever is less: a device is learnt by some forty requests.
+const START_SPREAD: Duration = Duration::from_millis(1);
 /// How long the end waits for events that can go at once.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// How often readiness is looked at while the first polls are under way.
@@ -242,7 +245,10 @@ impl Daemon {
     pub(super) fn add(&self, device: &Arc<DeviceSettings>) {
         if let Some(shard) = shard_of(&self.shards, &device.name) {
             let address = resolve::literal(device);
-            shard.send(Command::Add { settings: Arc::clone(device), address });
+            let devices = u32::try_from(self.settings.devices.len()).unwrap_or(u32::MAX);
+            let usual = START_SPREAD.saturating_mul(devices).min(device.interval);
+            let spread = self.settings.polling.start_spread.unwrap_or(usual);
+            shard.send(Command::Add { settings: Arc::clone(device), address, spread });
         }
     }
 

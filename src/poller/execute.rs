@@ -34,8 +34,6 @@ const DATAGRAM_MAX: usize = 65_507;
 const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
 /// How long the thread sleeps at most: commands wake it.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
-/// The first polls of a fleet are spread over this much a device, or an interval, whichever is less.
-const START_SPREAD: Duration = Duration::from_millis(1);
 
 /// What a shard's thread is told.
 #[derive(Debug)]
@@ -46,6 +44,8 @@ pub enum Command {
         settings: Arc<DeviceSettings>,
         /// Where, if its name is resolved already.
         address: Option<SocketAddr>,
+        /// Its first poll comes within this time: a fleet does not start all at once.
+        spread: Duration,
     },
     /// Poll it no longer.
     Remove(Arc<str>),
@@ -198,7 +198,7 @@ impl Worker {
     fn obey(&mut self, command: Command) {
         let now = self.clock.now();
         match command {
-            Command::Add { settings, address } => self.add(settings, address, now),
+            Command::Add { settings, address, spread } => self.add(settings, address, spread, now),
             Command::Remove(name) => self.remove(&name, now),
             Command::Address(name, address) => {
                 if let Some(&slot) = self.by_name.get(&name) {
@@ -218,7 +218,13 @@ impl Worker {
         }
     }
 
-    fn add(&mut self, settings: Arc<DeviceSettings>, address: Option<SocketAddr>, now: Now) {
+    fn add(
+        &mut self,
+        settings: Arc<DeviceSettings>,
+        address: Option<SocketAddr>,
+        spread: Duration,
+        now: Now,
+    ) {
         if let Some(slot) = self.by_name.get(&settings.name).copied() {
             // The same device with other settings: its alerts go on.
             let device = Device::new(settings, Arc::clone(&self.profiles));
@@ -226,8 +232,6 @@ impl Worker {
             return;
         }
         let name = Arc::clone(&settings.name);
-        let devices = u32::try_from(self.shard.len()).unwrap_or(u32::MAX);
-        let spread = START_SPREAD.saturating_mul(devices).min(settings.interval);
         let device = Device::new(settings, Arc::clone(&self.profiles));
         if let Some(slot) = self.shard.add(device, address, spread, now) {
             self.by_name.insert(Arc::clone(&name), slot);

@@ -11,6 +11,7 @@ pub mod agent;
 pub mod cell;
 pub mod faults;
 mod random;
+pub mod pagerduty;
 pub mod recording;
 mod respond;
 pub mod room;
