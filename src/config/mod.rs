@@ -104,7 +104,7 @@ impl<'a> Config<'a> {
         Self { secrets, ..self }
     }
 
-    /// The profiles that devices may name; without this, any name passes.
+    /// The profiles that devices may name, in place of those built in and in the user's folders.
     #[must_use]
     pub fn profiles(self, names: ProfileNames<'a>) -> Self {
         Self { profiles: Some(names), ..self }
@@ -149,7 +149,7 @@ impl<'a> Config<'a> {
         };
         let files: Vec<&Path> = sources.iter().filter_map(|it| it.name.file()).collect();
         let mut context = validate::Context {
-            layers: validate::Layers { layers: &layers, figment: &figment, files: &files },
+            layers: validate::Layers::new(&layers, &figment, &files),
             report: &mut found,
             environment: &self.environment,
             profiles: self.profiles,
