@@ -227,7 +227,13 @@ fn a_reload_touches_only_what_changed() {
         difference.restart,
         ["[http] listen changed from 0.0.0.0:10916 to 1.2.3.4:5: this counts after a restart"]
     );
-    assert!(Settings::difference(&old, &old).is_empty());
+    assert_eq!(
+        difference.to_string(),
+        "devices: 1 added, 1 changed, 1 removed; rules changed; \
+         [http] listen changed from 0.0.0.0:10916 to 1.2.3.4:5: this counts after a restart"
+    );
+    let nothing = Settings::difference(&old, &old);
+    assert!(nothing.is_empty() && nothing.to_string() == "nothing changed");
     let moved = settings(&format!("[state]\nfolder = \"/elsewhere\"\n{base}"));
     let difference = Settings::difference(&old, &moved);
     assert!(!difference.notify && difference.restart.len() == 1 && difference.changed.is_empty());
