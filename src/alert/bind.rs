@@ -2,7 +2,7 @@
 //! when the process starts with alerts that an earlier one announced.
 
 use super::board::Frozen;
-use super::device::{CheckRef, DeviceAlerts, Lane, Open};
+use super::device::{CheckRef, Cold, DeviceAlerts, Hot, Lane, Open, ValueLane};
 use super::{AlertKey, OpenAlert, Transition};
 use crate::model::{Component, Now, Quantity, ReadingShape, Shape, Source};
 use crate::rules::{CompiledRule, Lookup, Measure, Ruleset, UnboundReason};
@@ -42,8 +42,8 @@ impl DeviceAlerts {
             ruleset: ruleset.clone(),
             source: Arc::clone(source),
             shape: Arc::clone(shape),
-            above: Lane::new(program.above),
-            below: Lane::new(program.below),
+            above: ValueLane::new(&program.above),
+            below: ValueLane::new(&program.below),
             calm: vec![UNSEEN; program.states.len()],
             states: Lane::new(program.states),
             reachability: Lane::new(program.reachability),
@@ -81,15 +81,18 @@ impl DeviceAlerts {
 
     /// All checks with their rule and reading.
     fn checks(&self) -> Vec<(CheckRef, u32, Option<u32>)> {
-        let above =
-            (0..).zip(&self.above.checks).map(|(at, it)| (CheckRef::Above(at), it.rule, Some(it.slot)));
-        let below =
-            (0..).zip(&self.below.checks).map(|(at, it)| (CheckRef::Below(at), it.rule, Some(it.slot)));
+        let values = |lane: &ValueLane, check: fn(u32) -> CheckRef| {
+            let both = (0..u32::MAX).zip(lane.hot.iter().zip(&lane.cold));
+            both.map(|(at, (Hot { slot, .. }, Cold { rule, .. }))| (check(at), *rule, Some(*slot)))
+                .collect::<Vec<_>>()
+        };
+        let above = values(&self.above, CheckRef::Above);
+        let below = values(&self.below, CheckRef::Below);
         let states =
             (0..).zip(&self.states.checks).map(|(at, it)| (CheckRef::State(at), it.rule, Some(it.slot)));
         let reachability =
             (0..).zip(&self.reachability.checks).map(|(at, it)| (CheckRef::Reachability(at), *it, None));
-        above.chain(below).chain(states).chain(reachability).collect()
+        above.into_iter().chain(below).chain(states).chain(reachability).collect()
     }
 
     fn key(&self, rule: u32, slot: Option<u32>) -> Option<AlertKey> {

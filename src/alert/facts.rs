@@ -2,9 +2,9 @@
 
 use super::cycle::Step;
 use super::{AlertFacts, AlertKey};
-use crate::model::{Batch, PollError, Severity, StateValue, UnixMillis};
-use crate::rules::words::{against, duration, number, quantity};
-use crate::rules::{CompiledRule, Condition, Level, Measure, Operator, RuleUnit};
+use crate::model::{Batch, PollError, Severity, Source, StateValue, UnixMillis};
+use crate::rules::words::{duration, number, push_against, push_quantity, quantity};
+use crate::rules::{CompiledRule, Condition, Level, Operator, RuleUnit};
 use std::sync::Arc;
 
 /// One judged reading (or device) under one rule.
@@ -59,7 +59,7 @@ impl Subject<'_> {
             integrations: Arc::clone(&rule.integrations),
             device: Arc::clone(&source.device),
             address: source.address.clone(),
-            model: format!("{} {}", source.identity.vendor, source.identity.model).trim().to_owned(),
+            model: model_of(source),
             labels: source.labels.clone(),
             component: component.map(|it| (it.kind, it.index.clone(), it.label.clone())),
             source: reading.map(|it| it.source.clone()),
@@ -92,13 +92,16 @@ impl Subject<'_> {
             Step::Resolve { .. } => false,
             Step::Stay | Step::Forget | Step::Trigger(_) => true,
         };
-        let said = match self.measured {
+        let mut said = match self.measured {
             Measured::Number { base, rated } => self.comparison(base, rated, step),
             Measured::State { state, .. } => self.state_words(state),
             Measured::Polls { failures } => self.poll_words(failures),
         };
         let waited = if is_worse { rule.hold_for } else { rule.keep_firing_for };
-        if waited.is_zero() { said } else { format!("{said} for {}", duration(waited)) }
+        if !waited.is_zero() {
+            said.extend([" for ", &duration(waited)]);
+        }
+        said
     }
 
     fn terms(&self) -> Option<(Operator, RuleUnit)> {
@@ -116,7 +119,7 @@ impl Subject<'_> {
         match self.measured {
             Measured::Number { base, rated } => {
                 let unit = self.terms().map_or("", |(_, unit)| unit.symbol);
-                quantity(&number(self.rule.shown(base, rated)), unit)
+                quantity(self.rule.shown(base, rated), unit)
             }
             Measured::State { state: Some(state), .. } => state.name.to_string(),
             Measured::State { number: code, state: None } => number(code),
@@ -139,20 +142,23 @@ impl Subject<'_> {
             Step::Stay | Step::Forget => None,
         };
         let shown = self.rule.shown(base, rated);
-        let of_rated = match (rated, self.rule.rule.trigger.measure) {
-            (Some(rated), Measure::PercentOfRated) => {
-                format!(" of {}", quantity(&number(rated), self.rated_unit()))
-            }
-            (_, _) => String::new(),
-        };
+        let mut said = String::with_capacity(REASON_CHARS);
+        match compared {
+            Some((_, limit)) => push_against(&mut said, shown, limit, unit.symbol),
+            None => push_quantity(&mut said, shown, unit.symbol),
+        }
+        if let Some(rated) = rated {
+            said.push_str(" of ");
+            push_quantity(&mut said, rated, self.rated_unit());
+        }
         match compared {
             Some((symbol, limit)) => {
-                let (value, limit) = against(shown, limit);
-                let (value, limit) = (quantity(&value, unit.symbol), quantity(&limit, unit.symbol));
-                format!("{value}{of_rated} {symbol} {limit}")
+                said.extend([" ", symbol, " "]);
+                push_quantity(&mut said, limit, unit.symbol);
             }
-            None => format!("{}{of_rated}, and the rule no longer has that level", self.reading()),
+            None => said.push_str(", and the rule no longer has that level"),
         }
+        said
     }
 
     fn rated_unit(&self) -> &'static str {
@@ -178,6 +184,18 @@ impl Subject<'_> {
         }
     }
 }
+
+/// Vendor and model as one text, without what is not known.
+fn model_of(source: &Source) -> String {
+    let (vendor, model) = (&*source.identity.vendor, &*source.identity.model);
+    match (vendor, model) {
+        ("", one) | (one, "") => one.to_owned(),
+        (_, _) => [vendor, " ", model].concat(),
+    }
+}
+
+/// Room for `81.25 % of 32 A > 80 % for 1 h 30 min`.
+const REASON_CHARS: usize = 48;
 
 /// Without what binary fractions leave behind: 18.9, not 18.900000000000002.
 fn rounded(value: f64) -> f64 {

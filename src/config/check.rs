@@ -5,9 +5,8 @@ use super::form::Form;
 use super::layer::Layer;
 use super::report::{Finding, Place, Report};
 use super::schema::{self, Key, Table};
-use super::suggest::{did_you_mean, listed};
-use crate::model::Span;
-use crate::rules::words::closest;
+use super::suggest::listed;
+use crate::model::{Span, closest};
 use figment::value::{Dict, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -52,9 +51,11 @@ impl Checker<'_, '_> {
     /// Notes that a value is of the wrong type, and what to write.
     pub(super) fn wrong_type<T>(&mut self, spot: &Spot<'_, '_>) -> Option<T> {
         let Key { name, form, example, .. } = spot.key;
-        let found = match form {
-            Form::Secret => kind(spot.value.get_ref()).to_owned(),
-            _ => described(spot.value.get_ref()),
+        // What stands in such a key may be the secret itself, in the wrong place.
+        let is_secret = SECRET_STEMS.iter().any(|it| name.starts_with(it));
+        let found = match spot.value.get_ref() {
+            value if is_secret => kind(value).to_owned(),
+            value => described(value),
         };
         let help = match (form, spot.value.get_ref()) {
             (Form::Secret, DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_)) => {
@@ -242,18 +243,20 @@ impl Checker<'_, '_> {
             "key"
         };
         let within = here.as_ref().map(|it| format!(" in {it}")).unwrap_or_default();
-        let meant = called_otherwise(written, table);
-        let help = if let Some(meant) = meant {
-            format!("it is called `{}` here: {}", meant.name, lower_first(meant.about))
-        } else if let Some(help) = did_you_mean(written, table.names()) {
-            help
+        let called = |key: &Key| format!("it is called `{}` here: {}", key.name, lower_first(key.about));
+        let (help, meant) = if let Some(key) = called_otherwise(written, table) {
+            (called(key), Some(key.name))
+        } else if let Some(near) = closest(written, table.names()) {
+            (format!("did you mean `{near}`?"), Some(near))
         } else if let Some(home) = home_of(written) {
-            format!("it belongs under {}", schema::heading(home))
+            (format!("it belongs under {}", schema::heading(home)), None)
+        } else if let Some(key) = nearly_called(written, table) {
+            (called(key), Some(key.name))
         } else {
-            format!("known here: {}", listed(table.names()))
+            (format!("known here: {}", listed(table.names())), None)
         };
         self.mistake(&name.span(), format!("unknown {what} `{written}`{within}")).help(help);
-        meant.map(|it| it.name).or_else(|| closest(written, table.names()))
+        meant
     }
 }
 
@@ -274,14 +277,15 @@ pub(super) fn defaults(table: &'static Table) -> Dict {
     Checker { layer: &layer, report: &mut report, titles: Vec::new() }.keys(&layer.tree, table)
 }
 
-/// The key that users of other tools call so, or nearly so while nothing of ours is near.
+/// The key that users of other tools call so.
 fn called_otherwise(written: &str, table: &'static Table) -> Option<&'static Key> {
-    let written = written.to_lowercase();
-    let of_name = |name: &str| table.keys.iter().find(|it| it.misnomers.contains(&name));
-    of_name(&written).or_else(|| {
-        let misnomers = table.keys.iter().flat_map(|it| it.misnomers.iter().copied());
-        if closest(&written, table.names()).is_some() { None } else { of_name(closest(&written, misnomers)?) }
-    })
+    table.keys.iter().find(|it| it.misnomers.contains(&written.to_lowercase().as_str()))
+}
+
+/// The key that users of other tools call nearly so.
+fn nearly_called(written: &str, table: &'static Table) -> Option<&'static Key> {
+    let misnomers = table.keys.iter().flat_map(|it| it.misnomers.iter().copied());
+    called_otherwise(closest(written, misnomers)?, table)
 }
 
 /// The top-level table that has a key of that name.
@@ -294,10 +298,24 @@ fn lower_first(text: &str) -> String {
     letters.next().map(|it| it.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
+/// A text that messages may repeat: one short line. A text without an end swallows the lines behind it,
+/// and there may be secrets among them.
+pub(super) fn short(text: &str) -> Option<&str> {
+    (text.len() <= SHOWN_MOST && !text.contains(char::is_control)).then_some(text)
+}
+
+/// The same in quotes, or what it is instead.
+pub(super) fn quoted(text: &str) -> String {
+    short(text).map_or_else(|| "this".to_owned(), |it| format!("\"{it}\""))
+}
+
 /// What a value is, with what it says.
 pub(super) fn described(value: &DeValue<'_>) -> String {
     match value {
-        DeValue::String(text) if text.chars().count() <= SHOWN_MOST => format!("a text (\"{text}\")"),
+        DeValue::String(text) => match short(text) {
+            Some(text) => format!("a text (\"{text}\")"),
+            None => "a long text".to_owned(),
+        },
         DeValue::Integer(number) => format!("a number ({number})"),
         DeValue::Float(number) => format!("a number ({number})"),
         DeValue::Boolean(flag) => flag.to_string(),
@@ -321,5 +339,7 @@ const fn kind(value: &DeValue<'_>) -> &'static str {
 pub(super) const PLACE: &str = "@place";
 /// Another such key: the keys about which something has been said.
 pub(super) const WRONG: &str = "@wrong";
+/// What the keys begin with that hold secrets, or say where one is.
+const SECRET_STEMS: [&str; 2] = ["community", "routing_key"];
 /// Longer texts are not repeated in messages.
 const SHOWN_MOST: usize = 60;

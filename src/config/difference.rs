@@ -4,6 +4,7 @@ use super::settings::Settings;
 use crate::notify::settings::NotifySettings;
 use crate::poller::settings::DeviceSettings;
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 /// From one configuration to the next.
@@ -30,6 +31,28 @@ impl Difference {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+impl fmt::Display for Difference {
+    /// For the log: `devices: 1 added, 2 changed; rules changed`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts =
+            [(self.added.len(), "added"), (self.changed.len(), "changed"), (self.removed.len(), "removed")];
+        let devices: Vec<String> = counts
+            .iter()
+            .filter(|(count, _)| *count != 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        let mut parts = Vec::new();
+        if !devices.is_empty() {
+            parts.push(format!("devices: {}", devices.join(", ")));
+        }
+        let flags = [(self.rules, "rules"), (self.notify, "paging"), (self.profiles, "profile folders")];
+        parts.extend(flags.iter().filter(|(changed, _)| *changed).map(|(_, what)| format!("{what} changed")));
+        parts.extend(self.restart.iter().cloned());
+        f.write_str(if parts.is_empty() { "nothing changed" } else { "" })?;
+        f.write_str(&parts.join("; "))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::form::Form;
 use super::schema::{self, Key};
-use crate::rules::words::closest;
+use crate::model::closest;
 use std::ops::Range;
 
 /// For each line of a text, the byte ranges within it that are not to be shown.
@@ -63,7 +63,8 @@ impl State {
             // A secret that was put where its file belongs has no slash; where its variable, too many
             // letters and digits for a name.
             Some(key) if name.ends_with("_file") => matches!(key.form, Form::Path) && !written.contains('/'),
-            Some(_) if name.ends_with("_env") || name.ends_with("_credential") => is_keylike(written),
+            Some(_) if name.ends_with("_env") => is_keylike(written) || !is_usual_variable(bare(written)),
+            Some(_) if name.ends_with("_credential") => is_keylike(written),
             Some(_) => false,
             None => guarded || resembles_secret(name),
         }
@@ -87,10 +88,20 @@ fn resembles_secret(name: &str) -> bool {
         || closest(&name, ["community", "routing_key", "password"]).is_some()
 }
 
+/// Whether it is written as names of variables usually are: then it is no secret in the wrong place.
+pub(super) fn is_usual_variable(name: &str) -> bool {
+    name.chars().all(|it| it.is_ascii_uppercase() || it.is_ascii_digit() || "_${}".contains(it))
+}
+
+/// A text without its quotes and what follows them.
+fn bare(written: &str) -> &str {
+    let rest = written.trim_start_matches(['"', '\'']);
+    rest.split(['"', '\'']).next().unwrap_or_default().trim_end()
+}
+
 /// Whether it is a text of at least as many letters and digits as an integration key has.
 fn is_keylike(written: &str) -> bool {
-    let bare = written.trim_start_matches(['"', '\'']);
-    KEY_CHARS <= bare.chars().take_while(char::is_ascii_alphanumeric).count()
+    KEY_CHARS <= bare(written).chars().take_while(char::is_ascii_alphanumeric).count()
 }
 
 /// The key that a text ends with, dots included.
@@ -197,6 +208,7 @@ mod tests {
         check("routing_key = \"é\"", "routing_key = \"***\"");
         check("routing_key_file = \"0123456789abcdef0123456789abcdef\"", "routing_key_file = \"***\"");
         check("routing_key_env = \"0123456789abcdef0123456789abcdef\"", "routing_key_env = \"***\"");
+        check("community_env = \"s3cret\"", "community_env = \"***\"");
         check("snmp_password = \"s3cret\"", "snmp_password = \"***\"");
     }
 
@@ -207,6 +219,7 @@ mod tests {
             "interval = \"10s\"",
             "community_file = \"/etc/x\"",
             "community_env = \"SNMP_COMMUNITY\"",
+            "community_env = \"${SNMP_COMMUNITY}\"",
             "routing_key_credential = \"cred_pagerduty\"",
             "apply_to = { match = { site = \"ams*\" } }",
             "notes = \"a = b, community of operators\"",

@@ -1,13 +1,13 @@
 //! The configuration: files to settings, with every mistake reported at once.
 //!
-//! The way of a configuration: [`source`] finds the texts; [`layer`] makes each a tree with places;
-//! [`check`] walks a tree along the [`schema`], where each value passes its [`Form`]; [`merge`] lays
-//! the layers over each other (figment) into the typed mirror [`raw`]; [`validate`] resolves what
+//! The way of a configuration: `source` finds the texts; `layer` makes each a tree with places;
+//! `check` walks a tree along the [`schema`], where each value passes its [`Form`]; `merge` lays
+//! the layers over each other (figment) into the typed mirror `raw`; `validate` resolves what
 //! crosses values and files, and hands on [`Settings`]. A step never stops at the first mistake:
 //! all of them go to one report, with file, line and column.
 //!
 //! Invariants: [`Settings`] exist only without a mistake; nothing printed from here holds a secret
-//! ([`render`] masks the lines that it shows); the process environment is read by
+//! (`render` masks the lines that it shows); the process environment is read by
 //! [`Environment::of_process`] alone.
 
 mod check;
@@ -104,7 +104,7 @@ impl<'a> Config<'a> {
         Self { secrets, ..self }
     }
 
-    /// The profiles that devices may name; without this, any name passes.
+    /// The profiles that devices may name, in place of those built in and in the user's folders.
     #[must_use]
     pub fn profiles(self, names: ProfileNames<'a>) -> Self {
         Self { profiles: Some(names), ..self }
@@ -149,7 +149,7 @@ impl<'a> Config<'a> {
         };
         let files: Vec<&Path> = sources.iter().filter_map(|it| it.name.file()).collect();
         let mut context = validate::Context {
-            layers: validate::Layers { layers: &layers, figment: &figment, files: &files },
+            layers: validate::Layers::new(&layers, &figment, &files),
             report: &mut found,
             environment: &self.environment,
             profiles: self.profiles,

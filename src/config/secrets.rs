@@ -2,6 +2,7 @@
 
 use super::environment::Environment;
 use super::limits::SECRET_BYTES_MOST;
+use super::mask::is_usual_variable;
 use super::source::{Refusal, read};
 use crate::model::Secret;
 use crate::notify::settings::SecretSource;
@@ -30,23 +31,27 @@ pub(super) enum SecretError {
     #[error("the secret holds control characters")]
     Control,
     /// The variable is not there.
-    #[error("the environment variable ${name} is not set")]
-    Unset {
-        /// Its name.
-        name: String,
-    },
+    #[error("the environment variable {0} is not set")]
+    Unset(VariableName),
     /// The variable is there, but says nothing.
-    #[error("the environment variable ${name} is set, but empty or no text")]
-    EmptyVariable {
-        /// Its name.
-        name: String,
-    },
+    #[error("the environment variable {0} is set, but empty or no text")]
+    EmptyVariable(VariableName),
     /// Not started by systemd, or without `LoadCredential=`.
     #[error("there are no systemd credentials here: $CREDENTIALS_DIRECTORY is not set")]
     NoCredentials,
     /// A name that would leave the folder.
     #[error("a systemd credential's name is a file name, without slashes")]
     CredentialName,
+}
+
+/// A variable's name as it may be shown: one in small letters may be a secret in the wrong place.
+#[derive(Debug)]
+pub(super) struct VariableName(String);
+
+impl std::fmt::Display for VariableName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if is_usual_variable(&self.0) { write!(f, "${}", self.0) } else { f.write_str("of that name") }
+    }
 }
 
 impl SecretError {
@@ -60,7 +65,7 @@ impl SecretError {
             Self::TooLarge | Self::NotText | Self::EmptyFile | Self::Control => {
                 "the secret alone belongs into the first line"
             }
-            Self::Unset { .. } | Self::EmptyVariable { .. } => {
+            Self::Unset(_) | Self::EmptyVariable(_) => {
                 "set it where the daemon is started, as by EnvironmentFile= in a systemd drop-in"
             }
             Self::NoCredentials => {
@@ -78,8 +83,8 @@ pub(super) fn resolve(source: &SecretSource, environment: &Environment) -> Resul
         SecretSource::File(path) => first_line(path),
         SecretSource::Environment(name) => match environment.text(name) {
             Some(value) if !value.trim().is_empty() => checked(value.trim()),
-            None if !environment.has(name) => Err(SecretError::Unset { name: name.clone() }),
-            _ => Err(SecretError::EmptyVariable { name: name.clone() }),
+            None if !environment.has(name) => Err(SecretError::Unset(VariableName(name.clone()))),
+            _ => Err(SecretError::EmptyVariable(VariableName(name.clone()))),
         },
         SecretSource::Credential(name) => first_line(&credential_path(name, environment)?),
     }
@@ -153,8 +158,8 @@ mod tests {
                 .collect();
         let variable = |name: &str| resolve(&SecretSource::Environment(name.to_owned()), &environment);
         assert_eq!(variable("A").unwrap().expose(), "x");
-        assert!(matches!(variable("EMPTY"), Err(SecretError::EmptyVariable { .. })));
-        assert!(matches!(variable("ABSENT"), Err(SecretError::Unset { .. })));
+        assert!(matches!(variable("EMPTY"), Err(SecretError::EmptyVariable(_))));
+        assert!(matches!(variable("ABSENT"), Err(SecretError::Unset(_))));
         let credential = |name: &str| resolve(&SecretSource::Credential(name.to_owned()), &environment);
         assert_eq!(credential("cred_snmp").unwrap().expose(), "abc");
         assert!(matches!(credential("../etc/passwd"), Err(SecretError::CredentialName)));

@@ -1,6 +1,6 @@
 //! "Did you mean": names that are near to what was written.
 
-use crate::rules::words::closest;
+use crate::model::closest;
 
 /// What to say when a name is near to a known one.
 pub(super) fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {

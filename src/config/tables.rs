@@ -34,7 +34,7 @@ pub(super) static ROOT: Table = Table {
         Key::table("paging", Form::Table(&PAGING), "What all pages have in common")
             .also(&["pager", "notification"]),
         Key::table("alerts", Form::List(&ALERT), "The alert rules, one table each")
-            .also(&["rules", "rule", "alert"]),
+            .also(&["rules", "rule", "alert", "alerting"]),
     ],
 };
 
@@ -300,14 +300,19 @@ static ALERT: Table = Table {
         )
         .required()
         .also(&["alert", "id", "title"]),
-        Key::new("type", Form::Text, "\"power_unit_infeed\"", "What it watches; the table of types is below")
-            .required()
-            .also(&["kind"]),
+        Key::new(
+            "type",
+            Form::Text,
+            "\"power_unit_infeed\"",
+            "What it watches; docs/rules.md lists the types",
+        )
+        .required()
+        .also(&["kind", "rule_type"]),
         Key::new(
             "trigger",
             Form::Text,
             "\"percent_of_rated\"",
-            "What of it is compared; the table of types is below",
+            "What of it is compared; docs/rules.md lists each type's triggers",
         )
         .also(&["measure", "metric", "quantity"]),
         Key::new(

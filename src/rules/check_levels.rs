@@ -268,13 +268,13 @@ fn check_range(
         Measure::PercentOfRated => "percent_of_rated",
         Measure::Health | Measure::Meaning(_) | Measure::Reachability { .. } => return,
     };
-    let shown = |base: f64| quantity(&number(unit.from_base(base)), unit.symbol);
+    let shown = |base: f64| quantity(unit.from_base(base), unit.symbol);
     for (key, value) in [("value", level.value), ("clear", level.clear)] {
         let base = unit.to_base(value);
         if (low..=high).contains(&base) || (key == "clear" && value.to_bits() == level.value.to_bits()) {
             continue;
         }
-        let message = format!("{what} never reaches {}", quantity(&number(value), unit.symbol));
+        let message = format!("{what} never reaches {}", quantity(value, unit.symbol));
         let help = match (low.is_finite(), high.is_finite()) {
             (true, true) => format!("write a number from {} to {}", shown(low), shown(high)),
             (true, false) => format!("write a number from {} up", shown(low)),
@@ -284,7 +284,7 @@ fn check_range(
     }
     let is_fraction = unit.symbol == "%" && operator.is_upper() && 0.0 < level.value && level.value < 1.0;
     if is_fraction {
-        let message = format!("{} is less than one percent", quantity(&number(level.value), "%"));
+        let message = format!("{} is less than one percent", quantity(level.value, "%"));
         found.push(
             Problem::new(format!("{}.value", level.severity), message)
                 .with_help(format!("percentages go to 100: write {}", number(level.value * 100.0))),

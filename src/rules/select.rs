@@ -6,7 +6,6 @@ use super::kind::Measure;
 use super::rule::Rule;
 use super::selector::Selection;
 use crate::model::{Component, ComponentKind, Health, Quantity, Ratings, ReadingShape, Shape, Source};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -126,8 +125,9 @@ impl Ruleset {
         let mut reports: Vec<RuleBindings> =
             self.rules().iter().map(|it| RuleBindings::of(&it.rule)).collect();
         for (source, shape) in devices {
+            let parts = Parts::of(shape);
             for (compiled, report) in self.rules().iter().zip(&mut reports) {
-                self.count(&compiled.rule, source, shape, report);
+                self.count(&compiled.rule, source, &parts, report);
             }
         }
         reports
@@ -143,7 +143,7 @@ impl Ruleset {
         component: &Component,
     ) -> Option<UnboundReason> {
         let mut why = None;
-        select(&compiled.rule, source, shape, self.ratings_of(source), |found| {
+        select(&compiled.rule, source, &Parts::of(shape), self.ratings_of(source), |found| {
             if let Found::Unbound { component: it, reason } = found
                 && std::ptr::eq(it, component)
             {
@@ -153,7 +153,7 @@ impl Ruleset {
         why
     }
 
-    fn count(&self, rule: &Rule, source: &Source, shape: &Shape, report: &mut RuleBindings) {
+    fn count(&self, rule: &Rule, source: &Source, parts: &Parts<'_>, report: &mut RuleBindings) {
         if !rule.selection.fits_device(&source.device, &source.labels) {
             return;
         }
@@ -162,11 +162,11 @@ impl Ruleset {
             report.bound += 1;
             return;
         }
-        if shape.readings.is_empty() {
+        if parts.0.is_empty() {
             report.unlearnt += 1;
             return;
         }
-        select(rule, source, shape, self.ratings_of(source), |found| match found {
+        select(rule, source, parts, self.ratings_of(source), |found| match found {
             Found::Reading { .. } => report.bound += 1,
             Found::Unbound { component, reason } => report.add_unbound(object_of(source, component), reason),
         });
@@ -175,7 +175,7 @@ impl Ruleset {
                 .iter()
                 .filter(|it| it.device.is_exact() && it.kind.is_some() && it.device.matches(&source.device));
             for pattern in exact {
-                if !shape.components.iter().any(|it| pattern.fits_component(it)) {
+                if !parts.0.iter().any(|it| pattern.fits_component(it.component)) {
                     report.add_unbound(pattern.to_string(), UnboundReason::NoSuchComponent);
                 }
             }
@@ -205,33 +205,50 @@ pub(super) enum Found<'a> {
     },
 }
 
+/// A shape's readings by component, in their order.
+pub(super) struct Parts<'a>(Vec<Part<'a>>);
+
+struct Part<'a> {
+    component: &'a Component,
+    readings: Vec<(u32, &'a ReadingShape)>,
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn of(shape: &'a Shape) -> Self {
+        let mut parts: Vec<Part<'a>> =
+            shape.components.iter().map(|component| Part { component, readings: Vec::new() }).collect();
+        for (slot, reading) in (0..u32::MAX).zip(&shape.readings) {
+            if let Some(part) = parts.get_mut(reading.component as usize) {
+                part.readings.push((slot, reading));
+            }
+        }
+        parts.retain(|it| !it.readings.is_empty());
+        Self(parts)
+    }
+}
+
 /// Finds what a rule is about on a device that its selection fits.
 pub(super) fn select<'a>(
     rule: &Rule,
     source: &Source,
-    shape: &'a Shape,
+    parts: &Parts<'a>,
     device_ratings: &[(ComponentKind, Ratings)],
     mut found: impl FnMut(Found<'a>),
 ) {
     if let Measure::Reachability { .. } = rule.trigger.measure {
         return;
     }
-    let mut readings: BTreeMap<u32, Vec<(u32, &ReadingShape)>> = BTreeMap::new();
-    for (slot, reading) in (0..u32::MAX).zip(&shape.readings) {
-        readings.entry(reading.component).or_default().push((slot, reading));
-    }
-    for (at, readings) in readings {
-        let Some(component) = shape.components.get(at as usize) else { continue };
+    for Part { component, readings } in &parts.0 {
         if !is_wanted(rule, source, component) {
             continue;
         }
         let outcome = match rule.trigger.measure {
-            Measure::Value(quantity) => main_reading(rule, quantity, &readings)
+            Measure::Value(quantity) => main_reading(rule, quantity, readings)
                 .map(|slots| slots.into_iter().map(|slot| (slot, None)).collect()),
             Measure::PercentOfRated => {
-                percent(rule, &readings, &Rated { rule, component, device: device_ratings })
+                percent(rule, readings, &Rated { rule, component, device: device_ratings })
             }
-            Measure::Health | Measure::Meaning(_) => Ok(states(rule, &readings)),
+            Measure::Health | Measure::Meaning(_) => Ok(states(rule, readings)),
             Measure::Reachability { .. } => Ok(Vec::new()),
         };
         match outcome {

@@ -6,28 +6,39 @@ use std::time::Duration;
 /// A number with at most three decimals that say something: `23.4`, `0.0412`, never `18.900000001`.
 #[must_use]
 pub fn number(value: f64) -> String {
-    with_decimals(value, decimals(value))
-}
-
-/// A number and the limit that it crossed, with as many decimals as it takes to tell them apart:
-/// `20.0004` and `20`, not `20` and `20`.
-#[must_use]
-pub fn against(value: f64, limit: f64) -> (String, String) {
-    let limit_text = number(limit);
-    let text = (decimals(value)..=DECIMALS_MAX)
-        .map(|it| with_decimals(value, it))
-        .find(|it| *it != limit_text)
-        .unwrap_or_else(|| number(value));
-    (text, limit_text)
+    let mut text = String::with_capacity(NUMBER_CHARS);
+    push_decimals(&mut text, value, decimals(value));
+    text
 }
 
 /// A number with its unit, as in `23.4 A`; ratios have none.
 #[must_use]
-pub fn quantity(number: &str, unit: &str) -> String {
-    match unit_words(unit) {
-        "" => number.to_owned(),
-        words => format!("{number} {words}"),
+pub fn quantity(value: f64, unit: &str) -> String {
+    let mut text = String::with_capacity(NUMBER_CHARS);
+    push_quantity(&mut text, value, unit);
+    text
+}
+
+/// Appends a number with its unit.
+pub fn push_quantity(text: &mut String, value: f64, unit: &str) {
+    push_decimals(text, value, decimals(value));
+    push_unit(text, unit);
+}
+
+/// Appends a number with its unit, with as many decimals as it takes to tell it from a limit that it
+/// is compared with: `20.0004 A`, where the limit is 20, not `20 A`.
+pub fn push_against(text: &mut String, value: f64, limit: f64, unit: &str) {
+    let start = text.len();
+    let limit_text = number(limit);
+    for decimals in decimals(value)..=DECIMALS_MAX {
+        push_decimals(text, value, decimals);
+        if text.get(start..) != Some(&*limit_text) {
+            push_unit(text, unit);
+            return;
+        }
+        text.truncate(start);
     }
+    push_quantity(text, value, unit);
 }
 
 /// A duration: `30 s`, `1 h 30 min`, `500 ms`.
@@ -68,13 +79,15 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, it)| it)
 }
 
-fn unit_words(unit: &str) -> &str {
-    match unit {
-        "1" => "",
+fn push_unit(text: &mut String, unit: &str) {
+    let words = match unit {
+        "1" | "" => return,
         "degC" => "°C",
         "degF" => "°F",
         other => other,
-    }
+    };
+    text.push(' ');
+    text.push_str(words);
 }
 
 fn decimals(value: f64) -> usize {
@@ -86,13 +99,32 @@ fn decimals(value: f64) -> usize {
         .map_or_else(|| if magnitude < 1e-9 { 3 } else { DECIMALS_MAX }, |(decimals, _)| decimals)
 }
 
-fn with_decimals(value: f64, decimals: usize) -> String {
-    if !value.is_finite() {
-        return value.to_string();
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked to be a whole number from 0 to 1e15"
+)]
+fn push_decimals(text: &mut String, value: f64, decimals: usize) {
+    let one = POWERS_OF_TEN.get(decimals).copied().unwrap_or(1);
+    let scaled = (value.abs() * f64::from(one)).round();
+    if scaled.is_nan() || 1e15 <= scaled {
+        // Too large for decimals to say anything, or no number.
+        let plain = format!("{value:.0}");
+        text.push_str(&plain);
+        return;
     }
-    let text = format!("{value:.decimals$}");
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+    let (whole, fraction) = (scaled as u64 / u64::from(one), scaled as u64 % u64::from(one));
+    if value < 0.0 && (whole, fraction) != (0, 0) {
+        text.push('-');
+    }
+    let mut buffer = itoa::Buffer::new();
+    text.push_str(buffer.format(whole));
+    if fraction != 0 {
+        text.push('.');
+        // The leading 1 keeps the zeros after the point.
+        let digits = buffer.format(fraction + u64::from(one));
+        text.push_str(digits.get(1..).unwrap_or_default().trim_end_matches('0'));
+    }
 }
 
 /// Levenshtein's distance; a swap of neighbours counts as one.
@@ -114,6 +146,11 @@ fn distance(left: &[char], right: &[char]) -> usize {
     above.last().copied().unwrap_or(0)
 }
 
+/// Room for most numbers with their unit.
+const NUMBER_CHARS: usize = 24;
+/// By the number of decimals.
+const POWERS_OF_TEN: [u32; DECIMALS_MAX + 1] =
+    [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
 /// Beyond nine decimals there is only what binary fractions leave behind.
 const DECIMALS_MAX: usize = 9;
 /// A word longer than this resembles none of ours: the distance is not computed further.
@@ -121,7 +158,7 @@ const WORD_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use super::{against, closest, duration, number, quantity};
+    use super::{closest, duration, number, push_against, quantity};
     use std::time::Duration;
 
     #[test]
@@ -140,7 +177,12 @@ mod tests {
             (0.000412, "0.000412"),
             (-7.25, "-7.25"),
             (1e15, "1000000000000000"),
+            (-1e18, "-1000000000000000000"),
+            (999.9996, "1000"),
+            (1.05, "1.05"),
             (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+            (f64::NAN, "NaN"),
         ] {
             assert_eq!(number(value), shown, "{value:e}");
         }
@@ -148,15 +190,19 @@ mod tests {
 
     #[test]
     fn a_number_is_told_from_its_limit() {
-        assert_eq!(against(20.0004, 20.0), ("20.0004".to_owned(), "20".to_owned()));
-        assert_eq!(against(20.5, 20.0), ("20.5".to_owned(), "20".to_owned()));
-        assert_eq!(against(20.0, 20.0), ("20".to_owned(), "20".to_owned()));
+        for (value, shown) in
+            [(20.0004, "20.0004 A"), (20.5, "20.5 A"), (20.0, "20 A"), (20.000_000_000_1, "20 A")]
+        {
+            let mut text = String::new();
+            push_against(&mut text, value, 20.0, "A");
+            assert_eq!(text, shown);
+        }
     }
 
     #[test]
     fn units_and_durations_are_words() {
-        assert_eq!(quantity("27", "degC"), "27 °C");
-        assert_eq!(quantity("0.9", "1"), "0.9");
+        assert_eq!(quantity(27.0, "degC"), "27 °C");
+        assert_eq!(quantity(0.9, "1"), "0.9");
         for (milliseconds, shown) in [
             (0, "0 s"),
             (500, "500 ms"),

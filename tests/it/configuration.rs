@@ -227,7 +227,13 @@ fn a_reload_touches_only_what_changed() {
         difference.restart,
         ["[http] listen changed from 0.0.0.0:10916 to 1.2.3.4:5: this counts after a restart"]
     );
-    assert!(Settings::difference(&old, &old).is_empty());
+    assert_eq!(
+        difference.to_string(),
+        "devices: 1 added, 1 changed, 1 removed; rules changed; \
+         [http] listen changed from 0.0.0.0:10916 to 1.2.3.4:5: this counts after a restart"
+    );
+    let nothing = Settings::difference(&old, &old);
+    assert!(nothing.is_empty() && nothing.to_string() == "nothing changed");
     let moved = settings(&format!("[state]\nfolder = \"/elsewhere\"\n{base}"));
     let difference = Settings::difference(&old, &moved);
     assert!(!difference.notify && difference.restart.len() == 1 && difference.changed.is_empty());
@@ -366,7 +372,6 @@ impl Case {
         let main = self.copy.path().join("rackwarden.toml");
         let lines = fs::read_to_string(self.folder.join("environment")).unwrap_or_default();
         let environment = lines.lines().map(|it| it.split_once('=').unwrap()).collect();
-        let profiles = |_: &[PathBuf]| PROFILES.iter().map(|it| (*it).to_owned()).collect();
         Config::new(&main).environment(environment).profiles(&profiles).read()
     }
 
@@ -402,7 +407,7 @@ fn check_all(cases: &[Case], actual: impl Fn(&Case) -> String) {
         match fs::read_to_string(&path) {
             Ok(expected) if expected == actual => (),
             Ok(expected) => {
-                write!(wrong, "== {}: expected\n{expected}\n== but is\n{actual}\n", case.name).unwrap()
+                write!(wrong, "== {}: expected\n{expected}\n== but is\n{actual}\n", case.name).unwrap();
             }
             Err(_) => writeln!(wrong, "== {} has no {EXPECTED}; it would be\n{actual}", case.name).unwrap(),
         }
@@ -479,13 +484,18 @@ fn holds(value: &toml::Value, key: &str) -> bool {
 }
 
 fn settings(text: &str) -> Settings {
-    load_text(text, Secrets::Required).unwrap_or_else(|it| panic!("{}", render(&it, false))).settings
+    load_text(text, Secrets::Required).map_err(|it| render(&it, false)).unwrap().settings
 }
 
 fn load_text(text: &str, secrets: Secrets) -> Result<Loaded, Vec<Diagnostic>> {
     let folder = tempfile::tempdir().unwrap();
     let main = write(&folder, text);
-    Config::new(&main).environment(Environment::default()).secrets(secrets).read()
+    Config::new(&main).environment(Environment::default()).secrets(secrets).profiles(&profiles).read()
+}
+
+/// Profiles that do not change when one is added.
+fn profiles(_: &[PathBuf]) -> Vec<String> {
+    ["apc-rpdu2", "apc-ups", "raritan-pdu2", "sentry4"].map(str::to_owned).to_vec()
 }
 
 fn write(folder: &tempfile::TempDir, text: &str) -> PathBuf {
@@ -510,4 +520,3 @@ const EXPECTED: &str = "expected.txt";
 const CREDENTIAL: &str = "[credentials.default]\ncommunity = \"rack-4-ro\"\n";
 const ALERT: &str =
     "[[alerts]]\nname = \"on battery\"\ntype = \"ups\"\ntrigger = \"on_battery\"\nseverity = \"critical\"\n";
-const PROFILES: [&str; 4] = ["apc-rpdu2", "apc-ups", "raritan-pdu2", "sentry4"];

@@ -1,6 +1,6 @@
 //! Durations: a number with its unit, `"10s"`, `"5m"`, `"1h30m"`.
 
-use crate::config::check::{Checker, Spot};
+use crate::config::check::{Checker, Spot, quoted};
 use figment::value::Value;
 use std::time::Duration;
 use toml::de::DeValue;
@@ -33,7 +33,7 @@ pub(super) fn duration(
         } else {
             format!("write numbers with units (ms, s, m, h, d), as {name} = {}", spot.key.example)
         };
-        checker.mistake(&span, format!("`{name}`: \"{text}\" is no duration")).help(help);
+        checker.mistake(&span, format!("`{name}`: {} is no duration", quoted(text))).help(help);
         return None;
     };
     if duration < least || most < duration {

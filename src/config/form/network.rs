@@ -1,6 +1,6 @@
 //! Addresses: where to listen, and URLs.
 
-use crate::config::check::{Checker, Spot};
+use crate::config::check::{Checker, Spot, quoted};
 use figment::value::Value;
 use std::net::SocketAddr;
 
@@ -20,7 +20,10 @@ pub(super) fn listen(checker: &mut Checker<'_, '_>, spot: &Spot<'_, '_>) -> Opti
     }
     let meant = meant(&text).unwrap_or_else(|| spot.key.example.trim_matches('"').to_owned());
     checker
-        .mistake(&spot.value.span(), format!("`{name}` takes an IP address and a port, not {text:?}"))
+        .mistake(
+            &spot.value.span(),
+            format!("`{name}` takes an IP address and a port, not {}", quoted(&text)),
+        )
         .help(format!("write {name} = \"{meant}\""));
     None
 }

@@ -23,8 +23,8 @@ fn absolute(checker: &mut Checker<'_, '_>, spot: &Spot<'_, '_>, text: &str) -> O
     let name = spot.key.name;
     let message = if text.trim().is_empty() {
         format!("`{name}` is empty")
-    } else if text.contains('\0') {
-        format!("`{name}` holds a NUL character")
+    } else if text.contains(char::is_control) {
+        format!("`{name}` holds a line end or another control character")
     } else if text.starts_with("~/") {
         format!("`{name}` begins with ~, which only a shell fills in")
     } else if text.contains("${") {

@@ -1,7 +1,7 @@
 //! What a rule is for: all objects, a list of names and patterns, or those whose labels match.
 
 use super::text::strings;
-use crate::config::check::{Checker, Spot, described};
+use crate::config::check::{Checker, Spot, described, short};
 use crate::config::suggest::instead;
 use figment::value::{Dict, Value};
 use toml::Spanned;
@@ -13,12 +13,11 @@ pub(super) fn selection(checker: &mut Checker<'_, '_>, spot: &Spot<'_, '_>) -> O
     match spot.value.get_ref() {
         DeValue::String(text) if text.trim() == "all" => Some(single("all", Value::from(true))),
         DeValue::String(text) => {
+            let example = short(text).map_or_else(|| spot.key.example.to_owned(), |it| format!("[\"{it}\"]"));
+            let found = described(spot.value.get_ref());
             checker
-                .mistake(
-                    &spot.value.span(),
-                    format!("`{name}` takes \"all\" or a list, not a text (\"{text}\")"),
-                )
-                .help(format!("write {name} = [\"{text}\"]"));
+                .mistake(&spot.value.span(), format!("`{name}` takes \"all\" or a list, not {found}"))
+                .help(format!("write {name} = {example}"));
             None
         }
         DeValue::Array(_) => {
@@ -77,7 +76,7 @@ fn matching(
     for (name, value) in table.iter() {
         let written = name.get_ref().as_ref();
         match value.get_ref() {
-            DeValue::String(pattern) => {
+            DeValue::String(pattern) if !pattern.contains(char::is_control) => {
                 lowered.insert(written.to_owned(), Value::from(pattern.as_ref()));
             }
             other => {

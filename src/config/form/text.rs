@@ -1,6 +1,6 @@
 //! Texts: names, words of a choice, secrets.
 
-use crate::config::check::{Checker, Spot, described};
+use crate::config::check::{Checker, Spot, described, quoted, short};
 use crate::config::limits::NAME_CHARS_MOST;
 use crate::config::suggest::did_you_mean;
 use figment::value::Value;
@@ -27,19 +27,9 @@ pub(super) fn text(checker: &mut Checker<'_, '_>, spot: &Spot<'_, '_>) -> Option
     None
 }
 
-/// Lines for a person.
+/// Lines for a person. How many is for those to say who send them.
 pub(super) fn note(checker: &mut Checker<'_, '_>, spot: &Spot<'_, '_>) -> Option<Value> {
-    let text = checker.text(spot)?;
-    let count = text.chars().count();
-    if NOTE_CHARS_MOST < count {
-        let message =
-            format!("`{}` has {count} characters; {NOTE_CHARS_MOST} fit into a page", spot.key.name);
-        checker
-            .mistake(&spot.value.span(), message)
-            .help("keep what is needed at night, and link the rest by `runbook`");
-        return None;
-    }
-    Some(Value::from(text))
+    checker.text(spot).map(Value::from)
 }
 
 /// A text that no message repeats.
@@ -109,7 +99,7 @@ pub(super) fn choice(
             }
         }
     };
-    let found = if is_text { format!("\"{written}\"") } else { described(spot.value.get_ref()) };
+    let found = if is_text { quoted(&written) } else { described(spot.value.get_ref()) };
     checker.mistake(&spot.value.span(), format!("`{name}` takes {all}, not {found}")).help(help);
     None
 }
@@ -172,9 +162,13 @@ pub(super) fn strings(checker: &mut Checker<'_, '_>, spot: &Spot<'_, '_>) -> Opt
             );
         }
         DeValue::String(text) => {
+            let example = short(text).map_or_else(|| spot.key.example.to_owned(), |it| format!("[\"{it}\"]"));
             checker
-                .mistake(&spot.value.span(), format!("`{name}` takes a list, not a text (\"{text}\")"))
-                .help(format!("write {name} = [\"{text}\"]"));
+                .mistake(
+                    &spot.value.span(),
+                    format!("`{name}` takes a list, not {}", described(spot.value.get_ref())),
+                )
+                .help(format!("write {name} = {example}"));
             return None;
         }
         _ => return checker.wrong_type(spot),
@@ -182,7 +176,9 @@ pub(super) fn strings(checker: &mut Checker<'_, '_>, spot: &Spot<'_, '_>) -> Opt
     let mut texts = Vec::with_capacity(list.len());
     for element in list.iter() {
         match element.get_ref() {
-            DeValue::String(text) if !text.trim().is_empty() => texts.push(text.trim().to_owned()),
+            DeValue::String(text) if !text.trim().is_empty() && !text.contains(char::is_control) => {
+                texts.push(text.trim().to_owned());
+            }
             other => {
                 let found = described(other);
                 checker
@@ -194,8 +190,6 @@ pub(super) fn strings(checker: &mut Checker<'_, '_>, spot: &Spot<'_, '_>) -> Opt
     (texts.len() == list.len()).then_some(texts)
 }
 
-/// A page's body holds 512 KB for everything; a note is what is read half asleep.
-const NOTE_CHARS_MOST: usize = 4096;
 /// RFC 1035 section 2.3.4.
 const HOST_CHARS_MOST: usize = 255;
 

@@ -91,9 +91,10 @@ const fn level(raw: &RawThreshold) -> LevelInput {
 fn report(context: &mut Context<'_, '_>, element: &Element<'_, '_>, raw: &RawAlert, problems: Vec<Problem>) {
     for problem in problems {
         let path = written_path(&problem.field);
+        let is_whole = !element.is_broken(context.report);
         let said = match path.first() {
-            Some(key) => raw.wrong.iter().any(|it| it == key),
-            None => !raw.wrong.is_empty(),
+            Some(key) => raw.wrong.iter().any(|it| it == key) || (!is_whole && !element.has(key)),
+            None => !raw.wrong.is_empty() || !is_whole,
         };
         if said {
             continue;
@@ -163,7 +164,9 @@ fn check_objects(
     for (at, object) in raw.apply_to.objects.iter().flatten().enumerate() {
         let device = ObjectPattern::new(object).device;
         let place = element.place(&[Step::Key("apply_to"), Step::Index(at)]);
-        if names.iter().any(|it| device.matches(it)) || device.text().is_empty() {
+        let is_known = names.contains(device.text())
+            || (!device.is_exact() && names.iter().any(|it| device.matches(it)));
+        if is_known || device.text().is_empty() {
             continue;
         }
         if device.is_exact() {

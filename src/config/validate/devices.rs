@@ -11,6 +11,7 @@ use crate::config::settings::PollingSettings;
 use crate::config::suggest::{instead, listed};
 use crate::model::Labels;
 use crate::poller::settings::{Credential, DeviceSettings};
+use crate::profile::ProfileSet;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ pub(super) fn devices(
     check_count(context, raw);
     let mut checks = Checks {
         credentials,
-        profiles: context.profiles.map(|names| names(&raw.profiles.folders)),
+        profiles: profile_names(context, raw),
         polling: super::polling(&raw.polling),
         names: HashMap::new(),
         addresses: HashMap::new(),
@@ -59,6 +60,21 @@ pub(super) fn too_slow(
     })
 }
 
+/// The profiles that devices may name; empty if no device names one, so that none is read in vain.
+fn profile_names(context: &Context<'_, '_>, raw: &RawConfig) -> Vec<String> {
+    if raw.devices.iter().all(|it| it.profile.is_none()) {
+        return Vec::new();
+    }
+    let folders = &raw.profiles.folders;
+    match context.profiles {
+        Some(names) => names(folders),
+        None => {
+            let (profiles, _) = ProfileSet::load(folders);
+            profiles.iter().filter(|it| !it.is_abstract()).map(|it| it.name.to_string()).collect()
+        }
+    }
+}
+
 fn check_count(context: &mut Context<'_, '_>, raw: &RawConfig) {
     let count = raw.devices.len();
     if count == 0 && !context.layers.any_has(&[Step::Key("devices")]) && !context.report.any_broken() {
@@ -78,7 +94,7 @@ fn check_count(context: &mut Context<'_, '_>, raw: &RawConfig) {
 struct Checks<'a, 'c, 't> {
     context: &'a mut Context<'c, 't>,
     credentials: &'a BTreeMap<String, Option<Credential>>,
-    profiles: Option<Vec<String>>,
+    profiles: Vec<String>,
     polling: PollingSettings,
     names: HashMap<String, Place>,
     addresses: HashMap<(String, u16), (Place, String)>,
@@ -173,11 +189,11 @@ impl Checks<'_, '_, '_> {
 
     /// `false`: it names a profile that there is not.
     fn profile(&mut self, element: &Element<'_, '_>, raw: &RawDevice) -> bool {
-        let (Some(profile), Some(profiles)) = (&raw.profile, &self.profiles) else { return true };
-        if profiles.contains(profile) {
+        let Some(profile) = &raw.profile else { return true };
+        if self.profiles.contains(profile) {
             return true;
         }
-        let help = instead(profile, profiles.iter().map(String::as_str));
+        let help = instead(profile, self.profiles.iter().map(String::as_str));
         let message = format!("there is no profile \"{profile}\"");
         self.context.report.mistake(element.key("profile"), message).help(help);
         false

@@ -1,19 +1,30 @@
 //! From a merged value back to its place: figment's tag tells the layer, the keys lead on within it.
 
 use crate::config::layer::{Layer, Step};
-use crate::config::report::Place;
+use crate::config::report::{Place, Report};
 use figment::Figment;
 use figment::value::magic::Tagged;
+use std::collections::HashMap;
 use std::path::Path;
 
 /// All layers, and what came of them.
 pub(in crate::config) struct Layers<'a, 't> {
-    pub(in crate::config) layers: &'a [Layer<'t>],
-    pub(in crate::config) figment: &'a Figment,
-    pub(in crate::config) files: &'a [&'a Path],
+    layers: &'a [Layer<'t>],
+    figment: &'a Figment,
+    by_name: HashMap<&'a str, usize>,
+    files: &'a [&'a Path],
 }
 
 impl<'a, 't> Layers<'a, 't> {
+    pub(in crate::config) fn new(
+        layers: &'a [Layer<'t>],
+        figment: &'a Figment,
+        files: &'a [&'a Path],
+    ) -> Self {
+        let by_name = layers.iter().enumerate().map(|(at, it)| (it.name.as_str(), at)).collect();
+        Self { layers, figment, by_name, files }
+    }
+
     /// The place of a merged value that the steps lead to, or of the nearest thing on the way.
     pub(super) fn tagged<T>(&self, value: &Tagged<T>, steps: &[Step<'_>]) -> Place {
         match self.layer(value) {
@@ -41,7 +52,7 @@ impl<'a, 't> Layers<'a, 't> {
     /// The layer that a merged value comes from; `None` for built-in defaults.
     pub(super) fn layer<T>(&self, value: &Tagged<T>) -> Option<&'a Layer<'t>> {
         let name = &self.figment.get_metadata(value.tag())?.name;
-        self.layers.iter().find(|it| it.name == **name)
+        self.layers.get(*self.by_name.get(&**name)?)
     }
 
     /// The file of a place, if it is in one.
@@ -87,6 +98,11 @@ impl<'a, 't> Element<'a, 't> {
     /// The place of one key.
     pub(super) fn key(&self, key: &str) -> Place {
         self.place(&[Step::Key(key)])
+    }
+
+    /// Whether its file is broken somewhere, so that what seems missing may be there.
+    pub(super) fn is_broken(&self, report: &Report) -> bool {
+        report.is_broken(self.layer.source)
     }
 
     /// Whether the user wrote that key.
