@@ -10,8 +10,8 @@
 pub mod agent;
 pub mod cell;
 pub mod faults;
-mod random;
 pub mod pagerduty;
+mod random;
 pub mod recording;
 mod respond;
 pub mod room;

@@ -1,4 +1,5 @@
-//! Recorded devices against their expected tables, straight through the profiles: no network.
+//! Recorded devices against their expected tables: straight through the profiles without a network, and
+//! polled over UDP as the daemon polls them.
 //!
 //! The loop for who writes a profile (no rebuild is needed between two runs: `profiles/` and `mibs/`
 //! are read from the disk):
@@ -18,9 +19,18 @@
 
 use crate::support::compare::{Outcome, compare, shown};
 use crate::support::devices::{self, Device};
-use crate::support::polled::{Polled, poll};
+use crate::support::polled::{Polled, of_answers, poll};
 use crate::support::shipped;
-use rackwarden::profile::Learned;
+use rackwarden::model::{Labels, Secret, SystemClock};
+use rackwarden::poller::once::{self, Target};
+use rackwarden::poller::settings::{Credential, DeviceSettings, SnmpVersion};
+use rackwarden::profile::{Learned, ProfileSet};
+use rackwarden::simulator::Simulator;
+use rackwarden::simulator::agent::AgentSpec;
+use rackwarden::simulator::recording::Recording;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 #[test]
 fn recordings_read_as_expected() {
@@ -56,6 +66,67 @@ fn recordings_read_as_expected() {
     }
     assert!(problems.is_empty(), "there are mistakes in profiles: see above");
     assert!(bad.is_empty(), "devices with wrong readings: {}", bad.join(", "));
+}
+
+/// The same over UDP, learnt and polled by the engine from simulated agents: no fewer rows may match
+/// than straight through the profile.
+#[test]
+fn recordings_polled_over_udp_read_the_same() {
+    let Some(folder) = devices::folder() else {
+        eprintln!("left out: no ../shared/devices and no RACKWARDEN_DEVICES");
+        return;
+    };
+    let (profiles, _) = shipped::profiles(&shipped::mibs());
+    let profiles = Arc::new(profiles);
+    let asked = std::env::var("DEVICE").unwrap_or_default();
+    let is_asked =
+        |device: &Device| asked.is_empty() || asked.split(',').any(|it| device.name.contains(it.trim()));
+    let devices: Vec<Device> = devices::devices(&folder).into_iter().filter(is_asked).collect();
+    let agents = devices.iter().map(|device| {
+        let recording = Recording::parse_octets(&std::fs::read(&device.recording).unwrap()).unwrap();
+        (SocketAddr::from(([127, 0, 0, 1], 0)), AgentSpec::from_recording(&recording, "public"))
+    });
+    let simulator = Simulator::start(agents.collect()).unwrap();
+    let mut fewer = Vec::new();
+    for (device, agent) in devices.iter().zip(simulator.agents()) {
+        let cells: Learned = devices::cells(&device.recording).into_iter().collect();
+        let straight = poll(&profiles, &cells, &devices::system_group(&cells));
+        if straight.profile.is_empty() {
+            continue;
+        }
+        let expected = devices::expected(&device.table);
+        let sentinels = devices::sentinels(&folder, &device.name);
+        let by_udp = polled_over_udp(&device.name, agent.address(), &profiles);
+        let (before, after) =
+            (compare(&straight, &expected, &sentinels), compare(&by_udp, &expected, &sentinels));
+        if straight.profile != by_udp.profile || after.matched < before.matched || !after.is_right() {
+            print_row(&device.name, &by_udp, &after);
+            print_details(&by_udp, &after);
+            fewer.push(device.name.clone());
+        }
+    }
+    assert!(fewer.is_empty(), "read otherwise over UDP: {}", fewer.join(", "));
+}
+
+fn polled_over_udp(name: &str, address: SocketAddr, profiles: &Arc<ProfileSet>) -> Polled {
+    let credential = Credential { version: SnmpVersion::V2c, community: Secret::new("public") };
+    let timeout = Duration::from_secs(5);
+    let settings = DeviceSettings {
+        name: Arc::from(name),
+        host: address.ip().to_string(),
+        port: address.port(),
+        credential: credential.clone(),
+        profile: None,
+        interval: Duration::from_secs(10),
+        timeout,
+        retries: 1,
+        labels: Labels::default(),
+        rated_current_amperes: Vec::new(),
+    };
+    let target = Target { address, credential, timeout, retries: 1 };
+    let outcome = once::poll(&target, Arc::new(settings), Arc::clone(profiles), SystemClock::new());
+    assert_eq!(outcome.batch.error, None, "{name}");
+    of_answers(&outcome.ready.unwrap().plan, &outcome.cells)
 }
 
 fn print_row(device: &str, polled: &Polled, outcome: &Outcome) {

@@ -90,16 +90,8 @@ impl Found {
     }
 
     fn payload(&mut self, payload: &Map<String, Value>) {
-        let known = [
-            "summary",
-            "source",
-            "severity",
-            "timestamp",
-            "component",
-            "group",
-            "class",
-            "custom_details",
-        ];
+        let known =
+            ["summary", "source", "severity", "timestamp", "component", "group", "class", "custom_details"];
         self.known(payload, "payload.", &known);
         self.required(payload, "summary");
         self.required(payload, "source");
