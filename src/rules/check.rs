@@ -123,12 +123,12 @@ fn check_type(name: &str, found: &mut Vec<Problem>) -> Option<RuleType> {
     let rule_type = RuleType::find(name);
     if rule_type.is_none() {
         let message = if name.is_empty() {
-            "the rule has no rule_type".to_owned()
+            "the rule has no type".to_owned()
         } else {
             format!("\"{name}\" is no rule type")
         };
         let help = choices(name, RuleType::ALL.iter().map(|it| it.name()), "there are");
-        found.push(Problem::new("rule_type", message).with_help(help));
+        found.push(Problem::new("type", message).with_help(help));
     }
     rule_type
 }
@@ -159,13 +159,15 @@ fn check_selection(apply_to: &ApplyTo, trigger: Option<&Trigger>, found: &mut Ve
         ApplyTo::Objects(texts) => {
             if texts.is_empty() {
                 found.push(
-                    Problem::new("objects", "the list of objects is empty: the rule would watch nothing")
-                        .with_help("name some, as \"pdu-1\" or \"pdu-1/infeed/1\", or leave it out for all"),
+                    Problem::new("apply_to", "the list of objects is empty: the rule would watch nothing")
+                        .with_help(
+                            "name some, as \"pdu-1\" or \"pdu-1/infeed/1\", or leave apply_to out for all",
+                        ),
                 );
             }
             for (at, text) in texts.iter().enumerate() {
                 if let Some(problem) = wrong_object(text, trigger) {
-                    found.push(Problem { field: format!("objects[{at}]"), ..problem });
+                    found.push(Problem { field: format!("apply_to[{at}]"), ..problem });
                 }
             }
             Selection::Objects(texts.iter().map(|it| ObjectPattern::new(it)).collect())
@@ -173,13 +175,16 @@ fn check_selection(apply_to: &ApplyTo, trigger: Option<&Trigger>, found: &mut Ve
         ApplyTo::Match(labels) => {
             if labels.is_empty() {
                 found.push(
-                    Problem::new("match", "no label is given: the rule would watch nothing")
-                        .with_help("write, say, match = { site = \"ams-*\" }, or leave it out for all"),
+                    Problem::new("apply_to.match", "no label is given: the rule would watch nothing")
+                        .with_help(
+                            "write, say, { match = { site = \"ams-*\" } }, or leave apply_to out for all",
+                        ),
                 );
             }
             if labels.iter().any(|(name, _)| name.is_empty()) {
                 found.push(
-                    Problem::new("match", "a label has no name").with_help("write the label's name as key"),
+                    Problem::new("apply_to.match", "a label has no name")
+                        .with_help("write the label's name as key"),
                 );
             }
             Selection::Match(
@@ -237,7 +242,7 @@ fn check_components(
             }
             Ok(kind) if !allowed.contains(&kind) => {
                 let message = format!("the trigger does not look at components of kind {kind}");
-                let help = format!("it looks at: {}; rule type reading looks at any", list(allowed));
+                let help = format!("it looks at: {}; type = \"reading\" looks at any", list(allowed));
                 found.push(Problem::new(field, message).with_help(help));
             }
             Ok(kind) => kinds.push(kind),

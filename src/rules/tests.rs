@@ -104,13 +104,13 @@ fn golden_names() {
     says(
         on_battery(),
         |it| it.rule_type = "upss".to_owned(),
-        &["rule_type: \"upss\" is no rule type (did you mean \"ups\"? there are: power_unit_sensor, \
+        &["type: \"upss\" is no rule type (did you mean \"ups\"? there are: power_unit_sensor, \
          power_unit_infeed, power_unit_offline, bank, ups, reading, state)"],
     );
     says(
         on_battery(),
         |it| it.rule_type = String::new(),
-        &["rule_type: the rule has no rule_type (there are: power_unit_sensor, power_unit_infeed, \
+        &["type: the rule has no type (there are: power_unit_sensor, power_unit_infeed, \
          power_unit_offline, bank, ups, reading, state)"],
     );
     says(
@@ -143,34 +143,38 @@ fn golden_objects() {
     says(
         infeed(),
         |it| it.apply_to = objects(&[]),
-        &["objects: the list of objects is empty: the rule would watch nothing (name some, as \"pdu-1\" or \
-         \"pdu-1/infeed/1\", or leave it out for all)"],
+        &[
+            "apply_to: the list of objects is empty: the rule would watch nothing (name some, as \"pdu-1\" or \
+         \"pdu-1/infeed/1\", or leave apply_to out for all)",
+        ],
     );
-    let empty_part = format!("objects[1]: \"pdu//1\" has an empty part ({OBJECTS})");
+    let empty_part = format!("apply_to[1]: \"pdu//1\" has an empty part ({OBJECTS})");
     says(infeed(), |it| it.apply_to = objects(&["ok", "pdu//1"]), &[&*empty_part]);
     let kind = format!(
-        "objects[0]: \"infed\" is no kind of component (did you mean \"infeed\"? there are: {COMPONENT_KINDS})"
+        "apply_to[0]: \"infed\" is no kind of component (did you mean \"infeed\"? there are: {COMPONENT_KINDS})"
     );
     says(infeed(), |it| it.apply_to = objects(&["pdu/infed/1"]), &[&*kind]);
     says(
         infeed(),
         |it| it.apply_to = objects(&["pdu/bank/1"]),
         &[
-            "objects[0]: current does not look at components of kind \"bank\" (it looks at: infeed, phase, input, \
+            "apply_to[0]: current does not look at components of kind \"bank\" (it looks at: infeed, phase, input, \
          device)",
         ],
     );
     says(
         offline(),
         |it| it.apply_to = objects(&["pdu/infeed"]),
-        &["objects[0]: \"pdu/infeed\" names a component, but offline is about whole devices (write \"pdu\")"],
+        &[
+            "apply_to[0]: \"pdu/infeed\" names a component, but offline is about whole devices (write \"pdu\")",
+        ],
     );
     says(
         infeed(),
         |it| it.apply_to = ApplyTo::Match(Vec::new()),
         &[
-            "match: no label is given: the rule would watch nothing (write, say, match = { site = \"ams-*\" }, or \
-         leave it out for all)",
+            "apply_to.match: no label is given: the rule would watch nothing (write, say, { match = { site = \"ams-*\" } }, or \
+         leave apply_to out for all)",
         ],
     );
     says(
@@ -178,7 +182,7 @@ fn golden_objects() {
         |it| it.components = vec!["bank".to_owned(), "phase".to_owned()],
         &[
             "components[0]: the trigger does not look at components of kind bank (it looks at: infeed, phase, \
-         input, device; rule type reading looks at any)",
+         input, device; type = \"reading\" looks at any)",
         ],
     );
     says(
@@ -442,7 +446,7 @@ fn golden_durations_ratings_and_texts() {
 fn all_problems_at_once() {
     let input = RuleInput { rule_type: "x".to_owned(), warning: level(NONE, NONE), ..RuleInput::default() };
     let fields: Vec<String> = check(&input).unwrap_err().into_iter().map(|it| it.field).collect();
-    assert_eq!(fields, ["name", "rule_type", "warning.value"]);
+    assert_eq!(fields, ["name", "type", "warning.value"]);
     let problems = check_all(&[infeed(), offline(), infeed()]).unwrap_err();
     let [(at, problem)] = &problems[..] else { panic!("{problems:?}") };
     assert_eq!((*at, &*problem.message), (2, "another rule is called \"overload\" too"));
