@@ -58,6 +58,13 @@ impl ProfileSet {
         (set, problems)
     }
 
+    /// The MIB names in the binary and those of the modules in these folders, as [`Self::load`] reads
+    /// them. What cannot be read is left out: [`Self::load`] reports it.
+    #[must_use]
+    pub fn mibs(user_folders: &[PathBuf]) -> Mibs {
+        Mibs::with_user_modules(user_files(user_folders, &mut Vec::new()).1)
+    }
+
     /// The profiles in these files. All mistakes of all files are reported.
     #[must_use]
     pub fn of_files(mibs: &Mibs, files: impl IntoIterator<Item = ProfileFile>) -> (Self, Vec<Diagnostic>) {

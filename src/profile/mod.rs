@@ -12,6 +12,8 @@
 mod check;
 mod compile;
 mod definition;
+mod describe;
+mod draft;
 mod inherit;
 mod learned;
 mod load;
@@ -30,10 +32,10 @@ pub use load::{ProfileFile, ProfileSet};
 pub use matcher::SystemGroup;
 pub use plan::{Plan, Warnings};
 
-use crate::model::Oid;
+use crate::model::{ComponentKind, Oid, Quantity};
 use definition::{Block, Definition, IdentitySpec, Match};
 use lookup::ObjectRef;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What an agent can bear.
@@ -68,6 +70,8 @@ pub struct Profile {
     pub agent: AgentLimits,
     /// The file that it comes from.
     pub file: PathBuf,
+    /// What that file holds.
+    pub text: String,
     matching: Option<Match>,
     identity: IdentitySpec,
     blocks: Vec<Arc<Block>>,
@@ -90,6 +94,7 @@ impl Profile {
             vendor,
             agent,
             file: own.file.clone(),
+            text: own.text.clone(),
             matching: own.matching.clone(),
             identity,
             blocks,
@@ -128,11 +133,36 @@ impl Profile {
         &self.columns
     }
 
-    /// Where the file says so, for messages.
+    /// The texts of which one must be within sysDescr, in lower case; empty: none is asked for.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.file
+    pub fn sys_descrs(&self) -> &[String] {
+        self.matching.as_ref().map_or(&[], |it| &it.sys_descr)
     }
+
+    /// What it reads, in the order of its tables, those that it inherits after its own.
+    pub fn readings(&self) -> impl Iterator<Item = ReadingInfo<'_>> {
+        self.blocks.iter().flat_map(|block| {
+            block.readings.iter().map(|it| ReadingInfo {
+                kind: block.kind,
+                quantity: it.quantity,
+                name: &it.name,
+                object: &it.object.root,
+            })
+        })
+    }
+}
+
+/// One reading that a profile knows, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadingInfo<'a> {
+    /// The kind of component.
+    pub kind: ComponentKind,
+    /// What it measures.
+    pub quantity: Quantity,
+    /// Tells it from others of the same quantity.
+    pub name: &'a str,
+    /// The column or scalar that it is read from, without an instance.
+    pub object: &'a Oid,
 }
 
 /// The cells to GET and the columns to walk.
