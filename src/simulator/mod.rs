@@ -1,1 +1,3 @@
 //! Simulated agents and services, for the demo and for tests.
+
+pub mod pagerduty;

@@ -1,0 +1,1 @@
+//! What the ledger does, case by case.
