@@ -8,8 +8,6 @@
 //! task; no routing key is kept, logged or part of an error.
 
 mod circuit;
-#[cfg(test)]
-pub(crate) mod fixtures;
 pub mod limiter;
 pub mod outbox;
 pub mod page_test;
@@ -59,3 +57,6 @@ pub enum NotifyError {
         source: pagerduty::client::ClientError,
     },
 }
+
+#[cfg(test)]
+pub(crate) mod fixtures;

@@ -21,13 +21,6 @@ mod sender;
 mod shared;
 mod writer;
 
-#[cfg(test)]
-mod disk_test;
-#[cfg(test)]
-mod ledger_test;
-#[cfg(test)]
-mod model_test;
-
 use self::disk::{DiskError, Opened, Opener, RedbOpener};
 use self::health::{CircuitHealth, DeadLetter, DiskHealth, IntegrationHealth, NotifyHealth, Tally};
 use self::ledger::{Ledger, Limits};
@@ -380,3 +373,12 @@ impl std::fmt::Debug for OutboxHandle {
         f.debug_struct("OutboxHandle").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod disk_test;
+#[cfg(test)]
+mod ledger_test;
+#[cfg(test)]
+mod model_test;
+#[cfg(test)]
+mod writer_test;
