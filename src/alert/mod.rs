@@ -3,21 +3,10 @@
 //! Invariants: the triggers and resolves of a key alternate, beginning with a trigger (of this
 //! process or one before it); nothing begins or ends for want of data; nothing here reads a clock.
 
-mod bind;
-mod board;
-mod cycle;
-mod device;
-mod facts;
-mod key;
-mod open;
+pub mod open;
 pub mod transition;
 
-pub use crate::rules::known_name;
-pub use board::{AlertView, Board, Frozen};
-pub use cycle::{Cycle, Step};
-pub use device::DeviceAlerts;
-pub use key::{KeyParts, KeyReading};
-pub use open::{OpenAlert, resolve_removed};
+pub use open::OpenAlert;
 pub use transition::{AlertFacts, AlertKey, Phase, Transition, TransitionKind};
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// One receiver's circuit.
 #[derive(Debug, Clone, Default)]
-pub struct Circuit {
+pub(super) struct Circuit {
     /// Failures in a row; requests that were under way together count once.
     failures: u32,
     /// Not before; `None` while all is well.
@@ -18,11 +18,11 @@ pub struct Circuit {
 
 /// Which failures a request can still count for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Epoch(u64);
+pub(super) struct Epoch(u64);
 
 /// Whether a request may leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gate {
+pub(super) enum Gate {
     /// Yes.
     Open,
     /// Not before that moment.
@@ -34,7 +34,7 @@ pub enum Gate {
 impl Circuit {
     /// Whether a request may leave at `now`, with so many under way.
     #[must_use]
-    pub fn gate(&self, now: Moment, in_flight: usize) -> Gate {
+    pub(super) fn gate(&self, now: Moment, in_flight: usize) -> Gate {
         match self.until {
             None => Gate::Open,
             Some(until) if now < until => Gate::Until(until),
@@ -45,12 +45,12 @@ impl Circuit {
 
     /// The mark for a request that leaves now.
     #[must_use]
-    pub const fn epoch(&self) -> Epoch {
+    pub(super) const fn epoch(&self) -> Epoch {
         Epoch(self.epoch)
     }
 
     /// A request of that epoch succeeded. One that left before the last failure proves nothing.
-    pub fn succeeded(&mut self, epoch: Epoch) {
+    pub(super) fn succeeded(&mut self, epoch: Epoch) {
         if epoch.0 == self.epoch {
             self.failures = 0;
             self.until = None;
@@ -58,7 +58,7 @@ impl Circuit {
     }
 
     /// A request of that epoch failed at `now`; `pause` says for how long after so many in a row.
-    pub fn failed(&mut self, epoch: Epoch, now: Moment, pause: impl FnOnce(u32) -> Duration) {
+    pub(super) fn failed(&mut self, epoch: Epoch, now: Moment, pause: impl FnOnce(u32) -> Duration) {
         if epoch.0 == self.epoch {
             self.failures = self.failures.saturating_add(1);
             self.epoch += 1;
@@ -69,13 +69,13 @@ impl Circuit {
 
     /// Until when nothing is sent; `None` while all is well.
     #[must_use]
-    pub const fn until(&self) -> Option<Moment> {
+    pub(super) const fn until(&self) -> Option<Moment> {
         self.until
     }
 
     /// Failures in a row.
     #[must_use]
-    pub const fn failures(&self) -> u32 {
+    pub(super) const fn failures(&self) -> u32 {
         self.failures
     }
 }

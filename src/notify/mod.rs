@@ -57,3 +57,6 @@ pub enum NotifyError {
         source: pagerduty::client::ClientError,
     },
 }
+
+#[cfg(test)]
+pub(crate) mod fixtures;

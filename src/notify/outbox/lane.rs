@@ -9,6 +9,7 @@
 use super::record::Record;
 use crate::alert::AlertKey;
 use crate::model::Moment;
+use crate::notify::pagerduty::Action;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,9 +141,10 @@ impl Lane {
         Some((sequence, entry, entry.place == Place::InFlight))
     }
 
-    /// The first of an alert's line.
-    pub(crate) fn first(&self, key: &AlertKey) -> Option<u64> {
-        self.lines.get(key)?.sequences.front().copied()
+    /// What follows that number in an alert's line.
+    pub(crate) fn after(&self, key: &AlertKey, sequence: u64) -> Option<(u64, Action)> {
+        let next = *self.lines.get(key)?.sequences.iter().find(|it| sequence < **it)?;
+        Some((next, self.entries.get(&next)?.record.action))
     }
 
     /// The two first of an alert's line.

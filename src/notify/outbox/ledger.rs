@@ -276,13 +276,19 @@ impl Ledger {
     /// The receiver has it. Returns when it was handed in.
     pub(crate) fn accepted(&mut self, name: &Arc<str>, sequence: u64, now: Moment) -> Option<Moment> {
         let entry = self.remove(name, sequence, now)?;
+        let key = &entry.record.key;
+        // What came before it no longer matters.
+        self.forget_dead(name, |number, it| number < sequence && it.record.key == *key);
         if entry.record.action == Action::Trigger {
-            let key = &entry.record.key;
-            let lane = self.lane(name);
-            if let Some(follower) = lane.first(key) {
-                lane.set_known(follower, true);
+            match self.lane(name).after(key, sequence) {
+                // The alert that goes on now is a later one: its own trigger is yet to come.
+                Some((_, Action::Resolve)) => (),
+                Some((follower, Action::Trigger)) => {
+                    self.lane(name).set_known(follower, true);
+                    self.tell(key, name, Told::Accepted);
+                }
+                None => self.tell(key, name, Told::Accepted),
             }
-            self.tell(key, name, Told::Accepted);
         }
         self.seal();
         Some(entry.queued)
@@ -349,11 +355,14 @@ impl Ledger {
             text: text.clone(),
         });
         if record.action == Action::Trigger {
-            let follower = self.lane(name).last(&record.key).map(|(it, last, _)| (it, last.record.action));
-            match follower {
+            let before = self.lane(name).last(&record.key).map(|(_, last, _)| last.record.action);
+            match self.lane(name).after(&record.key, sequence) {
                 // Nothing was opened: there is nothing to end.
                 Some((resolve, Action::Resolve)) if !entry.known => drop(self.remove(name, resolve, now)),
+                Some((trigger, Action::Trigger)) if entry.known => self.lane(name).set_known(trigger, true),
                 Some(_) => (),
+                // An older trigger is under way: they will hear of it.
+                None if before == Some(Action::Trigger) => (),
                 None if self.told(&record.key, name) != Some(Told::Waiting) => (),
                 None => self.tell(&record.key, name, if entry.known { Told::Unsure } else { Told::Dead }),
             }
@@ -388,36 +397,34 @@ impl Ledger {
         let Some(told) = self.told(&record.key, name).filter(|it| it.is_unheard()) else { return };
         self.enqueue_trigger(name, record, told == Told::Unsure, now);
         self.tell(&record.key, name, Told::Waiting);
-        self.forget_dead(name, |it| it.record.key == record.key);
+        // A resolve that was given up stays: it is needed until something later has arrived.
+        let trigger = |it: &DeadRow| it.record.action == Action::Trigger;
+        self.forget_dead(name, |_, it| it.record.key == record.key && trigger(it));
         self.seal();
     }
 
-    /// Tries resolves that were given up once more, so that no incident stays open for want of one.
+    /// Tries resolves that were given up once more, so that no incident stays open for want of one. If
+    /// the alert has begun again, its own end will do.
     pub(crate) fn resolve_again(&mut self, name: &Arc<str>, now: Moment) {
         let letters = self.dead.iter().filter(|(_, (lane, row))| {
             lane == name && row.record.action == Action::Resolve && row.reason != Reason::Abandoned
         });
-        let letters: Vec<(u64, Arc<Record>)> =
-            letters.map(|(number, (_, row))| (*number, Arc::clone(&row.record))).collect();
-        for (number, record) in letters {
+        let letters: Vec<Arc<Record>> = letters.map(|(_, (_, row))| Arc::clone(&row.record)).collect();
+        for record in letters {
             let goes_on = self.told(&record.key, name).is_some();
             if !goes_on && self.lane(name).last(&record.key).is_none() {
                 self.enqueue_resolve(name, &record, None, now);
-                self.forget_dead(name, |it| Arc::ptr_eq(&it.record, &record));
-            } else {
-                // The alert has begun again: its own end will follow.
-                self.dead.remove(&number);
-                self.current.push(Op::DeleteDead((Arc::clone(name), number)));
+                self.forget_dead(name, |_, it| Arc::ptr_eq(&it.record, &record));
             }
         }
         self.seal();
     }
 
-    fn forget_dead(&mut self, name: &Arc<str>, which: impl Fn(&DeadRow) -> bool) {
+    fn forget_dead(&mut self, name: &Arc<str>, which: impl Fn(u64, &DeadRow) -> bool) {
         let letters: Vec<u64> = self
             .dead
             .iter()
-            .filter(|(_, (lane, row))| lane == name && which(row))
+            .filter(|(number, (lane, row))| lane == name && which(**number, row))
             .map(|(number, _)| *number)
             .collect();
         for number in letters {

@@ -373,3 +373,12 @@ impl std::fmt::Debug for OutboxHandle {
         f.debug_struct("OutboxHandle").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod disk_test;
+#[cfg(test)]
+mod ledger_test;
+#[cfg(test)]
+mod model_test;
+#[cfg(test)]
+mod writer_test;
