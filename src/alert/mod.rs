@@ -3,10 +3,21 @@
 //! Invariants: the triggers and resolves of a key alternate, beginning with a trigger (of this
 //! process or one before it); nothing begins or ends for want of data; nothing here reads a clock.
 
-pub mod open;
+mod bind;
+mod board;
+mod cycle;
+mod device;
+mod facts;
+mod key;
+mod open;
 pub mod transition;
 
-pub use open::OpenAlert;
+pub use crate::rules::known_name;
+pub use board::{AlertView, Board, Frozen};
+pub use cycle::{Cycle, Step};
+pub use device::DeviceAlerts;
+pub use key::{KeyParts, KeyReading};
+pub use open::{OpenAlert, resolve_removed};
 pub use transition::{AlertFacts, AlertKey, Phase, Transition, TransitionKind};
 
 #[cfg(test)]

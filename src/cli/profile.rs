@@ -84,7 +84,7 @@ fn show(name: &str, folders: &Folders) -> Result<Exit, Exit> {
     };
     let mibs = Mibs::embedded();
     println!("{}  {}\n{}", profile.name, profile.vendor, profile.description);
-    println!("from {}", profile.path().display());
+    println!("from {}", profile.file.display());
     for (title, oids) in [
         ("fits agents whose sysObjectID is at or below", profile.sys_object_ids()),
         ("and that have an instance of any of", profile.probes()),
