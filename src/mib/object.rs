@@ -14,7 +14,9 @@ pub enum Kind {
     Scalar,
     /// A cell a row.
     Column,
-    /// A table, one of its rows, or a branch of the tree: holds no cell itself.
+    /// A table or one of its rows: holds no cell itself.
+    Table,
+    /// A branch of the tree, perhaps with scalars below it.
     Branch,
 }
 
@@ -42,7 +44,7 @@ impl Object {
         } else if object.is_column() {
             Kind::Column
         } else {
-            Kind::Branch
+            Kind::Table
         };
         let names: BTreeMap<i64, String> =
             object.effective_enums().iter().map(|it| (it.value, it.label.clone())).collect();

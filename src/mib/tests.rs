@@ -34,7 +34,9 @@ fn slim_modules_are_enough() {
         ("SLIM-MIB::slimName.0", "1.3.6.1.4.1.99999.1.0", Kind::Scalar),
         ("SLIM-MIB::slimSwitch", "1.3.6.1.4.1.99999.2.1.2", Kind::Column),
         ("SLIM-MIB::slimSwitch.4.1", "1.3.6.1.4.1.99999.2.1.2.4.1", Kind::Column),
-        ("SLIM-MIB::slimTable", "1.3.6.1.4.1.99999.2", Kind::Branch),
+        ("SLIM-MIB::slimTable", "1.3.6.1.4.1.99999.2", Kind::Table),
+        ("SLIM-MIB::slimEntry", "1.3.6.1.4.1.99999.2.1", Kind::Table),
+        ("SLIM-MIB::slim", "1.3.6.1.4.1.99999", Kind::Branch),
         ("1.3.6.1.4.1.99999.2.1.3.7", "1.3.6.1.4.1.99999.2.1.3.7", Kind::Column),
         ("SNMPv2-SMI::enterprises", "1.3.6.1.4.1", Kind::Branch),
     ] {

@@ -98,7 +98,7 @@ impl fmt::Display for Diagnostic {
 #[must_use]
 pub fn closest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written: Vec<char> = written.chars().flat_map(char::to_lowercase).take(LETTERS_MAX).collect();
-    let limit = (written.len() / 3 + 1).min(DISTANCE_MAX);
+    let limit = (written.len() / 3 + 1).min(DISTANCE_MAX).min(written.len().saturating_sub(1));
     known
         .into_iter()
         .map(|it| (distance(&written, it), it))

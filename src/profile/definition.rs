@@ -14,6 +14,9 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub(super) struct Definition {
     pub(super) file: PathBuf,
+    /// The file's text, for messages that need other files.
+    pub(super) text: String,
+    pub(super) is_users: bool,
     pub(super) name: Spot<String>,
     pub(super) description: String,
     pub(super) vendor: Option<String>,

@@ -1,13 +1,12 @@
-//! Reads the profiles in the binary and those of the user, and joins them by inheritance.
+//! Reads the profiles in the binary and those of the user.
 
-use super::check;
-use super::definition::{Definition, IdentitySpec};
+use super::definition::Definition;
 use super::matcher::{self, SystemGroup};
-use super::{AgentLimits, Profile};
+use super::{Profile, check, inherit};
 use crate::mib::Mibs;
-use crate::model::{Diagnostic, closest};
+use crate::model::Diagnostic;
 use include_dir::{Dir, include_dir};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -63,16 +62,19 @@ impl ProfileSet {
     #[must_use]
     pub fn of_files(mibs: &Mibs, files: impl IntoIterator<Item = ProfileFile>) -> (Self, Vec<Diagnostic>) {
         let mut problems = Vec::new();
-        let mut definitions: BTreeMap<String, (Definition, ProfileFile)> = BTreeMap::new();
+        let mut found = Found::default();
         for file in files {
             match check::definition(&file.path, &file.text, mibs) {
-                Ok(definition) => admit(&mut definitions, definition, file, &mut problems),
-                Err(found) => problems.extend(found),
+                Ok(definition) => found.admit(definition, file, &mut problems),
+                Err(refused) => {
+                    problems.extend(refused.problems);
+                    found.refused.extend(refused.name);
+                }
             }
         }
         let mut set = Self::default();
-        for name in definitions.keys() {
-            if let Some(profile) = join(name, &definitions, &mut problems) {
+        for definition in found.definitions.values() {
+            if let Some(profile) = inherit::join(definition, &found, &mut problems) {
                 set.profiles.insert(Arc::clone(&profile.name), Arc::new(profile));
             }
         }
@@ -143,96 +145,27 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
     std::fs::read(path).map_err(unreadable)
 }
 
-fn admit(
-    definitions: &mut BTreeMap<String, (Definition, ProfileFile)>,
-    definition: Definition,
-    file: ProfileFile,
-    problems: &mut Vec<Diagnostic>,
-) {
-    let name = definition.name.value.clone();
-    if let Some((first, before)) = definitions.get(&name)
-        && before.is_users == file.is_users
-    {
-        let message = format!("profile `{name}` is already in {}", first.file.display());
-        let start = definition.name.span.start;
-        let problem = Diagnostic::at(&file.path, &file.text, start, message);
-        problems.push(problem.with_help("give one of them another name, or remove it"));
-        return;
-    }
-    definitions.insert(name, (definition, file));
+/// The definitions of all files, before they are joined.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) definitions: BTreeMap<String, Definition>,
+    /// Profiles with mistakes, which are told already.
+    pub(super) refused: BTreeSet<String>,
 }
 
-/// A profile with all that it inherits. Each ancestor counts once, nearest first.
-fn join(
-    name: &str,
-    definitions: &BTreeMap<String, (Definition, ProfileFile)>,
-    problems: &mut Vec<Diagnostic>,
-) -> Option<Profile> {
-    let (own, _) = definitions.get(name)?;
-    let mut order: Vec<&Definition> = Vec::new();
-    let mut path = Vec::new();
-    if !gather(own, definitions, &mut order, &mut path, problems) {
-        return None;
-    }
-    let mut agent = own.agent;
-    let mut identity = IdentitySpec::default();
-    let mut blocks = Vec::new();
-    for it in &order {
-        agent.getbulk = agent.getbulk.or(it.agent.getbulk);
-        agent.max_varbinds = agent.max_varbinds.or(it.agent.max_varbinds);
-        agent.max_repetitions = agent.max_repetitions.or(it.agent.max_repetitions);
-        identity.extend(&it.identity);
-        blocks.extend(it.blocks.iter().cloned());
-    }
-    let limits = AgentLimits::default();
-    let agent = AgentLimits {
-        getbulk: agent.getbulk.unwrap_or(limits.getbulk),
-        max_varbinds: agent.max_varbinds.unwrap_or(limits.max_varbinds),
-        max_repetitions: agent.max_repetitions.unwrap_or(limits.max_repetitions),
-    };
-    let vendor = order.iter().find_map(|it| it.vendor.clone()).unwrap_or_default();
-    Some(Profile::new(own, vendor, agent, identity, blocks))
-}
-
-/// Appends a definition and its ancestors to `order`. False: one of them is missing or in a circle.
-fn gather<'a>(
-    own: &'a Definition,
-    definitions: &'a BTreeMap<String, (Definition, ProfileFile)>,
-    order: &mut Vec<&'a Definition>,
-    path: &mut Vec<&'a str>,
-    problems: &mut Vec<Diagnostic>,
-) -> bool {
-    order.push(own);
-    path.push(&own.name.value);
-    let mut whole = true;
-    for parent in &own.inherits {
-        let mut note = |message: String, help: Option<String>| {
-            // A child's own walk meets its ancestors' mistakes again: each is told by its own file.
-            if path.len() == 1 {
-                let text = definitions.get(&own.name.value).map_or("", |(_, file)| &file.text);
-                let mut problem = Diagnostic::at(&own.file, text, parent.span.start, message);
-                problem.help = help;
-                problems.push(problem);
-            }
-        };
-        let Some((found, _)) = definitions.get(&parent.value) else {
-            let near = closest(&parent.value, definitions.keys().map(String::as_str));
-            let help = near.map(|it| format!("did you mean `{it}`?"));
-            note(format!("there is no profile `{}` to inherit, or it has mistakes", parent.value), help);
-            whole = false;
-            continue;
-        };
-        if path.contains(&parent.value.as_str()) {
-            note(format!("`{}` inherits itself", parent.value), None);
-            whole = false;
-            continue;
+impl Found {
+    fn admit(&mut self, definition: Definition, file: ProfileFile, problems: &mut Vec<Diagnostic>) {
+        let name = definition.name.value.clone();
+        if let Some(first) = self.definitions.get(&name)
+            && first.is_users == file.is_users
+        {
+            let message = format!("profile `{name}` is already in {}", first.file.display());
+            let problem = Diagnostic::at(&file.path, &file.text, definition.name.span.start, message);
+            problems.push(problem.with_help("give one of them another name, or remove it"));
+            return;
         }
-        if !order.iter().any(|it| it.name.value == parent.value) {
-            whole &= gather(found, definitions, order, path, problems);
-        }
+        self.definitions.insert(name, Definition { is_users: file.is_users, text: file.text, ..definition });
     }
-    path.pop();
-    whole
 }
 
 static PROFILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/profiles");

@@ -127,6 +127,8 @@ impl Key {
 pub(super) struct Condition {
     pub(super) lookup: Lookup,
     pub(super) test: Test,
+    /// Whether it holds where the cell is missing.
+    pub(super) default: bool,
 }
 
 /// The values that hold.
@@ -145,8 +147,8 @@ impl Test {
 }
 
 impl Condition {
-    /// Whether it held in that row when the device was learnt; not where the cell is missing.
+    /// Whether it held in that row when the device was learnt.
     pub(super) fn held(&self, learned: &Learned, row: Row<'_>) -> bool {
-        self.lookup.find(learned, row).is_some_and(|(_, value)| self.test.holds(value))
+        self.lookup.find(learned, row).map_or(self.default, |(_, value)| self.test.holds(value))
     }
 }

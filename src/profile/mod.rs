@@ -12,6 +12,7 @@
 mod check;
 mod compile;
 mod definition;
+mod inherit;
 mod learned;
 mod load;
 mod lookup;

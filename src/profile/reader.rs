@@ -43,6 +43,7 @@ impl<'a> Source<'a> {
         span: &Span,
         what: &str,
         written: &str,
+        place: &str,
         known: impl IntoIterator<Item = &'k str>,
     ) {
         let known: Vec<&str> = known.into_iter().collect();
@@ -51,11 +52,14 @@ impl<'a> Source<'a> {
             None if known.is_empty() => "there is none".to_owned(),
             None => format!("one of: {}", shortened(&known)),
         };
-        self.problem_with_help(span, format!("unknown {what} `{written}`"), help);
+        self.problem_with_help(span, format!("unknown {what} `{written}`{place}"), help);
     }
 
+    /// The mistakes, in the order of the file.
     pub(super) fn into_problems(self) -> Vec<Diagnostic> {
-        self.problems.into_inner()
+        let mut problems = self.problems.into_inner();
+        problems.sort_by_key(|it| (it.line, it.column));
+        problems
     }
 
     pub(super) fn problem_count(&self) -> usize {
@@ -92,8 +96,8 @@ impl<'a> Section<'a> {
         let title = title.into();
         for key in table.keys() {
             if !keys.contains(&key.get_ref().as_ref()) {
-                let what = format!("key in {title}");
-                source.unknown_word(&key.span(), &what, key.get_ref(), keys.iter().copied());
+                let known = keys.iter().copied();
+                source.unknown_word(&key.span(), "key", key.get_ref(), &format!(" in {title}"), known);
             }
         }
         Self { source, title, span, table }
@@ -155,7 +159,8 @@ impl<'a> Section<'a> {
     /// A table; a missing one is `None`.
     pub(super) fn section(&self, key: &str, keys: &[&str]) -> Option<Self> {
         let value = self.value(key)?;
-        table_of(self.source, &self.called(key), value, keys)
+        let title = if self.title == FILE { format!("[{key}]") } else { self.called(key) };
+        table_of(self.source, &title, value, keys)
     }
 
     /// All of an array, or the one value that stands in its place.
@@ -193,6 +198,9 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn called(&self, key: &str) -> String {
+        if self.title == FILE {
+            return format!("`{key}`");
+        }
         format!("`{key}` of {}", self.title)
     }
 }
@@ -247,7 +255,9 @@ pub(super) fn table_of<'a>(
 pub(super) fn wrong_type(source: &Source<'_>, called: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
     let found = match value.get_ref() {
         DeValue::String(_) => "a text",
-        DeValue::Integer(_) | DeValue::Float(_) => "a number out of bounds or of another kind",
+        DeValue::Integer(it) if it.as_str().len() > INTEGER_LENGTH_MAX => "a number too large",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a decimal or infinite number",
         DeValue::Boolean(_) => "true or false",
         DeValue::Datetime(_) => "a date or time",
         DeValue::Array(_) => "an array",
@@ -266,6 +276,10 @@ fn shortened(known: &[&str]) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
+/// How the outermost table is called.
+pub(super) const FILE: &str = "the file";
+/// Digits of the longest number that 64 bits hold.
+const INTEGER_LENGTH_MAX: usize = 19;
 /// Mistakes kept of one file.
 const PROBLEMS_MAX: usize = 200;
 /// Words listed in a help: a line of a terminal or two.

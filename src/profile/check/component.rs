@@ -13,7 +13,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Block> {
     let kind = read_kind(section);
     let pattern = read_pattern(section, "instance");
     let index = section.string("index").map(|it| read_template(section, &it, false));
-    let labels: Option<Vec<Template>> =
+    let labels: Vec<Option<Template>> =
         section.strings("label").iter().map(|it| read_template(section, it, true)).collect();
     let unless: Vec<ObjectRef> =
         section.strings("unless").iter().filter_map(|it| object::readable(section.source, it)).collect();
@@ -33,7 +33,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Block> {
         kind: kind?,
         pattern: pattern.unwrap_or_else(|| Some(Pattern::any()))?,
         index: index.unwrap_or_else(|| Some(Template::index()))?,
-        labels: labels?,
+        labels: labels.into_iter().collect::<Option<Vec<Template>>>()?,
         unless,
         when,
         rated_current,
@@ -52,7 +52,7 @@ fn read_kind(section: &Section<'_>) -> Option<ComponentKind> {
     let kind = word.value.parse().ok();
     if kind.is_none() {
         let known = ComponentKind::ALL.map(ComponentKind::name);
-        section.source.unknown_word(&word.span, "kind of component", word.value, known);
+        section.source.unknown_word(&word.span, "kind of component", word.value, "", known);
     }
     kind
 }
@@ -108,7 +108,9 @@ fn read_ratings(section: &Section<'_>, key: &str, quantity: Quantity) -> Vec<Rat
         }
         let Some(table) = object::lookup(section.source, &called, value, RATING_KEYS) else { continue };
         let scaling = match &table.section {
-            Some(section) => scaling::read(section, quantity, table.lookup.as_ref().map(|it| &it.object)),
+            Some(section) => {
+                scaling::read(section, Some(quantity), table.lookup.as_ref().map(|it| &it.object))
+            }
             None => Some(scaling::plain(quantity)),
         };
         if let (Some(lookup), Some(scaling)) = (table.lookup, scaling) {

@@ -7,25 +7,33 @@ mod scaling;
 mod state;
 
 use super::definition::{AgentKeys, Definition, IdentitySpec, Match};
-use super::reader::{Section, Source, Spot};
+use super::reader::{FILE, Section, Source, Spot};
 use crate::mib::Mibs;
 use crate::model::Diagnostic;
 use std::path::Path;
 use toml::de::DeTable;
 
+/// A file with mistakes.
+pub(super) struct Refused {
+    /// The profile's name, if it could be read.
+    pub(super) name: Option<String>,
+    pub(super) problems: Vec<Diagnostic>,
+}
+
 /// Reads one file. Without mistakes there is a definition; with any there is none.
-pub(super) fn definition(file: &Path, text: &str, mibs: &Mibs) -> Result<Definition, Vec<Diagnostic>> {
+pub(super) fn definition(file: &Path, text: &str, mibs: &Mibs) -> Result<Definition, Refused> {
     let (parsed, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         let shown = errors.iter().take(SYNTAX_ERRORS_MAX);
-        return Err(shown.map(|it| syntax_error(file, text, it)).collect());
+        let problems = shown.map(|it| syntax_error(file, text, it)).collect();
+        return Err(Refused { name: None, problems });
     }
     let source = Source::new(file, text, mibs);
-    let root = Section::new(&source, "the file", 0..0, parsed.get_ref(), FILE_KEYS);
+    let root = Section::new(&source, FILE, 0..0, parsed.get_ref(), FILE_KEYS);
     let found = read_file(&root, file);
     match found {
         Some(definition) if source.problem_count() == 0 => Ok(definition),
-        _ => Err(source.into_problems()),
+        found => Err(Refused { name: found.map(|it| it.name.value), problems: source.into_problems() }),
     }
 }
 
@@ -47,6 +55,8 @@ fn read_file(root: &Section<'_>, file: &Path) -> Option<Definition> {
     let (name, description, vendor, inherits) = head?;
     Some(Definition {
         file: file.to_owned(),
+        text: String::new(),
+        is_users: false,
         name,
         description,
         vendor,

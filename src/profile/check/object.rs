@@ -12,7 +12,8 @@ pub(super) fn oid(source: &Source<'_>, name: &Spot<&str>) -> Option<Oid> {
     resolve(source, name.value, &name.span).map(|it| it.oid)
 }
 
-/// An object that has cells: a column, a scalar, or a number that no module knows.
+/// An object that has cells: a column, a scalar, a branch with scalars, or a number that no module
+/// knows.
 pub(super) fn readable(source: &Source<'_>, name: &Spot<&str>) -> Option<ObjectRef> {
     readable_at(source, name.value, &name.span)
 }
@@ -21,15 +22,15 @@ pub(super) fn readable_at(source: &Source<'_>, name: &str, span: &Span) -> Optio
     let named = resolve(source, name, span)?;
     let symbolic = name.contains("::");
     match named.object {
-        Some(object) if object.kind != Kind::Branch => Some(ObjectRef {
+        Some(object) if matches!(object.kind, Kind::Scalar | Kind::Column) => Some(ObjectRef {
             root: object.oid,
             fixed: (!named.suffix.is_empty()).then(|| named.suffix.into()),
             scalar: object.kind == Kind::Scalar,
             names: object.names,
         }),
-        Some(object) if symbolic => {
-            let message = format!("{} holds no values: it is no column and no scalar", object.name);
-            source.problem_with_help(span, message, "name the column or scalar itself");
+        Some(object) if symbolic && object.kind == Kind::Table => {
+            let message = format!("{} holds no values: it is a table or one of its rows", object.name);
+            source.problem_with_help(span, message, "name the column itself");
             None
         }
         _ => Some(ObjectRef { root: named.oid, fixed: None, scalar: false, names: Default::default() }),
@@ -86,33 +87,52 @@ pub(super) fn lookup<'a>(
     Some(LookupTable { lookup, section: Some(section) })
 }
 
-/// `when` and `valid`: a condition, or several that must all hold.
+/// `when`: a condition, or several that must all hold. One without `is` and `not` holds where the agent
+/// has the cell; one with `default = true` also where it has not.
 pub(super) fn conditions(section: &Section<'_>, key: &str) -> Vec<Condition> {
     let called = section.called(key);
     let values = section.one_or_many(key);
-    values.into_iter().filter_map(|it| condition(section.source, &called, it)).collect()
+    values.into_iter().filter_map(|it| condition(section.source, &called, it, WHEN_KEYS)).collect()
 }
 
-fn condition<'a>(source: &'a Source<'a>, called: &str, value: &'a Spanned<DeValue<'a>>) -> Option<Condition> {
-    let table = lookup(source, called, value, CONDITION_KEYS)?;
-    let Some(section) = &table.section else {
-        let help = "write { oid = \"..\", is = [..] }";
-        source.problem_with_help(&value.span(), format!("{called} does not say which values hold"), help);
-        return None;
-    };
-    if !section.has("is") && !section.has("not") {
-        section.missing("is", "list the numbers or names that hold in `is`, or those that do not in `not`");
+/// `valid`: one condition, which says what values hold.
+pub(super) fn validity(section: &Section<'_>, key: &str) -> Option<Condition> {
+    let called = section.called(key);
+    let value = section.value(key)?;
+    let found = condition(section.source, &called, value, VALID_KEYS)?;
+    if found.test.is.is_empty() && found.test.not.is_empty() {
+        let help = "write { oid = \"..\", is = [..] }, or `not`";
+        section.source.problem_with_help(
+            &value.span(),
+            format!("{called} does not say which values hold"),
+            help,
+        );
     }
+    Some(found)
+}
+
+fn condition<'a>(
+    source: &'a Source<'a>,
+    called: &str,
+    value: &'a Spanned<DeValue<'a>>,
+    keys: &[&str],
+) -> Option<Condition> {
+    let table = lookup(source, called, value, keys)?;
+    let Some(section) = &table.section else {
+        return Some(Condition { lookup: table.lookup?, test: Test::default(), default: false });
+    };
     let keys = |key: &str| -> Option<Box<[Key]>> {
         let items = section.one_or_many(key);
         if section.has(key) && items.is_empty() {
             source.problem(&section.span_of(key), format!("{} is empty", section.called(key)));
         }
         let names = table.lookup.as_ref().map(|it| &it.object);
-        items.into_iter().map(|it| value_key(source, names, it)).collect()
+        let keys: Vec<Option<Key>> = items.into_iter().map(|it| value_key(source, names, it)).collect();
+        keys.into_iter().collect()
     };
     let (is, not) = (keys("is"), keys("not"));
-    Some(Condition { lookup: table.lookup?, test: Test { is: is?, not: not? } })
+    let default = section.boolean("default").unwrap_or(false);
+    Some(Condition { lookup: table.lookup?, test: Test { is: is?, not: not? }, default })
 }
 
 /// A number, or the name of one in the object's enumeration, or a text where it has none.
@@ -138,9 +158,12 @@ pub(super) fn text_key(source: &Source<'_>, object: &ObjectRef, text: &str, span
     }
     let found = object.names.iter().find(|(_, name)| *name == text).map(|(number, _)| Key::Number(*number));
     if found.is_none() {
-        source.unknown_word(span, "name in the enumeration", text, object.names.values().map(String::as_str));
+        source.unknown_word(span, "name", text, IN_ENUMERATION, object.names.values().map(String::as_str));
     }
     found
 }
 
-const CONDITION_KEYS: &[&str] = &["oid", "index_from", "is", "not"];
+/// Where names of an object's numbers are looked for.
+pub(super) const IN_ENUMERATION: &str = " in the enumeration";
+const WHEN_KEYS: &[&str] = &["oid", "index_from", "is", "not", "default"];
+const VALID_KEYS: &[&str] = &["oid", "index_from", "is", "not"];

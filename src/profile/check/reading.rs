@@ -15,21 +15,18 @@ pub(super) fn read(section: &Section<'_>) -> Option<Reading> {
     let name = read_name(section);
     let pattern = component::read_pattern(section, "instance");
     let when = object::conditions(section, "when");
-    let valid = object::conditions(section, "valid");
-    if 1 < valid.len() {
-        let message = format!("{} has more than one condition", section.called("valid"));
-        section.source.problem(&section.span_of("valid"), message);
-    }
-    let quantity = quantity?;
+    let valid = object::validity(section, "valid");
     let scaling = scaling::read(section, quantity, object.as_ref());
-    let states = if quantity == Quantity::State {
-        Some(state::read(section, object.as_ref())?)
-    } else {
-        state::refuse(section, quantity);
-        None
+    let states = match quantity {
+        Some(Quantity::State) => Some(state::read(section, object.as_ref())?),
+        Some(other) => {
+            state::refuse(section, other);
+            None
+        }
+        None => None,
     };
     Some(Reading {
-        quantity,
+        quantity: quantity?,
         name: name?,
         object: object?,
         pattern: match pattern {
@@ -37,7 +34,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Reading> {
             None => None,
         },
         when,
-        valid: valid.into_iter().next(),
+        valid,
         scaling: Arc::new(scaling?),
         states,
     })
@@ -51,7 +48,13 @@ fn read_quantity(section: &Section<'_>) -> Option<Quantity> {
     let word = section.string("quantity")?;
     let quantity = word.value.parse().ok();
     if quantity.is_none() {
-        section.source.unknown_word(&word.span, "quantity", word.value, Quantity::ALL.map(Quantity::name));
+        section.source.unknown_word(
+            &word.span,
+            "quantity",
+            word.value,
+            "",
+            Quantity::ALL.map(Quantity::name),
+        );
     }
     quantity
 }

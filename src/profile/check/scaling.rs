@@ -22,9 +22,14 @@ pub(super) fn plain(quantity: Quantity) -> Scaling {
     }
 }
 
-pub(super) fn read(section: &Section<'_>, quantity: Quantity, object: Option<&ObjectRef>) -> Option<Scaling> {
+/// Without a quantity (it is a mistake itself) the rest is still checked.
+pub(super) fn read(
+    section: &Section<'_>,
+    quantity: Option<Quantity>,
+    object: Option<&ObjectRef>,
+) -> Option<Scaling> {
     let before = section.source.problem_count();
-    if quantity == Quantity::State {
+    if quantity == Some(Quantity::State) {
         for key in ["scale", "unit", "digits", "scale_from", "unit_from", "range"] {
             if section.has(key) {
                 let message = format!("a state has no `{key}`");
@@ -47,7 +52,8 @@ pub(super) fn read(section: &Section<'_>, quantity: Quantity, object: Option<&Ob
     let unit_from = read_unit_from(section, quantity);
     let (missing, missing_texts) = read_missing(section, object);
     let range = read_range(section);
-    (section.source.problem_count() == before).then(|| Scaling {
+    let quantity = quantity.filter(|_| section.source.problem_count() == before)?;
+    Some(Scaling {
         scale: scale.map_or(1.0, |it| it.value),
         unit: unit.flatten().unwrap_or_else(|| base_unit(quantity)),
         digits,
@@ -81,7 +87,7 @@ fn read_scale_from(section: &Section<'_>) -> Option<ScaleFrom> {
     Some(ScaleFrom { lookup: table.lookup?, values: values.into(), default })
 }
 
-fn read_unit_from(section: &Section<'_>, quantity: Quantity) -> Option<UnitFrom> {
+fn read_unit_from(section: &Section<'_>, quantity: Option<Quantity>) -> Option<UnitFrom> {
     let source = section.source;
     let called = section.called("unit_from");
     let table = object::lookup(source, &called, section.value("unit_from")?, VALUES_KEYS)?;
@@ -137,7 +143,7 @@ fn read_missing(section: &Section<'_>, object: Option<&ObjectRef>) -> (Box<[f64]
             None if object.names.is_empty() => texts.push(text.trim().into()),
             None => {
                 let names = object.names.values().map(String::as_str);
-                section.source.unknown_word(&value.span(), "name in the enumeration", text, names);
+                section.source.unknown_word(&value.span(), "name", text, object::IN_ENUMERATION, names);
             }
         }
     }
@@ -161,19 +167,21 @@ fn read_range(section: &Section<'_>) -> Option<(f64, f64)> {
     }
 }
 
-fn wire_unit(source: &Source<'_>, quantity: Quantity, word: &Spot<&str>) -> Option<&'static WireUnit> {
-    let wanted = quantity.unit();
-    match WireUnit::find(word.value) {
-        Some(found) if found.unit == wanted => Some(found),
-        Some(_) => {
-            wrong_unit(source, &word.span, format!("{quantity} is not measured in `{}`", word.value), wanted);
-            None
-        }
-        None => {
-            wrong_unit(source, &word.span, format!("unknown unit `{}`", word.value), wanted);
-            None
-        }
-    }
+fn wire_unit(
+    source: &Source<'_>,
+    quantity: Option<Quantity>,
+    word: &Spot<&str>,
+) -> Option<&'static WireUnit> {
+    let found = WireUnit::find(word.value);
+    let Some(quantity) = quantity.filter(|it| found.is_none_or(|found| found.unit != it.unit())) else {
+        return found;
+    };
+    let message = match found {
+        Some(_) => format!("{quantity} is not measured in `{}`", word.value),
+        None => format!("unknown unit `{}`", word.value),
+    };
+    wrong_unit(source, &word.span, message, quantity.unit());
+    None
 }
 
 fn wrong_unit(source: &Source<'_>, span: &Span, message: String, wanted: Unit) {

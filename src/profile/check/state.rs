@@ -94,7 +94,7 @@ fn numbers<'a>(section: &Section<'a>, key: &str, names: &mut BTreeMap<i64, Strin
         let before = found.len();
         found.extend(names.iter().filter(|(_, it)| **it == **name).map(|(number, _)| (*number, item)));
         if found.len() == before {
-            section.source.unknown_word(&item.span(), "state", name, names.values().map(String::as_str));
+            section.source.unknown_word(&item.span(), "state", name, "", names.values().map(String::as_str));
         }
     }
     found

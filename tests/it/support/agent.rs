@@ -30,8 +30,8 @@ fn cell(mibs: &Mibs, line: &str) -> Result<(Oid, Value), String> {
     let (name, typed) = line.split_once(" = ").ok_or("no ` = `")?;
     let (kind, value) = typed.split_once(':').ok_or("no type")?;
     let named = mibs.resolve(name.trim()).map_err(|it| it.to_string())?;
-    let has_cells = named.object.is_none_or(|it| it.kind != Kind::Branch) || !name.contains("::");
-    if !has_cells || (name.contains("::") && named.suffix.is_empty()) {
+    let holds_cells = named.object.is_none_or(|it| it.kind != Kind::Table);
+    if name.contains("::") && (!holds_cells || named.suffix.is_empty()) {
         return Err("no instance of a column or scalar".to_owned());
     }
     let value = value.trim();
