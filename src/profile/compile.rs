@@ -1,16 +1,15 @@
 //! Makes a [`Plan`] from a profile and the cells that were learnt.
 
-use super::definition::{Block, Rating, Reading};
+use super::definition::{Block, Reading};
+use super::describe::{LabelRank, default_label, label, rate};
+use super::draft::{DraftReading, DraftRule, number_rule};
 use super::learned::Learned;
-use super::lookup::{ObjectRef, Row, Test};
+use super::lookup::{ObjectRef, Row};
 use super::matcher::SystemGroup;
-use super::plan::{Decoder, Plan, Polled, Rule, Valid, Warnings};
-use super::scaling::{Linear, ScaleFrom, Scaling, UnitFrom};
+use super::plan::{Decoder, Plan, Warnings};
 use super::template::{dotted, shown};
 use super::{Profile, order};
-use crate::model::{
-    Component, ComponentKind, Identity, Missing, Oid, Quantity, Ratings, ReadingShape, Shape, Value,
-};
+use crate::model::{Component, ComponentKind, Identity, Oid, Quantity, Ratings, ReadingShape, Shape, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -62,40 +61,6 @@ struct Draft<'a> {
     readings: Vec<DraftReading>,
     taken: HashMap<(usize, Quantity, Box<str>), usize>,
     warnings: Warnings,
-}
-
-/// How good a component's label is; a better one of a later block replaces it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum LabelRank {
-    Default,
-    Constant,
-    FromAgent,
-}
-
-struct DraftReading {
-    component: usize,
-    quantity: Quantity,
-    name: Box<str>,
-    source: Oid,
-    states: Option<Arc<crate::model::StateTable>>,
-    scaling: Arc<Scaling>,
-    valid: Option<(Oid, Test)>,
-    rule: DraftRule,
-    /// Whether the learnt value was a measurement.
-    works: bool,
-}
-
-enum DraftRule {
-    Number(Linear),
-    State,
-    Polled(Box<DraftPolled>),
-    NoScale,
-}
-
-struct DraftPolled {
-    linear: Linear,
-    scale: Option<(Oid, ScaleFrom)>,
-    unit: Option<(Oid, UnitFrom)>,
 }
 
 impl<'a> Draft<'a> {
@@ -244,108 +209,6 @@ impl<'a> Draft<'a> {
         let components = order.into_iter().filter_map(|at| components.get_mut(at)?.take()).collect();
         (cells, Shape { components, readings }, decoders.into(), self.warnings)
     }
-}
-
-impl DraftReading {
-    fn cells(&self) -> impl Iterator<Item = &Oid> {
-        let (scale, unit) = match &self.rule {
-            DraftRule::Polled(polled) => (polled.scale.as_ref(), polled.unit.as_ref()),
-            DraftRule::Number(_) | DraftRule::State | DraftRule::NoScale => (None, None),
-        };
-        std::iter::once(&self.source)
-            .chain(self.valid.iter().map(|it| &it.0))
-            .chain(scale.map(|it| &it.0))
-            .chain(unit.map(|it| &it.0))
-    }
-
-    fn decoder(&self, number: impl Fn(&Oid) -> Option<u32>) -> Option<Decoder> {
-        let valid = match &self.valid {
-            Some((oid, test)) => Some(Box::new(Valid { cell: number(oid)?, test: test.clone() })),
-            None => None,
-        };
-        let rule = match (&self.rule, &self.states) {
-            (DraftRule::Number(linear), _) => Rule::Number(*linear),
-            (DraftRule::State, Some(states)) => Rule::State(Arc::clone(states)),
-            (DraftRule::State, None) | (DraftRule::NoScale, _) => Rule::NoScale,
-            (DraftRule::Polled(polled), _) => Rule::Polled(Box::new(Polled {
-                linear: polled.linear,
-                scale: polled.scale.as_ref().and_then(|(oid, from)| Some((number(oid)?, from.clone()))),
-                unit: polled.unit.as_ref().and_then(|(oid, from)| Some((number(oid)?, from.clone()))),
-            })),
-        };
-        Some(Decoder { cell: number(&self.source)?, valid, scaling: Arc::clone(&self.scaling), rule })
-    }
-}
-
-/// The rule for a number; `None`: the agent does not tell its scale or unit.
-fn number_rule(scaling: &Scaling, learned: &Learned, row: Row<'_>) -> Option<DraftRule> {
-    let is_polled = |lookup: &super::lookup::Lookup| {
-        lookup.object.is_single().then(|| lookup.find(learned, row)).flatten().map(|(oid, _)| oid)
-    };
-    let scale = scaling.scale_from.as_ref().and_then(|from| Some((is_polled(&from.lookup)?, from.clone())));
-    let unit = scaling.unit_from.as_ref().and_then(|from| Some((is_polled(&from.lookup)?, from.clone())));
-    if scale.is_none() && unit.is_none() {
-        return scaling.learned(learned, row).map(DraftRule::Number);
-    }
-    let mut fixed = scaling.clone();
-    if scale.is_some() {
-        fixed.scale_from = None;
-    }
-    let linear = if unit.is_some() {
-        fixed.learned_in_wire_unit(learned, row)?
-    } else {
-        fixed.learned(learned, row)?
-    };
-    Some(DraftRule::Polled(Box::new(DraftPolled { linear, scale, unit })))
-}
-
-/// A label better than what the component has.
-fn label(block: &Block, learned: &Learned, row: Row<'_>, rank: LabelRank) -> Option<(String, LabelRank)> {
-    for template in &block.labels {
-        let own =
-            if template.objects().next().is_some() { LabelRank::FromAgent } else { LabelRank::Constant };
-        if own <= rank {
-            continue;
-        }
-        if let Some(text) = template.fill(learned, row) {
-            return Some((text, own));
-        }
-    }
-    None
-}
-
-/// `Phase 1`; the one of its kind is just `Device`.
-fn default_label(kind: ComponentKind, index: &str) -> String {
-    let mut letters = kind.name().chars();
-    let head: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
-    let name = format!("{head}{}", letters.as_str());
-    if index == "0" { name } else { format!("{name} {index}") }
-}
-
-/// Fills in the ratings that are still unknown.
-fn rate(ratings: &mut Ratings, block: &Block, learned: &Learned, row: Row<'_>) {
-    for (known, specs) in [
-        (&mut ratings.current_amperes, &block.rated_current),
-        (&mut ratings.active_power_watts, &block.rated_power),
-        (&mut ratings.apparent_power_volt_amperes, &block.rated_apparent_power),
-    ] {
-        if known.is_none() {
-            *known = specs.iter().find_map(|it| rating(it, learned, row));
-        }
-    }
-}
-
-fn rating(rating: &Rating, learned: &Learned, row: Row<'_>) -> Option<f64> {
-    let number = match rating {
-        Rating::Constant(number) => *number,
-        Rating::Cell(cell) => {
-            let (lookup, scaling) = &**cell;
-            let (_, value) = lookup.find(learned, row)?;
-            let wire: Result<f64, Missing> = scaling.wire(value);
-            scaling.learned(learned, row)?.apply(wire.ok()?)
-        }
-    };
-    (number.is_finite() && 0.0 < number).then_some(number)
 }
 
 impl Warnings {

@@ -105,6 +105,8 @@ pub(super) enum Key {
     Number(i64),
     /// Compared with blanks around dropped and ASCII case ignored.
     Text(Box<str>),
+    /// The pieces of a text between its `*`, each of which stands for any run of letters.
+    Pieces(Box<[Box<str>]>),
     Oid(Oid),
 }
 
@@ -116,10 +118,42 @@ impl Key {
             (Self::Text(text), Value::OctetString(octets)) => {
                 number::trimmed(octets).eq_ignore_ascii_case(text.as_bytes())
             }
+            (Self::Pieces(pieces), Value::OctetString(octets)) => {
+                fits_pieces(pieces, number::trimmed(octets))
+            }
             (Self::Oid(oid), Value::ObjectIdentifier(found)) => oid == found,
-            (Self::Text(_) | Self::Oid(_), _) => false,
+            (Self::Text(_) | Self::Pieces(_) | Self::Oid(_), _) => false,
         }
     }
+}
+
+impl Key {
+    /// A text as a profile writes it, perhaps with `*` in it.
+    pub(super) fn of_text(text: &str) -> Self {
+        let text = text.trim();
+        if text.contains('*') {
+            return Self::Pieces(text.split('*').map(Into::into).collect());
+        }
+        Self::Text(text.into())
+    }
+}
+
+/// Whether a text begins with the first piece, ends with the last, and has the others between, in
+/// order. The earliest place of each is as good as any: `*` takes any run.
+fn fits_pieces(pieces: &[Box<str>], text: &[u8]) -> bool {
+    let [first, middle @ .., last] = pieces else { return false };
+    let equal = |part: &[u8], piece: &str| part.eq_ignore_ascii_case(piece.as_bytes());
+    let Some((head, rest)) = text.split_at_checked(first.len()) else { return false };
+    let Some(room) = rest.len().checked_sub(last.len()) else { return false };
+    let (mut rest, tail) = rest.split_at(room);
+    if !equal(head, first) || !equal(tail, last) {
+        return false;
+    }
+    for piece in middle.iter().filter(|it| !it.is_empty()) {
+        let Some(at) = rest.windows(piece.len()).position(|it| equal(it, piece)) else { return false };
+        rest = rest.get(at + piece.len()..).unwrap_or_default();
+    }
+    true
 }
 
 /// What must hold for a row: one of `is`, none of `not`.
@@ -150,5 +184,34 @@ impl Condition {
     /// Whether it held in that row when the device was learnt.
     pub(super) fn held(&self, learned: &Learned, row: Row<'_>) -> bool {
         self.lookup.find(learned, row).map_or(self.default, |(_, value)| self.test.holds(value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Key;
+    use crate::model::{Oid, Value};
+
+    #[test]
+    fn keys_fit() {
+        let text = |it: &str| Value::OctetString(it.as_bytes().into());
+        for (key, value, fits) in [
+            ("C", text(" c\0"), true),
+            ("C", text("CC"), false),
+            ("*.Power.*Value", text("Phase L1.power.Factor.Value"), true),
+            ("*.Power.*Value", text("Phase L1.Power.Factor.Unit"), false),
+            ("ab*ba", text("aba"), false),
+            ("ab*ba", text("abba"), true),
+            ("*", text(""), true),
+            ("*a*", text("bbb"), false),
+            ("*a*a*", text("a"), false),
+            ("x*", text("y"), false),
+            ("*C", Value::Integer(1), false),
+        ] {
+            assert_eq!(Key::of_text(key).fits(&value), fits, "{key} {value:?}");
+        }
+        assert!(Key::Number(12).fits(&text("12")));
+        assert!(Key::Number(12).fits(&Value::Gauge32(12)));
+        assert!(Key::Oid(Oid::new(&[1, 3])).fits(&Value::ObjectIdentifier(Oid::new(&[1, 3]))));
     }
 }

@@ -12,6 +12,8 @@
 mod check;
 mod compile;
 mod definition;
+mod describe;
+mod draft;
 mod inherit;
 mod learned;
 mod load;

@@ -10,17 +10,20 @@
 //! ```
 //!
 //! `DEVICE` may be part of a name, or several with commas between. In the table, `missing` are expected
-//! rows that nothing reads, `elsewhere` such that another cell seems to hold as well, `wrong` readings
+//! rows that nothing reads, `elsewhere` such that another table seems to hold as well, `wrong` readings
 //! with another value, quantity or unit, `sentinel` numbers that mean "not there" and were taken for
 //! measurements, `extra` readings beyond the expected table. The recordings lie beside the repository
 //! (`RACKWARDEN_DEVICES` names another place); without them this test is left out. It fails on wrong
-//! readings, on sentinels, and on mistakes in a profile; with `DEVICE` also on missing rows.
+//! readings, on sentinels, and on mistakes in a profile; with `DEVICE` also on missing rows. The table of
+//! all devices is kept in `tests/fixtures/recordings.txt` (`UPDATE=1` writes it anew), so that a change
+//! for the worse is seen.
 
 use crate::support::compare::{Outcome, compare, shown};
 use crate::support::devices::{self, Device};
 use crate::support::polled::{Polled, poll};
 use crate::support::shipped;
 use rackwarden::profile::Learned;
+use std::fmt::Write as _;
 
 #[test]
 fn recordings_read_as_expected() {
@@ -34,17 +37,16 @@ fn recordings_read_as_expected() {
     let is_asked =
         |device: &Device| asked.is_empty() || asked.split(',').any(|it| device.name.contains(it.trim()));
     let mut bad = Vec::new();
-    println!(
-        "{:36} {:28} {:>7} {:>7} {:>9} {:>5} {:>8} {:>5}",
-        "device", "profile", "matched", "missing", "elsewhere", "wrong", "sentinel", "extra"
-    );
+    let mut table = String::new();
     for device in devices::devices(&folder).into_iter().filter(is_asked) {
         let cells: Learned = devices::cells(&device.recording).into_iter().collect();
         let system = devices::system_group(&cells);
         let polled = poll(&profiles, &cells, &system);
         let expected = devices::expected(&device.table);
         let outcome = compare(&polled, &expected, &devices::sentinels(&folder, &device.name));
-        print_row(&device.name, &polled, &outcome);
+        let row = row(&device.name, &polled, &outcome);
+        println!("{row}");
+        writeln!(table, "{row}").unwrap();
         if !asked.is_empty() {
             println!("  sysObjectID {} sysDescr {:?}", system.sys_object_id, system.sys_descr);
             print_details(&polled, &outcome);
@@ -56,19 +58,23 @@ fn recordings_read_as_expected() {
     }
     assert!(problems.is_empty(), "there are mistakes in profiles: see above");
     assert!(bad.is_empty(), "devices with wrong readings: {}", bad.join(", "));
+    let kept = shipped::root().join("tests/fixtures/recordings.txt");
+    if asked.is_empty() && kept.exists() {
+        shipped::assert_file(&kept, &table);
+    }
 }
 
-fn print_row(device: &str, polled: &Polled, outcome: &Outcome) {
+fn row(device: &str, polled: &Polled, outcome: &Outcome) -> String {
     let profile = if polled.profile.is_empty() { "-" } else { &polled.profile };
-    println!(
-        "{device:36} {profile:28} {:7} {:7} {:9} {:5} {:8} {:5}",
+    format!(
+        "{device:28} {profile:25} matched {:3} missing {:3} elsewhere {:3} wrong {:2} sentinel {:2} extra {:3}",
         outcome.matched,
         outcome.missing.len(),
         outcome.elsewhere.len(),
         outcome.wrong.len(),
         outcome.sentinels.len(),
         outcome.extra
-    );
+    )
 }
 
 fn print_details(polled: &Polled, outcome: &Outcome) {

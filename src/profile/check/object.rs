@@ -154,7 +154,7 @@ pub(super) fn text_key(source: &Source<'_>, object: &ObjectRef, text: &str, span
     }
     if object.names.is_empty() {
         let oid = text.contains('.').then(|| text.parse::<Oid>().ok()).flatten();
-        return Some(oid.map_or_else(|| Key::Text(text.trim().into()), Key::Oid));
+        return Some(oid.map_or_else(|| Key::of_text(text), Key::Oid));
     }
     let found = object.names.iter().find(|(_, name)| *name == text).map(|(number, _)| Key::Number(*number));
     if found.is_none() {
