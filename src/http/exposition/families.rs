@@ -182,16 +182,25 @@ impl Family {
         let series = device.series();
         let lines = series.of(quantity);
         out.reserve(lines.len() * LINE_BYTES_TYPICAL);
+        // All lines of the device begin alike: each copies the first one's beginning, which is near.
+        let start = out.len();
+        out.extend_from_slice(self.name.as_bytes());
+        out.extend_from_slice(series.head());
+        let alike = start..out.len();
         let mut written = 0;
         for line in lines {
             let Ok(value) = current(batch, line.reading as usize) else { continue };
-            out.extend_from_slice(self.name.as_bytes());
-            out.extend_from_slice(series.head());
+            if written != 0 {
+                out.extend_from_within(alike.clone());
+            }
             out.extend_from_slice(series.text(line.component));
             out.extend_from_slice(series.text(line.name));
             end(out, series, batch.shape.readings.get(line.reading as usize), value);
             out.push(b'\n');
             written += 1;
+        }
+        if written == 0 {
+            out.truncate(start);
         }
         written
     }
