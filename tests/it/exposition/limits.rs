@@ -66,6 +66,32 @@ fn at_the_limit_the_oldest_idle_connection_makes_room() {
 }
 
 #[test]
+fn where_all_are_at_work_a_new_connection_is_refused() {
+    let limits = Limits { connections_max: 2, ..Limits::default() };
+    let server = server(limits, 600);
+    let mut deaf: Vec<TcpStream> = (0..2).map(|_| server.connect()).collect();
+    deaf.iter_mut().for_each(begin_scrape);
+    assert!(closed(&mut server.connect()));
+    deaf.clear();
+    let again = (0..50).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        let mut stream = server.connect();
+        let sent = stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+        let mut got = Vec::new();
+        sent.is_ok() && stream.read_to_end(&mut got).is_ok() && got.ends_with(b"{\"status\":\"ok\"}")
+    });
+    assert!(again, "room again");
+    assert!(1.0 <= cut(&server, "refused"));
+}
+
+#[test]
+fn a_connection_that_grows_old_ends_between_requests() {
+    let limits = Limits { connection_age_max: Duration::from_millis(200), ..Limits::default() };
+    let server = server(limits, 1);
+    assert!(closed(&mut server.connect()));
+}
+
+#[test]
 fn a_client_that_does_not_read_is_cut_and_stops_nobody() {
     let limits = Limits { response_time_max: Duration::from_secs(3), scrapes_max: 2, ..Limits::default() };
     let server = server(limits, 600);

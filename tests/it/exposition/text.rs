@@ -84,6 +84,23 @@ fn exposition_version_1_is_frozen() {
 }
 
 #[test]
+fn every_metric_of_devices_store_and_http_is_documented() {
+    let docs = include_str!("../../../docs/metrics.md");
+    let server = Server::start(Limits::default());
+    server.store.publish(pdu("pdu", 1).batch(at(NOW)));
+    drop(server.get("/metrics"));
+    let own = parse(&server.get("/metrics").text()).unwrap();
+    let of_devices = parse(include_str!("golden.prom")).unwrap();
+    let own = own
+        .families
+        .into_keys()
+        .filter(|it| it.starts_with("rackwarden_http_") || it.starts_with("rackwarden_store_"));
+    let missing: Vec<_> =
+        of_devices.families.into_keys().chain(own).filter(|it| !docs.contains(&format!("`{it}`"))).collect();
+    assert!(missing.is_empty(), "docs/metrics.md lacks {missing:?}");
+}
+
+#[test]
 fn chunks_join_to_the_whole() {
     let store = small_fleet();
     for enough in [1, 100, 1000] {
