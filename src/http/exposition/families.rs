@@ -5,7 +5,7 @@
 use super::Device;
 use super::number::push_number;
 use crate::model::{Batch, Component, Health, Missing, Quantity, ReadingShape, Sample};
-use crate::store::{Standing, push_escaped};
+use crate::store::{Piece, Series, Standing, push_escaped};
 
 /// One family of series.
 pub(super) struct Family {
@@ -177,7 +177,7 @@ impl Family {
         device: &Device,
         batch: &Batch,
         quantity: Quantity,
-        end: impl Fn(&mut Vec<u8>, &crate::store::Series, Option<&ReadingShape>, f64),
+        end: impl Fn(&mut Vec<u8>, &Series, Option<&ReadingShape>, f64),
     ) -> u64 {
         let series = device.series();
         let lines = series.of(quantity);
@@ -194,7 +194,9 @@ impl Family {
                 out.extend_from_within(alike.clone());
             }
             out.extend_from_slice(series.text(line.component));
-            out.extend_from_slice(series.text(line.name));
+            if line.name != Piece::default() {
+                out.extend_from_slice(series.text(line.name));
+            }
             end(out, series, batch.shape.readings.get(line.reading as usize), value);
             out.push(b'\n');
             written += 1;
