@@ -5,7 +5,7 @@
 
 /// Names that series of ours carry, and names with a meaning of their own to Prometheus. An operator's
 /// label of such a name is prefixed.
-const RESERVED: [&str; 17] = [
+const RESERVED: [&str; 16] = [
     "address",
     "class",
     "component",
@@ -22,7 +22,6 @@ const RESERVED: [&str; 17] = [
     "serial",
     "state",
     "vendor",
-    "unit",
 ];
 
 /// What is put before a name that is taken, reserved or not a label name.

@@ -16,7 +16,7 @@ mod series;
 
 pub(crate) use label_text::push_escaped;
 pub use published::{Published, Standing};
-pub(crate) use series::Series;
+pub(crate) use series::{Piece, Series};
 
 use crate::model::Batch;
 use crate::telemetry::store as events;

@@ -54,7 +54,7 @@ impl Series {
             for (reading, it) in (0_u32..).zip(&shape.readings) {
                 let component = of_components.get(it.component as usize);
                 let (true, Some(&component)) = (it.quantity == quantity, component) else { continue };
-                let name = texts.interned(|out| push_reading_name(out, &it.name));
+                let name = texts.reading_name(&it.name);
                 if seen.insert((quantity, component, name)) {
                     lines.push(Line { reading, component, name });
                 }
@@ -114,6 +114,11 @@ impl Texts {
         Piece(start, small(self.text.len()))
     }
 
+    /// Most readings have none.
+    fn reading_name(&mut self, name: &str) -> Piece {
+        if name.is_empty() { Piece::default() } else { self.interned(|out| push_label(out, "reading", name)) }
+    }
+
     fn interned(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Piece {
         let mut text = Vec::new();
         write(&mut text);
@@ -148,12 +153,6 @@ fn push_component(out: &mut Vec<u8>, component: &Component) {
     push_label(out, "component", component.kind.name());
     push_label(out, "index", &component.index);
     push_label(out, "name", &component.label);
-}
-
-fn push_reading_name(out: &mut Vec<u8>, name: &str) {
-    if !name.is_empty() {
-        push_label(out, "reading", name);
-    }
 }
 
 /// Counts and offsets of one device: a device with 4 GB of labels does not fit into a config.

@@ -107,7 +107,7 @@ fn row(published: &Published, now: Now) -> DeviceRow<'_> {
         last_poll: Time(batch.time.unix),
         age_seconds: seconds(published.age(now)),
         last_success: published.last_good().map(|it| Time(it.time.unix)),
-        poll_duration_seconds: seconds(batch.duration),
+        poll_duration_seconds: batch.duration.as_secs_f64(),
         readings_total: batch.shape.readings.len(),
         readings_missing: missing(batch),
     }

@@ -5,7 +5,7 @@
 use super::Device;
 use super::number::push_number;
 use crate::model::{Batch, Component, Health, Missing, Quantity, ReadingShape, Sample};
-use crate::store::{Standing, push_escaped};
+use crate::store::{Piece, Series, Standing, push_escaped};
 
 /// One family of series.
 pub(super) struct Family {
@@ -177,21 +177,32 @@ impl Family {
         device: &Device,
         batch: &Batch,
         quantity: Quantity,
-        end: impl Fn(&mut Vec<u8>, &crate::store::Series, Option<&ReadingShape>, f64),
+        end: impl Fn(&mut Vec<u8>, &Series, Option<&ReadingShape>, f64),
     ) -> u64 {
         let series = device.series();
         let lines = series.of(quantity);
         out.reserve(lines.len() * LINE_BYTES_TYPICAL);
+        // All lines of the device begin alike: each copies the first one's beginning, which is near.
+        let start = out.len();
+        out.extend_from_slice(self.name.as_bytes());
+        out.extend_from_slice(series.head());
+        let alike = start..out.len();
         let mut written = 0;
         for line in lines {
             let Ok(value) = current(batch, line.reading as usize) else { continue };
-            out.extend_from_slice(self.name.as_bytes());
-            out.extend_from_slice(series.head());
+            if written != 0 {
+                out.extend_from_within(alike.clone());
+            }
             out.extend_from_slice(series.text(line.component));
-            out.extend_from_slice(series.text(line.name));
+            if line.name != Piece::default() {
+                out.extend_from_slice(series.text(line.name));
+            }
             end(out, series, batch.shape.readings.get(line.reading as usize), value);
             out.push(b'\n');
             written += 1;
+        }
+        if written == 0 {
+            out.truncate(start);
         }
         written
     }
