@@ -57,7 +57,7 @@ impl World for Monitor {
         let seconds = time.as_secs_f64();
         let probe = |at: u64| {
             let seed = derive(self.seed, at);
-            let mean = if at == 0 { 21.5 } else { 29.0 } + Random::new(seed).between(-1.0, 1.0);
+            let mean = if at == 0 { 21.5 } else { 24.0 } + Random::new(seed).between(-1.0, 1.0);
             let celsius = mean + 0.8 * wander(seed, seconds / 900.0) + self.heat;
             (celsius, 45.0 - 1.8 * (celsius - 22.0) + 1.5 * wander(derive(seed, 7), seconds / 1400.0))
         };
