@@ -5,7 +5,7 @@
 //! components and reading names are kept once each, so that 60 readings cost about 2.5 kB a device.
 
 use super::label_text::{label_name, push_label};
-use crate::model::{Component, Quantity, Shape, Source};
+use crate::model::{Component, Quantity, Ratings, Shape, Source};
 use std::collections::{HashMap, HashSet};
 
 /// A text in [`Series::text`]: start and end.
@@ -35,6 +35,7 @@ pub(crate) struct Series {
     starts: [u32; Quantity::ALL.len() + 1],
     /// The components with different labels: place in the shape, and text.
     components: Box<[(u32, Piece)]>,
+    rated: bool,
     dropped: u32,
 }
 
@@ -63,8 +64,10 @@ impl Series {
         }
         let mut seen = HashSet::new();
         let components = (0_u32..).zip(of_components).filter(|(_, it)| seen.insert(*it)).collect();
+        let ratings = |it: &Component| it.ratings != Ratings::default();
+        let rated = shape.components.iter().any(ratings);
         let dropped = small(shape.readings.len() - lines.len());
-        Self { text: texts.text.into(), head, tail, lines: lines.into(), starts, components, dropped }
+        Self { text: texts.text.into(), head, tail, lines: lines.into(), starts, components, rated, dropped }
     }
 
     /// `{device="pdu-1"`.
@@ -87,6 +90,11 @@ impl Series {
         let mut bounds = self.starts.iter().skip(quantity as usize);
         let (Some(&start), Some(&end)) = (bounds.next(), bounds.next()) else { return &[] };
         self.lines.get(start as usize..end as usize).unwrap_or_default()
+    }
+
+    /// Whether any component has a rating.
+    pub(crate) fn is_rated(&self) -> bool {
+        self.rated
     }
 
     /// The components, each with its place in the shape.

@@ -43,12 +43,23 @@ impl Family {
         }
     }
 
-    /// The series of one device. How many there are.
+    /// Whether that device may have series of this family.
+    #[inline]
+    pub(super) fn concerns(&self, device: &Device) -> bool {
+        match self.of {
+            Of::Up | Of::Info | Of::PollDuration | Of::LastSuccess | Of::Missing => true,
+            Of::Error => device.standing != Standing::Up,
+            Of::Reading { quantity, .. } => device.has.quantity(quantity),
+            Of::StateSeverity | Of::StateInfo => device.has.quantity(Quantity::State),
+            Of::Rated(_) => device.has.ratings(),
+        }
+    }
+
+    /// The series of one device that it [`concerns`](Self::concerns). How many there are.
     pub(super) fn push_lines(&self, out: &mut Vec<u8>, device: &Device) -> u64 {
         let batch = device.published.batch();
-        let up = device.standing == Standing::Up;
         match self.of {
-            Of::Up => self.one(out, device, &[], if up { 1.0 } else { 0.0 }),
+            Of::Up => self.one(out, device, &[], f64::from(u8::from(device.standing == Standing::Up))),
             Of::Info => self.info(out, device, batch),
             Of::Error => match error_class(device, batch) {
                 Some(class) => self.one(out, device, &[("class", class)], 1.0),
@@ -61,7 +72,6 @@ impl Family {
             },
             Of::Missing => self.missing(out, device, batch),
             Of::Rated(rated) => self.rated(out, device, batch, rated),
-            Of::Reading { .. } | Of::StateSeverity | Of::StateInfo if !up => 0,
             Of::Reading { quantity, factor, divisor } => {
                 self.readings(out, device, batch, quantity, |out, series, _, value| {
                     out.extend_from_slice(series.tail());

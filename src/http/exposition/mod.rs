@@ -15,7 +15,7 @@ mod scrape;
 
 pub(super) use scrape::{Scrape, ScrapeBody};
 
-use crate::model::Now;
+use crate::model::{Now, Quantity};
 use crate::store::{Published, Series, Standing};
 use families::FAMILIES;
 use std::sync::Arc;
@@ -32,18 +32,51 @@ pub struct Exposition {
     series: u64,
 }
 
+/// Sixteen octets, in a row: most devices have nothing for most families, and finding that out through
+/// four pointers each time would cost as much as writing the lines.
 #[derive(Debug)]
 struct Device {
     published: Arc<Published>,
     standing: Standing,
+    has: Has,
+}
+
+/// What a device has to show: a bit a quantity with current readings, and one for ratings.
+#[derive(Debug, Clone, Copy)]
+struct Has(u32);
+
+impl Has {
+    const RATINGS: u32 = 1 << Quantity::ALL.len();
+
+    fn of(series: &Series, standing: Standing) -> Self {
+        let mut bits = if series.is_rated() { Self::RATINGS } else { 0 };
+        if standing == Standing::Up {
+            for it in Quantity::ALL.into_iter().filter(|it| !series.of(*it).is_empty()) {
+                bits |= 1 << it as u32;
+            }
+        }
+        Self(bits)
+    }
+
+    fn quantity(self, quantity: Quantity) -> bool {
+        self.0 & (1 << quantity as u32) != 0
+    }
+
+    fn ratings(self) -> bool {
+        self.0 & Self::RATINGS != 0
+    }
 }
 
 impl Exposition {
     /// A scrape of that snapshot, at that time.
     #[must_use]
     pub fn new(snapshot: Vec<Arc<Published>>, now: Now) -> Self {
-        let devices =
-            snapshot.into_iter().map(|it| Device { standing: it.standing(now), published: it }).collect();
+        let device = |published: Arc<Published>| {
+            let standing = published.standing(now);
+            let has = Has::of(published.series(), standing);
+            Device { published, standing, has }
+        };
+        let devices = snapshot.into_iter().map(device).collect();
         Self { devices, family: 0, device: 0, headed: false, series: 0 }
     }
 
@@ -55,6 +88,9 @@ impl Exposition {
                     return true;
                 }
                 self.device += 1;
+                if !family.concerns(device) {
+                    continue;
+                }
                 let start = out.len();
                 if !self.headed {
                     family.push_head(out);
