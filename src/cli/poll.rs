@@ -2,7 +2,9 @@
 
 use super::exit::Exit;
 use super::target::{self, Ready, TargetArguments};
-use crate::model::{Component, Missing, PollError, Quantity, ReadingShape, Sample, SystemClock, Value};
+use crate::model::{
+    Component, Health, Missing, PollError, Quantity, ReadingShape, Sample, SystemClock, Value,
+};
 use crate::poller::once;
 use crate::poller::settings::SnmpVersion;
 use crate::poller::{Outcome, Ready as Known};
@@ -59,13 +61,13 @@ struct ReadingJson<'a> {
     value: Option<f64>,
     missing: Option<&'static str>,
     raw: Option<serde_json::Value>,
-    state: Option<StateJson<'a>>,
+    state: Option<StateJson>,
     source: String,
 }
 
 #[derive(Debug, Serialize)]
-struct StateJson<'a> {
-    name: &'a str,
+struct StateJson {
+    name: String,
     severity: &'static str,
 }
 
@@ -181,7 +183,13 @@ fn readings(outcome: &Outcome) -> Vec<ReadingJson<'_>> {
     let rows = batch.shape.readings.iter().zip(&batch.samples).enumerate();
     rows.filter_map(|(at, (reading, sample))| {
         let component = batch.shape.component_of(reading)?;
-        let state = sample.value().and_then(|value| reading.states.as_ref()?.state(value));
+        let state =
+            sample.value().filter(|_| reading.quantity == Quantity::State).map(|value| {
+                match reading.states.as_ref().and_then(|it| it.state(value)) {
+                    Some(state) => StateJson { name: state.name.to_string(), severity: state.health.name() },
+                    None => StateJson { name: format!("{value}"), severity: Health::Unknown.name() },
+                }
+            });
         Some(ReadingJson {
             component: component.kind.name(),
             index: &component.index,
@@ -194,7 +202,7 @@ fn readings(outcome: &Outcome) -> Vec<ReadingJson<'_>> {
                 Sample::Missing(missing) => Some(missing.name()),
             },
             raw: outcome.ready.as_ref().and_then(|ready| raw(ready, at, &outcome.cells)),
-            state: state.map(|it| StateJson { name: &it.name, severity: it.health.name() }),
+            state,
             source: reading.source.to_string(),
         })
     })

@@ -11,6 +11,7 @@ mod alerting;
 mod architecture;
 mod command_line;
 mod configuration;
+mod daemon;
 mod exposition;
 mod paging;
 mod profile_engine;
