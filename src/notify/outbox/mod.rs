@@ -1,14 +1,14 @@
 //! The promise of paging: a transition that was handed in reaches each of its integrations, once, in
 //! order, whatever happens to the process, the network or the receiver.
 //!
-//! * [`ledger`] (pure): what waits for whom, what superfluous events are, in which order;
-//! * [`lane`] (pure): one integration's events and which is next;
-//! * [`disk`], [`codec`], [`writer`]: the file, its values, the thread that commits in groups;
-//! * [`sender`]: one task an integration.
+//! * `ledger` (pure): what waits for whom, what superfluous events are, in which order;
+//! * `lane` (pure): one integration's events and which is next;
+//! * `disk`, `codec`, `writer`: the file, its values, the thread that commits in groups;
+//! * `sender`: one task an integration.
 //!
-//! Bounds and what happens at them: [`ledger::Limits`] (events that wait, dead letters),
-//! [`shared::PENDING_OPS_MAX`] (changes not yet written: submitting waits, at most
-//! [`shared::SUBMIT_WAIT_MAX`], then goes on without the disk), [`lane::DISK_PATIENCE`] (an event does
+//! Bounds and what happens at them: `ledger::Limits` (events that wait, dead letters),
+//! `shared::PENDING_OPS_MAX` (changes not yet written: submitting waits, at most
+//! `shared::SUBMIT_WAIT_MAX`, then goes on without the disk), `lane::DISK_PATIENCE` (an event does
 //! not wait longer for a disk that hangs).
 
 mod codec;

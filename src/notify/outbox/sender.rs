@@ -324,8 +324,13 @@ impl Post {
     }
 
     async fn key(&self) -> Result<Secret, String> {
-        if let SecretSource::Inline(_) | SecretSource::Environment(_) = &self.settings.routing_key {
-            return read_key(&self.keys, &self.settings.routing_key);
+        let source = &self.settings.routing_key;
+        if let SecretSource::Inline(_) | SecretSource::Environment(_) = source {
+            return read_key(&self.keys, source);
+        }
+        let unchanged = self.keys.lock().unwrap_or_else(PoisonError::into_inner).unchanged(source);
+        if let Some(key) = unchanged {
+            return Ok(key);
         }
         let (keys, settings) = (Arc::clone(&self.keys), Arc::clone(&self.settings));
         spawn_blocking(move || read_key(&keys, &settings.routing_key))
