@@ -67,7 +67,21 @@ struct Stamp {
 }
 
 impl SecretReader {
-    /// The secret as it is now. Touches the file system: for a blocking thread.
+    /// The secret if it was read before and nothing has changed since: costs a look at a file's times,
+    /// no more.
+    #[must_use]
+    pub fn unchanged(&self, source: &SecretSource) -> Option<Secret> {
+        let path = match source {
+            SecretSource::File(path) => path.clone(),
+            SecretSource::Credential(name) => credential(name).ok()?,
+            SecretSource::Inline(_) | SecretSource::Environment(_) => return None,
+        };
+        let (cached_path, stamp, secret) = self.cached.as_ref()?;
+        let same = *cached_path == path && Stamp::of(&fs::metadata(path).ok()?) == *stamp;
+        same.then(|| secret.clone())
+    }
+
+    /// The secret as it is now. Reads files: for a blocking thread.
     ///
     /// # Errors
     /// [`SecretError`], also while a secret read before is still remembered: a file that has been
@@ -84,15 +98,7 @@ impl SecretReader {
                     None => Err(SecretError::Malformed(place)),
                 }
             }
-            SecretSource::Credential(name) => {
-                let plain = !name.is_empty() && !name.contains('/') && name != "." && name != "..";
-                if !plain {
-                    return Err(SecretError::CredentialName(name.clone()));
-                }
-                let folder = std::env::var_os("CREDENTIALS_DIRECTORY")
-                    .ok_or_else(|| SecretError::NoCredentials(name.clone()))?;
-                self.read_file(&Path::new(&folder).join(name))
-            }
+            SecretSource::Credential(name) => self.read_file(&credential(name)?),
         }
     }
 
@@ -123,6 +129,16 @@ impl SecretReader {
         self.cached = Some((path.to_owned(), stamp, secret.clone()));
         Ok(secret)
     }
+}
+
+/// Where systemd puts a credential (systemd.exec(5), `LoadCredential=`).
+fn credential(name: &str) -> Result<PathBuf, SecretError> {
+    if name.is_empty() || name.contains('/') || name == "." || name == ".." {
+        return Err(SecretError::CredentialName(name.to_owned()));
+    }
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY")
+        .ok_or_else(|| SecretError::NoCredentials(name.to_owned()))?;
+    Ok(Path::new(&folder).join(name))
 }
 
 impl Stamp {
@@ -165,9 +181,12 @@ mod tests {
         assert!(missing.to_string().contains("key cannot be read"), "{missing}");
         assert!(missing.source().is_some());
         fs::write(&path, "\u{feff}  first-key \r\n# a note\n").unwrap();
+        assert_eq!(reader.unchanged(&source), None);
         assert_eq!(reader.read(&source).unwrap(), Secret::new("first-key"));
+        assert_eq!(reader.unchanged(&source), Some(Secret::new("first-key")));
         assert_eq!(reader.read(&source).unwrap(), Secret::new("first-key"));
         fs::write(&path, "second-key-longer\n").unwrap();
+        assert_eq!(reader.unchanged(&source), None);
         assert_eq!(reader.read(&source).unwrap(), Secret::new("second-key-longer"));
         fs::remove_file(&path).unwrap();
         assert!(matches!(reader.read(&source), Err(SecretError::File { .. })));

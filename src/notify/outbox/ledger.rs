@@ -400,6 +400,7 @@ impl Ledger {
         // A resolve that was given up stays: it is needed until something later has arrived.
         let trigger = |it: &DeadRow| it.record.action == Action::Trigger;
         self.forget_dead(name, |_, it| it.record.key == record.key && trigger(it));
+        self.shed(name, now);
         self.seal();
     }
 

@@ -1,14 +1,14 @@
 //! The promise of paging: a transition that was handed in reaches each of its integrations, once, in
 //! order, whatever happens to the process, the network or the receiver.
 //!
-//! * [`ledger`] (pure): what waits for whom, what superfluous events are, in which order;
-//! * [`lane`] (pure): one integration's events and which is next;
-//! * [`disk`], [`codec`], [`writer`]: the file, its values, the thread that commits in groups;
-//! * [`sender`]: one task an integration.
+//! * `ledger` (pure): what waits for whom, what superfluous events are, in which order;
+//! * `lane` (pure): one integration's events and which is next;
+//! * `disk`, `codec`, `writer`: the file, its values, the thread that commits in groups;
+//! * `sender`: one task an integration.
 //!
-//! Bounds and what happens at them: [`ledger::Limits`] (events that wait, dead letters),
-//! [`shared::PENDING_OPS_MAX`] (changes not yet written: submitting waits, at most
-//! [`shared::SUBMIT_WAIT_MAX`], then goes on without the disk), [`lane::DISK_PATIENCE`] (an event does
+//! Bounds and what happens at them: `ledger::Limits` (events that wait, dead letters),
+//! `shared::PENDING_OPS_MAX` (changes not yet written: submitting waits, at most
+//! `shared::SUBMIT_WAIT_MAX`, then goes on without the disk), `lane::DISK_PATIENCE` (an event does
 //! not wait longer for a disk that hangs).
 
 mod codec;
@@ -277,15 +277,32 @@ impl OutboxHandle {
     /// How paging is doing.
     #[must_use]
     pub fn health(&self) -> NotifyHealth {
+        self.health_of(&self.0.shared.lock())
+    }
+
+    /// Waits until the health is as asked, at most so long; says whether it is. Blocks: not for a task.
+    #[must_use]
+    pub fn wait_until(&self, limit: Duration, holds: impl Fn(&NotifyHealth) -> bool) -> bool {
+        let deadline = self.0.shared.clock.moment() + limit;
+        let mut state = self.0.shared.lock();
+        while !holds(&self.health_of(&state)) {
+            match self.0.shared.wait_progress(state, deadline) {
+                Some(again) => state = again,
+                None => return holds(&self.health()),
+            }
+        }
+        true
+    }
+
+    fn health_of(&self, state: &State) -> NotifyHealth {
         let settings = self.0.shared.settings.load();
-        let state = self.0.shared.lock();
         let mut names: Vec<Arc<str>> = settings.integrations.iter().map(|it| Arc::clone(&it.name)).collect();
         for (name, lane) in state.ledger.lanes() {
             if 0 < lane.len() && !names.contains(name) {
                 names.push(Arc::clone(name));
             }
         }
-        let integrations = names.iter().map(|it| integration_health(&state, &settings, it)).collect();
+        let integrations = names.iter().map(|it| integration_health(state, &settings, it)).collect();
         let dead_letters = state.ledger.dead().map(|(lane, row)| DeadLetter {
             integration: Arc::clone(lane),
             alert: row.record.key.clone(),

@@ -58,6 +58,7 @@ async fn run(shared: Arc<Shared>, name: Arc<str>, mut settings: watch::Receiver<
             circuit: Circuit::default(),
             post,
             ready,
+            last_reason: Reason::Accepted,
             under_way: JoinSet::new(),
         };
         if !sender.until_changed(&wake, &mut settings).await {
@@ -74,6 +75,8 @@ struct Sender {
     post: Arc<Post>,
     /// Whether key and client could be had when they were last looked at without an event.
     ready: bool,
+    /// How the last request ended.
+    last_reason: Reason,
     under_way: JoinSet<Sent>,
 }
 
@@ -198,6 +201,7 @@ impl Sender {
     }
 
     fn succeeded(&mut self, epoch: Epoch) {
+        self.last_reason = Reason::Accepted;
         if self.circuit.until().is_none() {
             return;
         }
@@ -208,13 +212,16 @@ impl Sender {
             let tally = state.tally(&self.name);
             tally.open = None;
             tally.key_error = None;
+            drop(state);
+            self.shared.progress.notify_all();
         }
     }
 
     fn failed(&mut self, job: &Job, epoch: Epoch, verdict: &Verdict) {
         let now = self.shared.clock.now();
         let (policy, jitter) = (self.shared.tuning.retry, jitter());
-        let first = self.circuit.until().is_none();
+        let first = self.last_reason != verdict.reason;
+        self.last_reason = verdict.reason;
         self.circuit.failed(epoch, now.moment, |failures| {
             policy.pause(verdict.reason, failures, verdict.retry_after, jitter)
         });
@@ -290,6 +297,8 @@ impl Post {
         if let Some(text) = &error {
             tally.last_error = Some((text.clone(), now.unix));
         }
+        drop(state);
+        shared.progress.notify_all();
         error.is_none()
     }
 
@@ -315,8 +324,13 @@ impl Post {
     }
 
     async fn key(&self) -> Result<Secret, String> {
-        if let SecretSource::Inline(_) | SecretSource::Environment(_) = &self.settings.routing_key {
-            return read_key(&self.keys, &self.settings.routing_key);
+        let source = &self.settings.routing_key;
+        if let SecretSource::Inline(_) | SecretSource::Environment(_) = source {
+            return read_key(&self.keys, source);
+        }
+        let unchanged = self.keys.lock().unwrap_or_else(PoisonError::into_inner).unchanged(source);
+        if let Some(key) = unchanged {
+            return Ok(key);
         }
         let (keys, settings) = (Arc::clone(&self.keys), Arc::clone(&self.settings));
         spawn_blocking(move || read_key(&keys, &settings.routing_key))

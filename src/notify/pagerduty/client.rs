@@ -166,16 +166,11 @@ fn chain(error: &dyn Error) -> String {
     parts.join(": ")
 }
 
+/// Whether a TLS error is among the causes. An I/O error hides the one that it wraps from its causes.
 fn is_tls(error: &(dyn Error + 'static)) -> bool {
-    let mut source: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(cause) = source {
-        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if cause.is::<rustls::Error>() || wrapped.is_some_and(|it| it.is::<rustls::Error>()) {
-            return true;
-        }
-        source = cause.source();
-    }
-    false
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    let within = wrapped.is_some_and(|it| is_tls(it));
+    error.is::<rustls::Error>() || within || error.source().is_some_and(is_tls)
 }
 
 #[cfg(test)]

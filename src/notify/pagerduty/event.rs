@@ -104,7 +104,7 @@ pub fn repaired(body: &str, refusal: &str) -> Option<String> {
     if !refusal.contains("details")
         && let Some(fields) = payload.as_object_mut()
     {
-        let note = format!("the full event was refused: {refusal}");
+        let note = clean(&format!("the full event was refused: {refusal}"), FIELD_CHARS_MAX);
         fields.insert("custom_details".to_owned(), serde_json::json!({"note": note}));
     }
     let least = serde_json::json!({

@@ -112,8 +112,8 @@ pub struct Board {
     pub incidents: BTreeMap<u64, Incident>,
     /// Resolves of keys that had nothing open.
     pub idle_resolves: u64,
-    /// Open ones, by routing key and dedup key.
-    open: BTreeMap<(String, String), u64>,
+    /// Open ones, by dedup key; of each routing key its own.
+    open: BTreeMap<String, Vec<(Secret, u64)>>,
     number: u64,
 }
 
@@ -121,7 +121,7 @@ impl Board {
     /// How many incidents are open.
     #[must_use]
     pub fn open_len(&self) -> usize {
-        self.open.len()
+        self.open.values().map(Vec::len).sum()
     }
 
     /// The incidents of a key, oldest first.
@@ -130,9 +130,11 @@ impl Board {
     }
 
     fn take(&mut self, request: &Request) {
-        let key = (request.routing_key.expose().to_owned(), request.text("dedup_key").to_owned());
-        let open = self.open.get(&key).copied();
-        match (request.text("event_action"), open.and_then(|it| self.incidents.get_mut(&it))) {
+        let key = request.text("dedup_key");
+        let open = self.open.entry(key.to_owned()).or_default();
+        let place = open.iter().position(|(it, _)| *it == request.routing_key);
+        let number = place.and_then(|it| open.get(it)).map(|(_, number)| *number);
+        match (request.text("event_action"), number.and_then(|it| self.incidents.get_mut(&it))) {
             ("trigger", Some(incident)) => {
                 incident.triggers += 1;
                 request.text("payload.summary").clone_into(&mut incident.summary);
@@ -142,7 +144,7 @@ impl Board {
                 self.number += 1;
                 let incident = Incident {
                     number: self.number,
-                    dedup_key: key.1.clone(),
+                    dedup_key: key.to_owned(),
                     summary: request.text("payload.summary").to_owned(),
                     severity: request.text("payload.severity").to_owned(),
                     triggers: 1,
@@ -150,14 +152,17 @@ impl Board {
                     resolved: None,
                 };
                 self.incidents.insert(self.number, incident);
-                self.open.insert(key, self.number);
+                open.push((request.routing_key.clone(), self.number));
             }
             ("resolve", Some(incident)) => {
                 incident.resolved = Some(request.time);
-                self.open.remove(&key);
+                open.retain(|(it, _)| *it != request.routing_key);
             }
             ("resolve", None) => self.idle_resolves += 1,
             _ => (),
+        }
+        if open.is_empty() {
+            self.open.remove(key);
         }
         while INCIDENTS_KEPT_MAX < self.incidents.len() {
             self.incidents.pop_first();
