@@ -53,7 +53,7 @@ static POLLING: Table = Table {
             "start_spread",
             Form::Duration { least: Duration::ZERO, most: SPREAD_MOST },
             "\"30s\"",
-            "Over how long the first polls after a start are spread; one interval if you say nothing",
+            "Over how long the first polls after a start are spread; 1 ms a device, at most an interval, if you say nothing",
         )
         .also(&["jitter", "splay"]),
     ],
