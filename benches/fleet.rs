@@ -145,7 +145,7 @@ fn polls() -> (u64, u64) {
     let (mut ok, mut failed) = (0.0, 0.0);
     for metric in family.get_metric() {
         let well = metric.get_label().iter().any(|it| it.value() == "ok");
-        *(if well { &mut ok } else { &mut failed }) += metric.get_counter().value();
+        *(if well { &mut ok } else { &mut failed }) += metric.get_counter().get_value();
     }
     (ok as u64, failed as u64)
 }
