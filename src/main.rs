@@ -1,3 +1,5 @@
 //! The `rackwarden` command: see [`rackwarden::cli`].
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    rackwarden::cli::main()
+}

@@ -24,6 +24,17 @@ pub enum Phase {
     Firing,
 }
 
+impl Phase {
+    /// Its name in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Firing => "firing",
+        }
+    }
+}
+
 /// What is known of an alert when it begins, changes or ends: all that a woken person needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertFacts {

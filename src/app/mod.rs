@@ -1,1 +1,13 @@
 //! The daemon: builds, wires, reloads and stops the other modules.
+//!
+//! The only place where poller, store, rules, alerts and paging meet: [`pipeline::Pipeline`] takes what a
+//! poll brought through all of them on the poll's own thread.
+
+pub mod daemon;
+pub mod pipeline;
+mod reload;
+mod resolve;
+mod status;
+mod supervise;
+
+pub use daemon::{AppError, Daemon};

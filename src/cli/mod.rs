@@ -1,1 +1,105 @@
-//! The command line: a file a verb.
+//! The command line: a file a verb. Verbs print; everything else returns values.
+//!
+//! Exit codes are a contract, see [`Exit`]. `--json` output goes to standard output alone, messages for
+//! people to standard error.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this module is for")]
+
+mod check;
+mod demo;
+mod exit;
+mod page;
+mod poll;
+mod profile;
+mod run;
+mod simulate;
+mod target;
+mod walk;
+
+pub use exit::Exit;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Polls PDUs, UPSes and environmental sensors, keeps every reading, and pages.
+#[derive(Debug, Parser)]
+#[command(name = "rackwarden", version, max_term_width = 100, after_help = exit::HELP)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the daemon: poll, evaluate, page, and serve /metrics and the API
+    Run(run::Arguments),
+    /// Check the configuration, its profiles and rules, and report every mistake at once
+    Check(check::Arguments),
+    /// Poll one device by hand and show what it reads
+    Poll(poll::Arguments),
+    /// Walk an agent's objects, with names where they are known
+    Walk(walk::Arguments),
+    /// List, show and match device profiles
+    #[command(subcommand)]
+    Profile(profile::Verb),
+    /// Serve recordings (snmprec files) as SNMP agents on loopback
+    Simulate(simulate::Arguments),
+    /// Show it all at work: a simulated room, a stand-in for PagerDuty and the real daemon
+    Demo(demo::Arguments),
+    /// Paging by hand
+    #[command(subcommand)]
+    Page(page::Verb),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Clone, clap::Args)]
+struct ConfigArguments {
+    /// Main configuration file; files in conf.d beside it are read too
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "RACKWARDEN_CONFIG",
+        default_value = "/etc/rackwarden/rackwarden.toml"
+    )]
+    config: PathBuf,
+}
+
+/// Parses the arguments, does what they say, and tells how it ended.
+#[must_use]
+pub fn main() -> std::process::ExitCode {
+    // reqwest and rustls need one provider for the process; a second call merely says that there is one.
+    let installed = rustls::crypto::ring::default_provider().install_default();
+    debug_assert!(installed.is_ok(), "nobody installs a provider before main");
+    let exit = match Cli::parse().verb {
+        Verb::Run(arguments) => run::run(&arguments),
+        Verb::Check(arguments) => check::run(&arguments),
+        Verb::Poll(arguments) => poll::run(&arguments),
+        Verb::Walk(arguments) => walk::run(&arguments),
+        Verb::Profile(verb) => profile::run(&verb),
+        Verb::Simulate(arguments) => simulate::run(&arguments),
+        Verb::Demo(arguments) => demo::run(&arguments),
+        Verb::Page(verb) => page::run(&verb),
+    };
+    exit.into()
+}
+
+/// Until SIGINT or SIGTERM, or that long.
+async fn until_stopped(limit: Option<std::time::Duration>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    let elapsed = async {
+        match limit {
+            Some(limit) => tokio::time::sleep(limit).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = interrupt.recv() => (),
+        _ = terminate.recv() => (),
+        () = elapsed => (),
+    }
+}

@@ -1,1 +1,162 @@
 //! The configuration: files to settings, with every mistake reported at once.
+//!
+//! The way of a configuration: `source` finds the texts; `layer` makes each a tree with places;
+//! `check` walks a tree along the [`schema`], where each value passes its [`Form`]; `merge` lays
+//! the layers over each other (figment) into the typed mirror `raw`; `validate` resolves what
+//! crosses values and files, and hands on [`Settings`]. A step never stops at the first mistake:
+//! all of them go to one report, with file, line and column.
+//!
+//! Invariants: [`Settings`] exist only without a mistake; nothing printed from here holds a secret
+//! (`render` masks the lines that it shows); the process environment is read by
+//! [`Environment::of_process`] alone.
+
+mod check;
+mod difference;
+mod environment;
+mod form;
+mod layer;
+mod limits;
+mod mask;
+mod merge;
+mod raw;
+mod render;
+mod report;
+pub mod schema;
+mod secrets;
+pub mod settings;
+mod source;
+mod suggest;
+mod syntax;
+mod tables;
+mod validate;
+
+pub use difference::Difference;
+pub use environment::Environment;
+pub use form::Form;
+pub use render::{render, render_warnings};
+pub use settings::{LogFormat, LogLevel, LogSettings, PollingSettings, Settings};
+
+use crate::model::Diagnostic;
+use layer::Layer;
+use report::{Place, Report};
+use source::Source;
+use std::path::{Path, PathBuf};
+
+/// Where the main file lies unless the user names another.
+pub const DEFAULT_PATH: &str = "/etc/rackwarden/rackwarden.toml";
+
+/// What to load, and how.
+#[derive(Clone)]
+pub struct Config<'a> {
+    main: &'a Path,
+    environment: Environment,
+    secrets: Secrets,
+    profiles: Option<ProfileNames<'a>>,
+}
+
+/// The names of the profiles that there are, given the user's folders.
+pub type ProfileNames<'a> = &'a dyn Fn(&[PathBuf]) -> Vec<String>;
+
+/// Whether secrets must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrets {
+    /// To run: a secret that cannot be read is a mistake.
+    Required,
+    /// To look at a configuration away from its host: such a secret is a warning, and empty.
+    Optional,
+}
+
+/// A configuration without mistakes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// What it says.
+    pub settings: Settings,
+    /// What is allowed, but most likely not meant.
+    pub warnings: Vec<Diagnostic>,
+    /// The files that were read, in the order of reading.
+    pub files: Vec<PathBuf>,
+}
+
+impl<'a> Config<'a> {
+    /// Loads the main file, what lies in conf.d beside it, and the process's environment.
+    ///
+    /// # Errors
+    /// All mistakes in all files, in the order of files and lines.
+    pub fn load(main: &Path) -> Result<Loaded, Vec<Diagnostic>> {
+        Config::new(main).read()
+    }
+
+    /// The same in steps: what is not said otherwise is as in [`Self::load`].
+    #[must_use]
+    pub fn new(main: &'a Path) -> Self {
+        Self { main, environment: Environment::of_process(), secrets: Secrets::Required, profiles: None }
+    }
+
+    /// With another environment than the process's.
+    #[must_use]
+    pub fn environment(self, environment: Environment) -> Self {
+        Self { environment, ..self }
+    }
+
+    /// Whether secrets must be there.
+    #[must_use]
+    pub fn secrets(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
+    }
+
+    /// The profiles that devices may name, in place of those built in and in the user's folders.
+    #[must_use]
+    pub fn profiles(self, names: ProfileNames<'a>) -> Self {
+        Self { profiles: Some(names), ..self }
+    }
+
+    /// Reads and checks everything.
+    ///
+    /// # Errors
+    /// All mistakes in all files, in the order of files and lines.
+    pub fn read(&self) -> Result<Loaded, Vec<Diagnostic>> {
+        let mut report = Report::default();
+        let sources = source::gather(self.main, &self.environment, &mut report);
+        let settings = self.settings(&sources, &mut report);
+        let (mistakes, mut warnings) = report.finish(&sources);
+        for (name, meant) in self.environment.near_misses() {
+            let help = format!("tables and keys are divided by two underscores: {meant}");
+            let unread = Diagnostic::of_file(format!("${name}"), "this environment variable is not read");
+            warnings.push(unread.with_help(help));
+        }
+        let files = sources.iter().filter_map(|it| it.name.file()).map(Path::to_owned).collect();
+        match settings {
+            Some(settings) if mistakes.is_empty() => Ok(Loaded { settings, warnings, files }),
+            _ => Err(mistakes),
+        }
+    }
+
+    /// The settings that the sources come to, whatever the report says of them.
+    fn settings(&self, sources: &[Source], report: &mut Report) -> Option<Settings> {
+        let layers = Layer::of(sources, report);
+        let mut found = report.follower();
+        let lowered = layers.iter().map(|it| check::layer(it, &mut found)).collect();
+        let figment = merge::merge(&layers, lowered);
+        let raw = match merge::extract(&figment) {
+            Ok(raw) => raw,
+            Err(places) => {
+                report.mistake(
+                    Place::whole(0),
+                    format!("rackwarden contradicts itself {places}: this is a defect of its own"),
+                );
+                return None;
+            }
+        };
+        let files: Vec<&Path> = sources.iter().filter_map(|it| it.name.file()).collect();
+        let mut context = validate::Context {
+            layers: validate::Layers::new(&layers, &figment, &files),
+            report: &mut found,
+            environment: &self.environment,
+            profiles: self.profiles,
+            secrets: self.secrets,
+        };
+        let settings = validate::settings(&mut context, &raw);
+        report.absorb(found);
+        Some(settings)
+    }
+}

@@ -1,3 +1,24 @@
-//! The HTTP side: /metrics, the JSON API, health.
+//! The HTTP side: /metrics, the JSON API, health, and a plain page for people.
+//!
+//! Invariants: axum, hyper and serde's DTOs of the API live here only; nothing here changes the state
+//! of the collector; whatever grows with the fleet (a scrape, a list, the page) is made off the runtime's
+//! threads, under a limit named in [`Limits`]; no client, however slow, holds what another needs.
 
+mod api;
+mod connection;
+mod error;
+mod exposition;
+mod health;
+mod limits;
+mod metrics;
+mod page;
+mod router;
+mod server;
 pub mod settings;
+mod state;
+
+pub use exposition::Exposition;
+pub use limits::Limits;
+pub use server::{serve, serve_with};
+pub use settings::HttpSettings;
+pub use state::{ActiveAlert, AlertSource, AppState, OutboxFacts, OutboxStatus, Readiness};

@@ -93,9 +93,61 @@ impl fmt::Display for Diagnostic {
     }
 }
 
+/// The known name that is nearest to what was written, if one is near enough to be meant: at most a
+/// third of its letters, and few of a long one, differ. For "did you mean".
+#[must_use]
+pub fn closest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let written: Vec<char> = written.chars().flat_map(char::to_lowercase).take(LETTERS_MAX).collect();
+    let limit = (written.len() / 3 + 1).min(DISTANCE_MAX).min(written.len().saturating_sub(1));
+    known
+        .into_iter()
+        .map(|it| (distance(&written, it), it))
+        .filter(|&(far, _)| far <= limit)
+        .min()
+        .map(|(_, it)| it)
+}
+
+/// Levenshtein's distance, case ignored.
+fn distance(written: &[char], known: &str) -> usize {
+    let mut row: Vec<usize> = (0..=written.len()).collect();
+    for (at, letter) in known.chars().flat_map(char::to_lowercase).take(LETTERS_MAX).enumerate() {
+        let (mut diagonal, mut left) = (at, at + 1);
+        if let Some(first) = row.first_mut() {
+            *first = left;
+        }
+        for (place, &own) in row.iter_mut().skip(1).zip(written) {
+            let above = *place;
+            *place = (above + 1).min(left + 1).min(diagonal + usize::from(own != letter));
+            diagonal = above;
+            left = *place;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+/// More slips than a person makes in one name.
+const DISTANCE_MAX: usize = 4;
+/// No name is longer; what is longer is compared by its first letters, so that work is bounded.
+const LETTERS_MAX: usize = 100;
+
 #[cfg(test)]
 mod tests {
-    use super::Diagnostic;
+    use super::{Diagnostic, closest};
+
+    #[test]
+    fn finds_the_name_that_was_meant() {
+        for (written, meant) in [
+            ("curent", Some("current")),
+            ("Voltage", Some("voltage")),
+            ("volt", None),
+            ("", None),
+            ("powerfactor", Some("power_factor")),
+        ] {
+            assert_eq!(closest(written, ["current", "voltage", "power_factor"]), meant, "{written}");
+        }
+        assert_eq!(super::distance(&['k', 'i', 't', 't', 'e', 'n'], "sitting"), 3);
+        assert_eq!(super::distance(&[], "ab"), 2);
+    }
 
     #[test]
     fn finds_line_and_column() {

@@ -17,7 +17,7 @@ pub mod time;
 pub mod value;
 
 pub use component::{Component, ComponentKind, Ratings};
-pub use diagnostic::{Diagnostic, Problem, Span};
+pub use diagnostic::{Diagnostic, Problem, Span, closest};
 pub use labels::Labels;
 pub use oid::{Oid, OidError};
 pub use quantity::{Quantity, Unit, WireUnit};

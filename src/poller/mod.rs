@@ -1,3 +1,14 @@
 //! Polling: learns each device once, then asks it on time for exactly what it has.
+//!
+//! [`shard::Shard`] and below are pure; [`execute`] and [`once`] carry datagrams. Knows neither store
+//! nor rules: what a poll brings is handed to a [`execute::Sink`].
 
+pub mod device;
+pub mod execute;
+pub mod learn;
+pub mod once;
 pub mod settings;
+pub mod shard;
+
+pub use device::{Device, Outcome, Ready, Step};
+pub use execute::{Command, ShardHandle, Sink, StartError};

@@ -1,1 +1,183 @@
-//! Profiles: what to read from a family of devices, and what it means.
+//! Device profiles: what to read from a family of devices and what it means.
+//!
+//! The way of a profile: a TOML text is checked against the MIB names ([`ProfileSet::load`], which
+//! notes every mistake of every file); a device's system group yields the candidates; the one that
+//! fits says what to learn ([`Profile::scalars`], [`Profile::columns`]); from the learnt cells it
+//! makes a [`Plan`], which names the cells of each poll and turns them into samples.
+//!
+//! Invariants: a [`Profile`] holds no name that its MIB does not know and no unit that its quantity
+//! does not have; [`Plan::decode`] allocates nothing beyond the samples' vector and yields exactly
+//! one sample a reading; a number that leaves is finite.
+
+mod check;
+mod compile;
+mod definition;
+mod describe;
+mod draft;
+mod inherit;
+mod learned;
+mod load;
+mod lookup;
+mod matcher;
+mod number;
+mod order;
+mod pattern;
+mod plan;
+mod reader;
+mod scaling;
+mod template;
+
+pub use learned::Learned;
+pub use load::{ProfileFile, ProfileSet};
+pub use matcher::SystemGroup;
+pub use plan::{Plan, Warnings};
+
+use crate::model::{ComponentKind, Oid, Quantity};
+use definition::{Block, Definition, IdentitySpec, Match};
+use lookup::ObjectRef;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What an agent can bear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AgentLimits {
+    /// Whether it can be walked with GETBULK (v2c, v3).
+    pub getbulk: bool,
+    /// Cells in one GET.
+    pub max_varbinds: usize,
+    /// Rows in one GETBULK.
+    pub max_repetitions: u32,
+}
+
+impl Default for AgentLimits {
+    /// 25 rows of one column stay below 1,472 octets, so that no datagram is cut on an Ethernet; GETs
+    /// are also cut by the length of their names.
+    fn default() -> Self {
+        Self { getbulk: true, max_varbinds: 64, max_repetitions: 25 }
+    }
+}
+
+/// A profile with all that it inherits. Immutable; shared.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What it is for, in a sentence.
+    pub description: String,
+    /// The vendor, as people call it.
+    pub vendor: String,
+    /// What the agent can bear.
+    pub agent: AgentLimits,
+    /// The file that it comes from.
+    pub file: PathBuf,
+    /// What that file holds.
+    pub text: String,
+    matching: Option<Match>,
+    identity: IdentitySpec,
+    blocks: Vec<Arc<Block>>,
+    scalars: Vec<Oid>,
+    columns: Vec<Oid>,
+}
+
+impl Profile {
+    fn new(
+        own: &Definition,
+        vendor: String,
+        agent: AgentLimits,
+        identity: IdentitySpec,
+        blocks: Vec<Arc<Block>>,
+    ) -> Self {
+        let (scalars, columns) = to_learn(&identity, &blocks);
+        Self {
+            name: own.name.value.as_str().into(),
+            description: own.description.clone(),
+            vendor,
+            agent,
+            file: own.file.clone(),
+            text: own.text.clone(),
+            matching: own.matching.clone(),
+            identity,
+            blocks,
+            scalars,
+            columns,
+        }
+    }
+
+    /// Whether it is only there to be inherited.
+    #[must_use]
+    pub fn is_abstract(&self) -> bool {
+        self.matching.is_none()
+    }
+
+    /// Where it has any, it fits only an agent with an instance below one of them.
+    #[must_use]
+    pub fn probes(&self) -> &[Oid] {
+        self.matching.as_ref().map_or(&[], |it| &it.probes)
+    }
+
+    /// The sysObjectID subtrees that it fits.
+    #[must_use]
+    pub fn sys_object_ids(&self) -> &[Oid] {
+        self.matching.as_ref().map_or(&[], |it| &it.sys_object_id)
+    }
+
+    /// The cells to GET when a device is learnt: whole instances, sorted, each once.
+    #[must_use]
+    pub fn scalars(&self) -> &[Oid] {
+        &self.scalars
+    }
+
+    /// The columns to walk when a device is learnt: sorted, each once, none below another.
+    #[must_use]
+    pub fn columns(&self) -> &[Oid] {
+        &self.columns
+    }
+
+    /// The texts of which one must be within sysDescr, in lower case; empty: none is asked for.
+    #[must_use]
+    pub fn sys_descrs(&self) -> &[String] {
+        self.matching.as_ref().map_or(&[], |it| &it.sys_descr)
+    }
+
+    /// What it reads, in the order of its tables, those that it inherits after its own.
+    pub fn readings(&self) -> impl Iterator<Item = ReadingInfo<'_>> {
+        self.blocks.iter().flat_map(|block| {
+            block.readings.iter().map(|it| ReadingInfo {
+                kind: block.kind,
+                quantity: it.quantity,
+                name: &it.name,
+                object: &it.object.root,
+            })
+        })
+    }
+}
+
+/// One reading that a profile knows, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadingInfo<'a> {
+    /// The kind of component.
+    pub kind: ComponentKind,
+    /// What it measures.
+    pub quantity: Quantity,
+    /// Tells it from others of the same quantity.
+    pub name: &'a str,
+    /// The column or scalar that it is read from, without an instance.
+    pub object: &'a Oid,
+}
+
+/// The cells to GET and the columns to walk.
+fn to_learn(identity: &IdentitySpec, blocks: &[Arc<Block>]) -> (Vec<Oid>, Vec<Oid>) {
+    let (mut scalars, mut columns) = (Vec::new(), Vec::new());
+    let mut note = |object: &ObjectRef| match object.cell() {
+        Some(cell) => scalars.push(cell),
+        None => columns.push(object.root.clone()),
+    };
+    identity.objects().for_each(&mut note);
+    blocks.iter().flat_map(|it| it.objects()).for_each(&mut note);
+    columns.sort();
+    columns.dedup_by(|later, earlier| later.starts_with(earlier));
+    scalars.sort();
+    scalars.dedup();
+    scalars.retain(|cell| !columns.iter().any(|column| cell.starts_with(column)));
+    (scalars, columns)
+}

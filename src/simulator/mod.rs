@@ -11,6 +11,7 @@ pub mod agent;
 pub mod cell;
 pub mod faults;
 pub mod fleet;
+pub mod pagerduty;
 mod random;
 pub mod recording;
 mod respond;

@@ -124,13 +124,13 @@ impl GetJob {
         self.step()
     }
 
-    /// The request that was due stayed unanswered, retries included. A run longer than the agent has
-    /// ever answered is halved, in case that it drops what it cannot fit; otherwise all that is left is
-    /// settled as timed out: an agent that does not answer is not asked the rest.
-    pub fn on_give_up(&mut self, answered_cells_max: usize) -> GetStep {
+    /// The request that was due stayed unanswered, retries included. A run longer than an agent that is
+    /// known to live has ever answered is halved, in case that it drops what it cannot fit; otherwise
+    /// all that is left is settled as timed out: an agent that does not answer is not asked the rest.
+    pub fn on_give_up(&mut self, answered_cells_max: usize, lives: bool) -> GetStep {
         let Some((from, to)) = self.runs.pop() else { return GetStep::Done };
         let length = to - from;
-        if answered_cells_max < length && 1 < length && self.answered {
+        if answered_cells_max < length && 1 < length && (self.answered || lives) {
             self.halve(from, to, Missing::Timeout);
             return self.step();
         }
@@ -302,7 +302,7 @@ mod tests {
                 decode(&out).unwrap().pdu.varbinds.map(|it| it.unwrap().oid().unwrap()).collect();
             sizes.push(names.len());
             let Some((status, index, varbinds)) = agent(&names) else {
-                job.on_give_up(8);
+                job.on_give_up(8, false);
                 continue;
             };
             let mut list = Vec::new();

@@ -74,14 +74,26 @@ pub struct Walk {
     repetitions: u32,
     rows_max: usize,
     rows: Vec<(Oid, Value)>,
+    /// Of the request that is due.
+    timeouts: u32,
 }
 
 impl Walk {
+    /// What agents that fail at 25 repetitions are known to manage.
+    const FEW_REPETITIONS: u32 = 4;
+
     /// A walk of all that stands below `root`.
     #[must_use]
     pub fn new(root: Oid, version: Version, limits: WalkLimits) -> Self {
         let repetitions = if version == Version::V1 { 0 } else { limits.repetitions };
-        Self { cursor: root.clone(), root, repetitions, rows_max: limits.rows_max, rows: Vec::new() }
+        Self {
+            cursor: root.clone(),
+            root,
+            repetitions,
+            rows_max: limits.rows_max,
+            rows: Vec::new(),
+            timeouts: 0,
+        }
     }
 
     /// What was read so far.
@@ -124,6 +136,7 @@ impl Walk {
 
     /// Takes the answer to the request that was due; `None`: there is another request.
     pub fn on_response(&mut self, pdu: &Pdu<'_>) -> Option<WalkEnd> {
+        self.timeouts = 0;
         match pdu.error_status {
             ErrorStatus::NO_ERROR => self.take(pdu),
             // How v1 says that nothing comes after (RFC 1157 section 4.1.3).
@@ -132,10 +145,22 @@ impl Walk {
         }
     }
 
-    /// The request that was due was not answered in time and will be repeated: perhaps a smaller one is
-    /// answered.
-    pub fn on_timeout(&mut self) {
-        self.ask_less();
+    /// The request that was due was not answered in time and will be repeated. The first time it may
+    /// have been lost; after that perhaps a smaller one is answered.
+    pub const fn on_timeout(&mut self) {
+        self.timeouts += 1;
+        if 1 < self.timeouts && Self::FEW_REPETITIONS < self.repetitions {
+            self.repetitions = Self::FEW_REPETITIONS;
+        }
+    }
+
+    /// The request that was due stayed unanswered, repeats included: true if there is another way to
+    /// ask (GETNEXT, for an agent that does not know GETBULK), which is then due.
+    pub const fn on_give_up(&mut self) -> bool {
+        let other = self.repetitions != 0;
+        self.repetitions = 0;
+        self.timeouts = 0;
+        other
     }
 
     /// Fewer repetitions, then GETNEXT; true when there is no less.
@@ -209,11 +234,14 @@ mod tests {
                     encode_message(&mut octets, version, b"c", PduKind::Response, 9, status, 1, &list);
                     walk.on_response(&decode(&octets).unwrap().pdu)
                 }
-                None if timeouts == 3 => Some(WalkEnd::Timeout),
-                None => {
+                None if timeouts < 2 => {
                     timeouts += 1;
                     walk.on_timeout();
                     None
+                }
+                None => {
+                    timeouts = 0;
+                    (!walk.on_give_up()).then_some(WalkEnd::Timeout)
                 }
             };
             if let Some(end) = end {

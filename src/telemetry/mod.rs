@@ -4,6 +4,13 @@
 //! Metrics live in one process-wide [`registry`]; names follow the Prometheus conventions
 //! (`rackwarden_<module>_<what>_<unit>_total`). A file a module: `telemetry/snmp.rs` and so on.
 
+pub mod alert;
+pub mod config;
+pub(crate) mod http;
+pub mod notify;
+pub mod snmp;
+pub(crate) mod store;
+
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };

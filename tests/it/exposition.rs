@@ -1,1 +1,8 @@
 //! /metrics and the JSON API as a scraper sees them.
+
+mod client;
+mod fleet;
+mod json;
+mod limits;
+mod parse;
+mod text;

@@ -3,6 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::string_slice,
+    clippy::print_stdout,
     reason = "tests: a panic is a failure, and helpers outside of #[test] functions fail the same way"
 )]
 
@@ -12,7 +13,11 @@ mod command_line;
 mod configuration;
 mod exposition;
 mod paging;
+mod profile_engine;
+mod profile_mistakes;
+mod profile_properties;
 mod profiles;
 mod recordings;
 mod simulated;
 mod snmpd;
+mod support;

@@ -1,1 +1,157 @@
-//! Every shipped profile against its fixtures.
+//! The shipped profiles: each loads without a mistake, and each reads an agent of our own as expected.
+//!
+//! A device is a profile (`profiles/NAME.toml`) and a fixture, and needs no Rust:
+//!
+//! * `tests/fixtures/devices/NAME.agent`: a small agent, written by us from the MIB; its format is told
+//!   in `support/agent.rs`;
+//! * `tests/fixtures/devices/NAME.expected`: what must be read from it, made by the first command below
+//!   and then read by a person.
+//!
+//! ```text
+//! UPDATE=1 cargo test --test it profiles       # writes the .expected files, and a start of an .agent
+//!                                              # for each profile without one
+//! cargo test --test it profiles
+//! ```
+//!
+//! A profile is covered by any fixture that leads to it. An agent's file name is free: two agents of
+//! one profile are `apc-ups.agent` and `apc-ups-smt750.agent`.
+
+use crate::support::polled::{Polled, PolledReading, poll};
+use crate::support::{agent, devices, shipped};
+use rackwarden::mib::Mibs;
+use rackwarden::model::{Ratings, Sample, Value};
+use rackwarden::profile::ProfileSet;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+#[test]
+fn shipped_profiles_have_no_mistake() {
+    let (_, problems) = shipped::profiles(&shipped::mibs());
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert!(problems.is_empty(), "{}", lines.join("\n"));
+}
+
+#[test]
+fn embedded_profiles_are_those_on_the_disk() {
+    let (on_disk, _) = shipped::profiles(&shipped::mibs());
+    let names = |set: &ProfileSet| set.iter().map(|it| it.name.to_string()).collect::<Vec<_>>();
+    assert_eq!(names(ProfileSet::embedded()), names(&on_disk));
+    assert!(ProfileSet::load(&[]).1.is_empty());
+}
+
+#[test]
+fn shipped_profiles_say_what_they_are_for() {
+    let (profiles, _) = shipped::profiles(&shipped::mibs());
+    for profile in profiles.iter() {
+        let name = &profile.name;
+        assert!(!profile.description.is_empty(), "{name} has no description");
+        assert_eq!(
+            profile.file.file_stem().unwrap().to_str(),
+            Some(&**name),
+            "a file is named as its profile"
+        );
+        if !profile.is_abstract() {
+            assert!(!profile.vendor.is_empty(), "{name} has no vendor");
+            let cells = profile.scalars().len() + profile.columns().len();
+            assert!(cells != 0, "{name} reads nothing");
+        }
+    }
+}
+
+#[test]
+fn agents_of_our_own_read_as_expected() {
+    let mibs = shipped::mibs();
+    let (profiles, _) = shipped::profiles(&mibs);
+    let updating = std::env::var_os("UPDATE").is_some();
+    let mut covered = BTreeSet::new();
+    for path in agents() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let cells = agent::parse(&mibs, &text).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        let polled = poll(&profiles, &cells, &devices::system_group(&cells));
+        shipped::assert_file(&path.with_extension("expected"), &shown(&mibs, &polled));
+        covered.insert(polled.profile);
+    }
+    let bare: Vec<_> =
+        profiles.iter().filter(|it| !it.is_abstract() && !covered.contains(&*it.name)).collect();
+    if updating {
+        for profile in &bare {
+            let path = folder().join(format!("{}.agent", profile.name));
+            if !path.exists() {
+                std::fs::write(&path, agent::skeleton(&mibs, profile)).unwrap();
+            }
+        }
+    }
+    let names: Vec<&str> = bare.iter().map(|it| &*it.name).collect();
+    assert!(bare.is_empty(), "profiles without a fixture: {} (see the head of this file)", names.join(", "));
+}
+
+fn folder() -> PathBuf {
+    shipped::root().join("tests/fixtures/devices")
+}
+
+fn agents() -> Vec<PathBuf> {
+    let files = shipped::files(&folder()).into_iter();
+    files.filter(|it| it.extension().is_some_and(|it| it == "agent")).collect()
+}
+
+/// Profile, identity, and each component with its readings: a text for people and for `diff`.
+fn shown(mibs: &Mibs, polled: &Polled) -> String {
+    let identity = &polled.identity;
+    let mut text = format!("profile {}\n", polled.profile);
+    for (key, value) in [
+        ("vendor", &identity.vendor),
+        ("model", &identity.model),
+        ("serial", &identity.serial),
+        ("firmware", &identity.firmware),
+    ] {
+        writeln!(text, "{key} {value}").unwrap();
+    }
+    let mut before: Option<(&str, &str)> = None;
+    for reading in &polled.readings {
+        let component = (reading.component.as_str(), reading.index.as_str());
+        if before != Some(component) {
+            let rated = rated(&reading.ratings);
+            writeln!(text, "\n{} {} \"{}\"{rated}", component.0, component.1, reading.label).unwrap();
+            before = Some(component);
+        }
+        writeln!(text, "{}", line(mibs, reading)).unwrap();
+    }
+    for warning in &polled.warnings {
+        writeln!(text, "\nwarning {warning}").unwrap();
+    }
+    text
+}
+
+fn line(mibs: &Mibs, reading: &PolledReading) -> String {
+    let quantity = format!("{} {}", reading.quantity, reading.name);
+    let mut value = match reading.sample {
+        Sample::Value(value) => format!("{value} {}", reading.unit),
+        Sample::Missing(why) => format!("missing: {why}"),
+    };
+    if let Some((name, health)) = &reading.state {
+        value = format!("{value} {name} {health}");
+    }
+    let raw = match &reading.raw {
+        Some(Value::OctetString(octets)) => format!("\"{}\"", String::from_utf8_lossy(octets).escape_debug()),
+        Some(Value::Opaque(octets)) => format!("{octets:02x?}"),
+        Some(Value::ObjectIdentifier(oid)) => oid.to_string(),
+        Some(other) => other.integer().map_or_else(|| format!("{other:?}"), |it| it.to_string()),
+        None => "-".to_owned(),
+    };
+    format!("  {quantity:24} {value:32} {} = {raw}", mibs.lookup(&reading.source))
+}
+
+fn rated(ratings: &Ratings) -> String {
+    let mut text = String::new();
+    for (rating, unit) in [
+        (ratings.current_amperes, "A"),
+        (ratings.active_power_watts, "W"),
+        (ratings.apparent_power_volt_amperes, "VA"),
+    ] {
+        if let Some(rating) = rating {
+            write!(text, " rated {rating} {unit}").unwrap();
+        }
+    }
+    text
+}

@@ -1,0 +1,313 @@
+//! The daemon as a value: started from settings, reloaded, stopped. The command line and the demo run
+//! the same one.
+
+use super::pipeline::{Observer, Pipeline, Shared};
+use super::resolve::{self, Names};
+use super::{status, supervise};
+use crate::alert::{Board, Transition};
+use crate::config::Settings;
+use crate::http::{self, AppState, Readiness};
+use crate::model::SystemClock;
+use crate::notify::NotifyError;
+use crate::notify::outbox::Outbox;
+use crate::poller::settings::DeviceSettings;
+use crate::poller::{Command, ShardHandle, StartError};
+use crate::profile::ProfileSet;
+use crate::rules::Ruleset;
+use crate::store::{Store, StoreSettings};
+use crate::telemetry::{alert as alert_events, config as config_events, snmp as snmp_events};
+use arc_swap::ArcSwap;
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Why the daemon cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The outbox cannot be opened.
+    #[error("paging cannot start")]
+    Notify(#[from] NotifyError),
+    /// No polling thread.
+    #[error("polling cannot start")]
+    Poll(#[from] StartError),
+    /// The HTTP address cannot be had.
+    #[error("cannot listen on {address} for HTTP: set [http] listen to an address and port that is free")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The state folder cannot be made.
+    #[error("cannot make the state folder {folder}")]
+    State {
+        /// The folder.
+        folder: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// A running daemon.
+pub struct Daemon {
+    pub(super) settings: Settings,
+    pub(super) profiles: Arc<ProfileSet>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) shards: Arc<Vec<ShardHandle>>,
+    pub(super) names: Arc<Names>,
+    pub(super) clock: SystemClock,
+    ready: watch::Sender<Readiness>,
+    http_address: SocketAddr,
+    stop_http: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// A shard's thread takes so many devices with ease; more devices, more threads, up to the cores.
+const DEVICES_A_SHARD: usize = 50_000;
+/// Unless the user says otherwise, the first polls of a fleet are spread over this much a device, or an
+/// interval, whichever is less: a device is learnt by some forty requests.
+const START_SPREAD: Duration = Duration::from_millis(1);
+/// How long the end waits for events that can go at once.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// How often readiness is looked at while the first polls are under way.
+const READY_EVERY: Duration = Duration::from_millis(200);
+
+impl Daemon {
+    /// Starts everything: outbox first, so that no transition lacks a home; polling last.
+    ///
+    /// # Errors
+    /// [`AppError`].
+    pub async fn start(
+        settings: Settings,
+        profiles: Arc<ProfileSet>,
+        clock: SystemClock,
+        observer: Option<Observer>,
+    ) -> Result<Self, AppError> {
+        snmp_events::init();
+        alert_events::init();
+        let runtime = Handle::current();
+        let folder = settings.state_folder.clone();
+        std::fs::create_dir_all(&folder).map_err(|source| AppError::State { folder, source })?;
+        let address = settings.http.listen;
+        let listener =
+            TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })?;
+        let http_address = listener.local_addr().map_err(|source| AppError::Listen { address, source })?;
+        let (outbox, open, warnings) = Outbox::open(&settings.notify, clock, &runtime)?;
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
+        let mut restored: HashMap<Arc<str>, Vec<_>> = HashMap::new();
+        for alert in open {
+            restored.entry(Arc::clone(&alert.facts.device)).or_default().push(alert);
+        }
+        let shared = Arc::new(Shared {
+            store: Arc::new(Store::new(StoreSettings::default())),
+            board: Arc::new(Board::new()),
+            outbox,
+            rules: ArcSwap::from_pointee(ruleset(&settings)),
+            restored: Mutex::new(restored),
+            polled_once: AtomicUsize::new(0),
+            observer,
+        });
+        let shards = start_shards(&settings, &profiles, clock, &shared)?;
+        let (ready, ready_watch) = watch::channel(Readiness::default());
+        let (stop_http, stopped) = watch::channel(false);
+        let mut daemon = Self {
+            settings,
+            profiles,
+            shared,
+            shards: Arc::new(shards),
+            names: Arc::default(),
+            clock,
+            ready,
+            http_address,
+            stop_http,
+            tasks: Vec::new(),
+        };
+        daemon.serve(&runtime, listener, ready_watch, stopped);
+        daemon.resolve_unclaimed();
+        daemon.begin_polling(&runtime);
+        Ok(daemon)
+    }
+
+    /// Where the HTTP side listens.
+    #[must_use]
+    pub const fn http_address(&self) -> SocketAddr {
+        self.http_address
+    }
+
+    /// What the parts share: for the demo, to look at.
+    #[must_use]
+    pub const fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Ends polling, lets events under way go out, closes listeners. Events that still wait are on disk
+    /// and go out at the next start.
+    pub async fn stop(self) {
+        let shards = self.shards;
+        for task in &self.tasks {
+            task.abort();
+        }
+        let shared = Arc::clone(&self.shared);
+        let stopping = tokio::task::spawn_blocking(move || {
+            for shard in Arc::into_inner(shards).unwrap_or_default() {
+                shard.stop();
+            }
+            shared.outbox.stop(STOP_LIMIT)
+        });
+        match stopping.await {
+            Ok(0) => tracing::info!("stopped; all events were accepted"),
+            Ok(left) => {
+                tracing::warn!(left, "stopped; events that were not accepted go out at the next start")
+            }
+            Err(error) => tracing::error!("the end was not orderly: {error}"),
+        }
+        if self.stop_http.send(true).is_err() {
+            tracing::debug!("the HTTP side had ended before");
+        }
+    }
+
+    fn serve(
+        &mut self,
+        runtime: &Handle,
+        listener: TcpListener,
+        ready: watch::Receiver<Readiness>,
+        mut stopped: watch::Receiver<bool>,
+    ) {
+        let clock = self.clock;
+        let state = AppState {
+            store: Arc::clone(&self.shared.store),
+            alerts: Arc::new(status::Alerts(Arc::clone(&self.shared.board))),
+            outbox: Arc::new(status::Paging(self.shared.outbox.clone())),
+            ready,
+            clock: Arc::new(move || clock.now()),
+            started: clock.now(),
+        };
+        let shutdown = async move {
+            // An error means that the daemon is gone, which is as good.
+            if stopped.wait_for(|it| *it).await.is_err() {}
+        };
+        supervise::spawn(runtime, "http", http::serve(listener, state, shutdown));
+    }
+
+    /// Ends alerts of an earlier life whose device is no longer configured.
+    fn resolve_unclaimed(&self) {
+        let mut restored = self.shared.restored.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let known: std::collections::HashSet<&str> =
+            self.settings.devices.iter().map(|it| &*it.name).collect();
+        let gone: Vec<Arc<str>> = restored.keys().filter(|it| !known.contains(&***it)).cloned().collect();
+        let open: Vec<_> = gone.iter().filter_map(|it| restored.remove(it)).flatten().collect();
+        drop(restored);
+        let mut transitions: Vec<Transition> = Vec::new();
+        crate::alert::resolve_removed(open, self.clock.now(), &mut transitions);
+        self.shared.outbox.submit(transitions);
+    }
+
+    fn begin_polling(&mut self, runtime: &Handle) {
+        let devices: Vec<Arc<DeviceSettings>> = self.settings.devices.iter().cloned().map(Arc::new).collect();
+        for device in &devices {
+            self.add(device);
+        }
+        snmp_events::devices_changed(devices.len());
+        self.names.replace(&devices);
+        let shards = Arc::downgrade(&self.shards);
+        let tell = move |name: &Arc<str>, address| {
+            if let Some(shards) = shards.upgrade()
+                && let Some(shard) = shard_of(&shards, name)
+            {
+                shard.send(Command::Address(Arc::clone(name), Some(address)));
+                shard.send(Command::PollNow(Arc::clone(name)));
+            }
+        };
+        let names = Arc::clone(&self.names);
+        self.tasks.push(supervise::spawn(runtime, "names", resolve::run(names, tell)));
+        let (ready, shared, count) = (self.ready.clone(), Arc::clone(&self.shared), devices.len());
+        ready.send_replace(Readiness { config_loaded: true, listening: true, polling: count == 0 });
+        let watch = async move {
+            while shared.polled_once.load(Ordering::Relaxed) == 0 && count != 0 {
+                tokio::time::sleep(READY_EVERY).await;
+            }
+            ready.send_replace(Readiness { config_loaded: true, listening: true, polling: true });
+        };
+        self.tasks.push(supervise::spawn(runtime, "readiness", watch));
+    }
+
+    pub(super) fn add(&self, device: &Arc<DeviceSettings>) {
+        if let Some(shard) = shard_of(&self.shards, &device.name) {
+            let address = resolve::literal(device);
+            let devices = u32::try_from(self.settings.devices.len()).unwrap_or(u32::MAX);
+            let usual = START_SPREAD.saturating_mul(devices).min(device.interval);
+            let spread = self.settings.polling.start_spread.unwrap_or(usual);
+            shard.send(Command::Add { settings: Arc::clone(device), address, spread });
+        }
+    }
+
+    pub(super) fn remove(&self, name: &Arc<str>) {
+        if let Some(shard) = shard_of(&self.shards, name) {
+            shard.send(Command::Remove(Arc::clone(name)));
+        }
+    }
+}
+
+/// The rules in force, with the ratings that devices are given by hand.
+pub(super) fn ruleset(settings: &Settings) -> Ruleset {
+    let ratings = settings.devices.iter().filter(|it| !it.rated_current_amperes.is_empty()).map(|device| {
+        let by_kind = device.rated_current_amperes.iter().map(|(kind, amperes)| {
+            (*kind, crate::model::Ratings { current_amperes: Some(*amperes), ..Default::default() })
+        });
+        (Arc::clone(&device.name), by_kind.collect())
+    });
+    Ruleset::compile(settings.rules.clone()).with_device_ratings(ratings)
+}
+
+fn start_shards(
+    settings: &Settings,
+    profiles: &Arc<ProfileSet>,
+    clock: SystemClock,
+    shared: &Arc<Shared>,
+) -> Result<Vec<ShardHandle>, StartError> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let count = settings.devices.len().div_ceil(DEVICES_A_SHARD).clamp(1, cores);
+    (0..count)
+        .map(|number| {
+            let pipeline = Box::new(Pipeline::new(Arc::clone(shared)));
+            ShardHandle::start(number, Arc::clone(profiles), clock, pipeline)
+        })
+        .collect()
+}
+
+/// A device always lives in the same shard.
+fn shard_of<'a>(shards: &'a [ShardHandle], name: &str) -> Option<&'a ShardHandle> {
+    let mut hasher = std::hash::DefaultHasher::new();
+    name.hash(&mut hasher);
+    let count = u64::try_from(shards.len()).unwrap_or(1).max(1);
+    shards.get(usize::try_from(hasher.finish() % count).unwrap_or(0))
+}
+
+/// The log, as the settings want it. A second call has no effect.
+pub fn start_log(settings: &Settings) {
+    use crate::config::LogFormat;
+    let level = settings.log.level.name();
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(format!("{level},hyper=warn,reqwest=warn")))
+        .with_writer(std::io::stderr)
+        .with_target(false);
+    let started = match settings.log.format {
+        LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    if started.is_err() {
+        tracing::debug!("the log was started before");
+    }
+    config_events::loaded(0);
+}

@@ -1,0 +1,146 @@
+//! From batch to page: what becomes of each poll, on the poll's own thread.
+//!
+//! Order: the device's alerts are judged, transitions go to the outbox, then the batch is published.
+//! Nothing here waits for a disk (unless the outbox's queue is full), a lock that readers hold, or a
+//! network. Sketch: 60 readings with 20 rules are some 100 comparisons of 2 ns, and one swap of a
+//! pointer in the store.
+
+use crate::alert::{AlertKey, Board, DeviceAlerts, OpenAlert, Transition, TransitionKind};
+use crate::model::{Moment, Now, Shape, Source};
+use crate::notify::outbox::OutboxHandle;
+use crate::poller::{Outcome, Sink};
+use crate::rules::Ruleset;
+use crate::store::Store;
+use crate::telemetry::{alert as alert_events, snmp as events};
+use arc_swap::ArcSwap;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What all shards' pipelines share.
+pub struct Shared {
+    /// The readings.
+    pub store: Arc<Store>,
+    /// The alerts, for people.
+    pub board: Arc<Board>,
+    /// Paging.
+    pub outbox: OutboxHandle,
+    /// The rules in force.
+    pub rules: ArcSwap<Ruleset>,
+    /// Alerts that went on when the process before ended, by device, until it is bound.
+    pub restored: Mutex<HashMap<Arc<str>, Vec<OpenAlert>>>,
+    /// Devices whose first poll has ended, well or not.
+    pub polled_once: AtomicUsize,
+    /// Told of each transition: by the demo, to show it.
+    pub observer: Option<Observer>,
+}
+
+/// Told of each transition, on the poll's thread: key, kind, and when the deciding datagram came.
+pub type Observer = Box<dyn Fn(&AlertKey, TransitionKind, Moment) + Send + Sync>;
+
+impl Shared {
+    fn take_restored(&self, device: &str) -> Vec<OpenAlert> {
+        let mut restored = self.restored.lock().unwrap_or_else(PoisonError::into_inner);
+        restored.remove(device).unwrap_or_default()
+    }
+}
+
+/// One shard's pipeline.
+pub struct Pipeline {
+    shared: Arc<Shared>,
+    /// By slot.
+    devices: Vec<Option<Bound>>,
+    transitions: Vec<Transition>,
+}
+
+struct Bound {
+    alerts: DeviceAlerts,
+    rules: Arc<Ruleset>,
+    source: Arc<Source>,
+    shape: Arc<Shape>,
+}
+
+impl Pipeline {
+    /// A pipeline for one shard.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, devices: Vec::new(), transitions: Vec::new() }
+    }
+
+    /// The device's alerts, bound to what it has now and to the rules in force.
+    fn bound(&mut self, slot: u32, source: &Arc<Source>, shape: &Arc<Shape>, now: Now) -> Option<&mut Bound> {
+        let slot = slot as usize;
+        if self.devices.len() <= slot {
+            self.devices.resize_with(slot + 1, || None);
+        }
+        let place = self.devices.get_mut(slot)?;
+        let rules = self.shared.rules.load();
+        let holds = place.as_ref().is_some_and(|it| {
+            Arc::ptr_eq(&it.rules, &rules) && Arc::ptr_eq(&it.shape, shape) && Arc::ptr_eq(&it.source, source)
+        });
+        if !holds {
+            let previous = place.take().map(|it| it.alerts);
+            let restored = if previous.is_none() {
+                self.shared.polled_once.fetch_add(1, Ordering::Relaxed);
+                self.shared.take_restored(&source.device)
+            } else {
+                Vec::new()
+            };
+            let alerts =
+                DeviceAlerts::bind(&rules, source, shape, previous, restored, now, &mut self.transitions);
+            *place = Some(Bound {
+                alerts,
+                rules: Arc::clone(&rules),
+                source: Arc::clone(source),
+                shape: Arc::clone(shape),
+            });
+        }
+        place.as_mut()
+    }
+
+    fn hand_over(&mut self, at: Moment) {
+        if self.transitions.is_empty() {
+            return;
+        }
+        for transition in &self.transitions {
+            let kind = match transition.kind {
+                TransitionKind::Trigger => "trigger",
+                TransitionKind::Change { .. } => "change",
+                TransitionKind::Resolve => "resolve",
+            };
+            alert_events::transition(kind, transition.severity, &transition.facts.key, &transition.reason);
+            if let Some(observe) = &self.shared.observer {
+                observe(&transition.facts.key, transition.kind, at);
+            }
+        }
+        self.shared.outbox.submit(std::mem::take(&mut self.transitions));
+    }
+}
+
+impl Sink for Pipeline {
+    fn polled(&mut self, slot: u32, outcome: Outcome) {
+        let batch = outcome.batch;
+        events::poll_ended(batch.error.as_ref().map_or("ok", |it| it.class()));
+        let (source, shape, now) = (Arc::clone(&batch.source), Arc::clone(&batch.shape), batch.time);
+        let mut transitions = std::mem::take(&mut self.transitions);
+        let shared = Arc::clone(&self.shared);
+        if let Some(bound) = self.bound(slot, &source, &shape, now) {
+            bound.alerts.evaluate(&batch, &mut transitions);
+            shared.board.apply(&mut bound.alerts);
+        }
+        self.transitions.append(&mut transitions);
+        self.hand_over(now.moment);
+        shared.store.publish(batch);
+    }
+
+    fn removed(&mut self, slot: u32, device: &Arc<str>, now: Now) {
+        if let Some(bound) = self.devices.get_mut(slot as usize).and_then(Option::take) {
+            bound.alerts.remove(now, &mut self.transitions);
+        }
+        let restored = self.shared.take_restored(device);
+        crate::alert::resolve_removed(restored, now, &mut self.transitions);
+        self.shared.board.forget_device(device);
+        self.shared.store.remove(device);
+        self.hand_over(now.moment);
+    }
+}

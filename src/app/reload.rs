@@ -1,0 +1,49 @@
+//! Reload by difference: only what changed is planned anew; a configuration with mistakes changes
+//! nothing.
+
+use super::daemon::{Daemon, ruleset};
+use crate::config::{Difference, Settings};
+use crate::poller::Command;
+use crate::profile::ProfileSet;
+use crate::telemetry::{config as events, snmp as snmp_events};
+use std::sync::Arc;
+
+impl Daemon {
+    /// Brings other settings into force.
+    pub fn reload(&mut self, settings: Settings, profiles: Arc<ProfileSet>) {
+        let difference = Settings::difference(&self.settings, &settings);
+        let rules = difference.rules || !difference.changed.is_empty() || !difference.added.is_empty();
+        self.settings = settings;
+        if rules {
+            self.shared.rules.store(Arc::new(ruleset(&self.settings)));
+        }
+        if difference.notify {
+            self.shared.outbox.reload(&self.settings.notify);
+        }
+        self.reload_devices(&difference);
+        // Whether a file in a profile folder changed is not known: learning anew costs little.
+        if difference.profiles || !self.settings.profile_folders.is_empty() {
+            self.profiles = profiles;
+            for shard in self.shards.iter() {
+                shard.send(Command::Profiles(Arc::clone(&self.profiles)));
+            }
+        }
+        for what in &difference.restart {
+            events::needs_restart(what);
+        }
+        let Difference { added, changed, removed, .. } = &difference;
+        events::reloaded(added.len(), changed.len(), removed.len());
+    }
+
+    fn reload_devices(&self, difference: &Difference) {
+        for name in &difference.removed {
+            self.remove(name);
+        }
+        for device in difference.added.iter().chain(&difference.changed) {
+            self.add(&Arc::new(device.clone()));
+        }
+        let devices: Vec<_> = self.settings.devices.iter().cloned().map(Arc::new).collect();
+        self.names.replace(&devices);
+        snmp_events::devices_changed(devices.len());
+    }
+}

@@ -1,0 +1,310 @@
+//! `poll TARGET`: one poll of one device, as a table for people or as the JSON contract.
+
+use super::exit::Exit;
+use super::target::{self, Ready, TargetArguments};
+use crate::model::{Component, Missing, PollError, Quantity, ReadingShape, Sample, SystemClock, Value};
+use crate::poller::once;
+use crate::poller::settings::SnmpVersion;
+use crate::poller::{Outcome, Ready as Known};
+use crate::snmp::Cell;
+use serde::Serialize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Arguments of `poll`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    target: TargetArguments,
+    /// Use this profile instead of finding the one that fits
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Folder with profiles of your own, besides the shipped ones
+    #[arg(long, value_name = "FOLDER")]
+    profiles: Vec<PathBuf>,
+    /// One JSON object for scripts
+    #[arg(long)]
+    json: bool,
+}
+
+/// The JSON contract of `poll --json`: frozen, see tests/it/command_line.rs.
+#[derive(Debug, Serialize)]
+struct PollJson<'a> {
+    target: &'a str,
+    profile: Option<&'a str>,
+    identity: IdentityJson<'a>,
+    readings: Vec<ReadingJson<'a>>,
+    errors: Vec<ErrorJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct IdentityJson<'a> {
+    vendor: &'a str,
+    model: &'a str,
+    serial: &'a str,
+    firmware: &'a str,
+    sys_object_id: String,
+    sys_descr: &'a str,
+    sys_name: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct ReadingJson<'a> {
+    component: &'static str,
+    index: &'a str,
+    label: String,
+    quantity: &'static str,
+    unit: &'static str,
+    value: Option<f64>,
+    missing: Option<&'static str>,
+    raw: Option<serde_json::Value>,
+    state: Option<StateJson<'a>>,
+    source: String,
+}
+
+#[derive(Debug, Serialize)]
+struct StateJson<'a> {
+    name: &'a str,
+    severity: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct ErrorJson {
+    class: &'static str,
+    message: String,
+}
+
+/// Polls once and prints.
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    match poll(arguments) {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+fn poll(arguments: &Arguments) -> Result<Exit, Exit> {
+    let mut folders = target::profile_folders(&arguments.target.config);
+    folders.extend(arguments.profiles.iter().cloned());
+    let profiles = target::profiles(&folders)?;
+    if let Some(name) = &arguments.profile
+        && profiles.find(name).is_none()
+    {
+        eprintln!(
+            "rackwarden: there is no profile `{name}`: `rackwarden profile list` shows those that there are"
+        );
+        return Err(Exit::Usage);
+    }
+    let ready = arguments.target.resolve(arguments.profile.as_deref())?;
+    let clock = SystemClock::new();
+    let outcome = once::poll(&ready.target, Arc::clone(&ready.settings), profiles, clock);
+    let message = outcome.batch.error.as_ref().map(|error| explain(error, &ready));
+    if arguments.json {
+        print_json(&ready, &outcome, message.as_deref());
+    } else {
+        print_table(&ready, &outcome);
+    }
+    for note in &outcome.notes {
+        eprintln!("rackwarden: {}: {note}", ready.name);
+    }
+    match (&outcome.batch.error, message) {
+        (Some(error), Some(message)) => {
+            eprintln!("rackwarden: {}: {message}", ready.name);
+            Ok(Exit::of_poll(error))
+        }
+        _ => Ok(Exit::Ok),
+    }
+}
+
+/// The error in words, and after silence what else can be found out.
+pub(super) fn explain(error: &PollError, ready: &Ready) -> String {
+    if *error != PollError::Timeout {
+        return error.to_string();
+    }
+    let address = ready.target.address;
+    let (asked, other, other_name) = match ready.target.credential.version {
+        SnmpVersion::V1 => ("1", SnmpVersion::V2c, "2c"),
+        SnmpVersion::V2c => ("2c", SnmpVersion::V1, "1"),
+    };
+    let mut target = ready.target.clone();
+    target.retries = 0;
+    target.timeout = target.timeout.min(Duration::from_secs(1));
+    target.credential.version = other;
+    let system = crate::model::Oid::new(&[1, 3, 6, 1, 2, 1, 1]);
+    let limits = crate::snmp::WalkLimits { repetitions: 0, rows_max: 1 };
+    if once::walk(&target, &system, limits, SystemClock::new(), &mut |_, _| ()).is_ok() {
+        return format!(
+            "{address} does not answer SNMP v{asked}, but it does answer v{other_name}: use --version {other_name}"
+        );
+    }
+    if once::speaks_v3(&target) {
+        return format!(
+            "an SNMP agent lives at {address}, but it does not answer this community: wrong community, or an access list that leaves this host out"
+        );
+    }
+    format!(
+        "no answer from {address} in time: wrong community or address, a filter between, or the agent is down"
+    )
+}
+
+fn print_json(ready: &Ready, outcome: &Outcome, message: Option<&str>) {
+    let source = &outcome.batch.source;
+    let identity = &source.identity;
+    let error = outcome.batch.error.as_ref().zip(message);
+    let mut errors: Vec<ErrorJson> = error
+        .map(|(error, message)| ErrorJson { class: error.class(), message: message.to_owned() })
+        .into_iter()
+        .collect();
+    errors.extend(outcome.notes.iter().map(|note| ErrorJson { class: "partial", message: note.clone() }));
+    let object = PollJson {
+        target: &ready.name,
+        profile: Some(&*source.profile).filter(|it| !it.is_empty()),
+        identity: IdentityJson {
+            vendor: &identity.vendor,
+            model: &identity.model,
+            serial: &identity.serial,
+            firmware: &identity.firmware,
+            sys_object_id: identity.sys_object_id.to_string(),
+            sys_descr: &identity.sys_descr,
+            sys_name: &identity.sys_name,
+        },
+        readings: readings(outcome),
+        errors,
+    };
+    match serde_json::to_string_pretty(&object) {
+        Ok(text) => println!("{text}"),
+        Err(error) => eprintln!("rackwarden: cannot write JSON: {error}"),
+    }
+}
+
+fn readings(outcome: &Outcome) -> Vec<ReadingJson<'_>> {
+    let batch = &outcome.batch;
+    let rows = batch.shape.readings.iter().zip(&batch.samples).enumerate();
+    rows.filter_map(|(at, (reading, sample))| {
+        let component = batch.shape.component_of(reading)?;
+        let state = sample.value().and_then(|value| reading.states.as_ref()?.state(value));
+        Some(ReadingJson {
+            component: component.kind.name(),
+            index: &component.index,
+            label: label(component, reading),
+            quantity: reading.quantity.name(),
+            unit: reading.quantity.unit().symbol(),
+            value: sample.value(),
+            missing: match sample {
+                Sample::Value(_) => None,
+                Sample::Missing(missing) => Some(missing.name()),
+            },
+            raw: outcome.ready.as_ref().and_then(|ready| raw(ready, at, &outcome.cells)),
+            state: state.map(|it| StateJson { name: &it.name, severity: it.health.name() }),
+            source: reading.source.to_string(),
+        })
+    })
+    .collect()
+}
+
+fn raw(ready: &Known, reading: usize, cells: &[Cell]) -> Option<serde_json::Value> {
+    let value = ready.plan.raw(reading, cells).as_ref().ok()?;
+    Some(match value {
+        Value::Counter64(it) => serde_json::Value::from(*it),
+        value => match (value.integer(), value.text()) {
+            (Some(number), _) => serde_json::Value::from(number),
+            (None, Some(text)) => serde_json::Value::from(text),
+            (None, None) => match value {
+                Value::ObjectIdentifier(oid) => serde_json::Value::from(oid.to_string()),
+                Value::Opaque(octets) => serde_json::Value::from(hex(octets)),
+                _ => return None,
+            },
+        },
+    })
+}
+
+fn hex(octets: &[u8]) -> String {
+    use std::fmt::Write;
+    octets.iter().fold(String::new(), |mut out, octet| {
+        // Writing to a String cannot fail.
+        if write!(out, "{octet:02x}").is_err() {
+            out.clear();
+        }
+        out
+    })
+}
+
+/// The component's label, and what tells this reading from its others of the same quantity.
+pub(super) fn label(component: &Component, reading: &ReadingShape) -> String {
+    if reading.name.is_empty() {
+        component.label.to_string()
+    } else {
+        format!("{} {}", component.label, reading.name.replace('_', " "))
+    }
+}
+
+fn print_table(ready: &Ready, outcome: &Outcome) {
+    let batch = &outcome.batch;
+    if batch.shape.readings.is_empty() {
+        return;
+    }
+    let source = &batch.source;
+    let identity = &source.identity;
+    let known: Vec<&str> =
+        [&*identity.vendor, &*identity.model].into_iter().filter(|it| !it.is_empty()).collect();
+    println!("{}  {}  profile {}", ready.name, known.join(" "), source.profile);
+    for (name, value) in
+        [("serial", &identity.serial), ("firmware", &identity.firmware), ("name", &identity.sys_name)]
+    {
+        if !value.is_empty() {
+            println!("  {name:9}{value}");
+        }
+    }
+    let took = humantime::format_duration(Duration::from_millis(
+        u64::try_from(batch.duration.as_millis()).unwrap_or(u64::MAX),
+    ));
+    println!("  {} readings of {} components in {took}\n", batch.samples.len(), batch.shape.components.len());
+    let rows: Vec<[String; 4]> = batch
+        .shape
+        .readings
+        .iter()
+        .zip(&batch.samples)
+        .filter_map(|(reading, sample)| {
+            let component = batch.shape.component_of(reading)?;
+            Some([
+                format!("{}/{}", component.kind, component.index),
+                label(component, reading),
+                reading.quantity.to_string(),
+                shown(component, reading, *sample),
+            ])
+        })
+        .collect();
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|it| it.chars().count()).max().unwrap_or(0).min(48)
+    };
+    let (a, b, c) = (width(0), width(1), width(2));
+    for [component, label, quantity, value] in &rows {
+        println!("{component:a$}  {label:b$}  {quantity:c$}  {value}");
+    }
+}
+
+fn shown(component: &Component, reading: &ReadingShape, sample: Sample) -> String {
+    let value = match sample {
+        Sample::Missing(missing) => return format!("- ({})", words(missing)),
+        Sample::Value(value) => value,
+    };
+    if reading.quantity == Quantity::State {
+        return match reading.states.as_ref().and_then(|it| it.state(value)) {
+            Some(state) => format!("{} ({})", state.name, state.health),
+            None => format!("{value} (unknown)"),
+        };
+    }
+    let number = (value * 1000.0).round() / 1000.0;
+    let rated = match reading.quantity {
+        Quantity::Current => component.ratings.current_amperes,
+        Quantity::ActivePower => component.ratings.active_power_watts,
+        Quantity::ApparentPower => component.ratings.apparent_power_volt_amperes,
+        _ => None,
+    };
+    let unit = reading.quantity.unit();
+    let rated = rated.map(|it| format!("  (rated {it} {unit})")).unwrap_or_default();
+    format!("{number} {unit}{rated}")
+}
+
+fn words(missing: Missing) -> String {
+    missing.name().replace('_', " ")
+}

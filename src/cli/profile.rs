@@ -1,0 +1,141 @@
+//! `profile list`, `profile show NAME`, `profile match TARGET`.
+
+use super::exit::Exit;
+use super::target::{self, TargetArguments};
+use crate::mib::Mibs;
+use crate::model::SystemClock;
+use crate::poller::once;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What to do with profiles.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Verb {
+    /// All profiles: name, vendor, what they are for
+    List {
+        #[command(flatten)]
+        folders: Folders,
+        /// One JSON array for scripts
+        #[arg(long)]
+        json: bool,
+    },
+    /// One profile: what it matches and what it reads
+    Show {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        folders: Folders,
+    },
+    /// Which profile fits a device, and why
+    Match {
+        #[command(flatten)]
+        target: TargetArguments,
+        #[command(flatten)]
+        folders: Folders,
+    },
+}
+
+/// Where the user's own profiles are.
+#[derive(Debug, clap::Args)]
+pub(super) struct Folders {
+    /// Folder with profiles of your own, besides the shipped ones
+    #[arg(long, value_name = "FOLDER")]
+    profiles: Vec<PathBuf>,
+}
+
+/// Does it.
+pub(super) fn run(verb: &Verb) -> Exit {
+    let done = match verb {
+        Verb::List { folders, json } => list(folders, *json),
+        Verb::Show { name, folders } => show(name, folders),
+        Verb::Match { target, folders } => matching(target, folders),
+    };
+    match done {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+fn list(folders: &Folders, json: bool) -> Result<Exit, Exit> {
+    let profiles = target::profiles(&folders.profiles)?;
+    let shown = profiles.iter().filter(|it| !it.is_abstract());
+    if json {
+        let all: Vec<serde_json::Value> = shown
+            .map(|it| serde_json::json!({ "name": &*it.name, "vendor": it.vendor, "description": it.description }))
+            .collect();
+        println!("{}", serde_json::Value::from(all));
+        return Ok(Exit::Ok);
+    }
+    let shown: Vec<_> = shown.collect();
+    let width = shown.iter().map(|it| it.name.len()).max().unwrap_or(0);
+    for profile in &shown {
+        println!("{:width$}  {}", profile.name, profile.description);
+    }
+    println!("\n{} profiles. `rackwarden profile show NAME` tells more of one.", shown.len());
+    Ok(Exit::Ok)
+}
+
+fn show(name: &str, folders: &Folders) -> Result<Exit, Exit> {
+    let profiles = target::profiles(&folders.profiles)?;
+    let Some(profile) = profiles.find(name) else {
+        eprintln!(
+            "rackwarden: there is no profile `{name}`: `rackwarden profile list` shows those that there are"
+        );
+        return Err(Exit::Usage);
+    };
+    let mibs = Mibs::embedded();
+    println!("{}  {}\n{}", profile.name, profile.vendor, profile.description);
+    println!("from {}", profile.file.display());
+    for (title, oids) in [
+        ("fits agents whose sysObjectID is at or below", profile.sys_object_ids()),
+        ("and that have an instance of any of", profile.probes()),
+        ("reads by GET when a device is learnt", profile.scalars()),
+        ("walks when a device is learnt", profile.columns()),
+    ] {
+        if oids.is_empty() {
+            continue;
+        }
+        println!("\n{title}");
+        for oid in oids {
+            println!("  {oid}  {}", mibs.lookup(oid));
+        }
+    }
+    let agent = profile.agent;
+    println!(
+        "\nasks with {}, at most {} cells in a GET and {} rows in a GETBULK",
+        if agent.getbulk {
+            "GET and GETBULK"
+        } else {
+            "GET and GETNEXT (this agent must not be asked by GETBULK)"
+        },
+        agent.max_varbinds,
+        agent.max_repetitions
+    );
+    Ok(Exit::Ok)
+}
+
+fn matching(arguments: &TargetArguments, folders: &Folders) -> Result<Exit, Exit> {
+    let profiles = target::profiles(&folders.profiles)?;
+    let ready = arguments.resolve(None)?;
+    let outcome =
+        once::poll(&ready.target, Arc::clone(&ready.settings), Arc::clone(&profiles), SystemClock::new());
+    let source = &outcome.batch.source;
+    if let Some(error) = &outcome.batch.error {
+        eprintln!("rackwarden: {}: {}", ready.name, super::poll::explain(error, &ready));
+        return Err(Exit::of_poll(error));
+    }
+    let identity = &source.identity;
+    println!("sysObjectID  {}", identity.sys_object_id);
+    println!("sysDescr     {}", identity.sys_descr);
+    let system = crate::profile::SystemGroup {
+        sys_object_id: identity.sys_object_id.clone(),
+        sys_descr: identity.sys_descr.clone(),
+        ..crate::profile::SystemGroup::default()
+    };
+    println!("\ncandidates, best first:");
+    for candidate in profiles.candidates(&system) {
+        let mark = if *candidate.name == *source.profile { "*" } else { " " };
+        println!(" {mark} {}  {}", candidate.name, candidate.description);
+    }
+    println!("\n{} fits: {} readings", source.profile, outcome.batch.samples.len());
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,109 @@
+//! `simulate`: recordings served as SNMP agents on loopback.
+
+use super::exit::Exit;
+use crate::simulator::Simulator;
+use crate::simulator::agent::AgentSpec;
+use crate::simulator::faults::FaultRule;
+use crate::simulator::recording::Recording;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Arguments of `simulate`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Recordings: snmprec files (OID|TAG|VALUE), or net-snmp's walk output (snmpwalk -On)
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Where the first agent listens: a loopback address. Further ones follow at the next ports
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:16100")]
+    listen: SocketAddr,
+    /// The community that the agents want
+    #[arg(short = 'c', long, value_name = "TEXT", default_value = "public")]
+    community: String,
+    /// So many agents of each recording
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=20_000))]
+    count: u16,
+    /// What goes wrong, as NAME, NAME=VALUE, each with @RATE if not always: drop_answer@0.1, slow=300ms
+    #[arg(long, value_name = "FAULT")]
+    fault: Vec<FaultRule>,
+    /// Seed of the faults
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Stop after so many seconds; default: at SIGINT or SIGTERM
+    #[arg(long, value_name = "N")]
+    seconds: Option<u64>,
+}
+
+/// Serves until told to stop.
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    match serve(arguments) {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+fn serve(arguments: &Arguments) -> Result<Exit, Exit> {
+    let mut agents = Vec::new();
+    let mut titles = Vec::new();
+    for file in &arguments.files {
+        let recording = read(file)?;
+        for _ in 0..arguments.count {
+            let address = address(arguments.listen, agents.len())?;
+            let seed = arguments.seed.wrapping_add(u64::try_from(agents.len()).unwrap_or(0));
+            let spec = AgentSpec::from_recording(&recording, &arguments.community)
+                .with_faults(arguments.fault.clone(), seed);
+            agents.push((address, spec));
+        }
+        titles.push(file.display().to_string());
+    }
+    let failed = |error: &dyn std::fmt::Display| {
+        eprintln!("rackwarden: {error:#}");
+        Exit::Failed
+    };
+    let simulator = Simulator::start(agents).map_err(|error| failed(&anyhow::Error::from(error)))?;
+    for (number, agent) in simulator.agents().enumerate().take(20) {
+        let title = titles.get(number / usize::from(arguments.count)).map_or("", String::as_str);
+        println!("{}  {title}", agent.address());
+    }
+    if 20 < simulator.len() {
+        println!("... and {} more", simulator.len() - 20);
+    }
+    println!("serving; stop with Ctrl-C");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
+    runtime.block_on(super::until_stopped(arguments.seconds.map(std::time::Duration::from_secs)));
+    let totals = simulator.totals();
+    println!("{} requests, {} answers", totals.requests, totals.answers);
+    Ok(Exit::Ok)
+}
+
+fn read(file: &Path) -> Result<Recording, Exit> {
+    let octets = std::fs::read(file).map_err(|error| {
+        eprintln!("rackwarden: cannot read {}: {error}", file.display());
+        Exit::Failed
+    })?;
+    let recording = Recording::parse_octets(&octets).map_err(|error| {
+        eprintln!("rackwarden: {}: {error}", file.display());
+        Exit::Config
+    })?;
+    for skipped in recording.skipped() {
+        eprintln!("rackwarden: {}: skipped {skipped}", file.display());
+    }
+    Ok(recording)
+}
+
+fn address(first: SocketAddr, number: usize) -> Result<SocketAddr, Exit> {
+    let port = u16::try_from(number).ok().and_then(|it| first.port().checked_add(it));
+    if first.port() == 0 {
+        return Ok(first);
+    }
+    match port {
+        Some(port) => Ok(SocketAddr::new(first.ip(), port)),
+        None => {
+            eprintln!(
+                "rackwarden: {number} agents from port {} on do not fit below port 65536",
+                first.port()
+            );
+            Err(Exit::Usage)
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The device that a command is about: an address or a device's name, with net-snmp's letters.
+
+use super::{ConfigArguments, Exit};
+use crate::config::{Config, Settings};
+use crate::model::{Labels, Secret};
+use crate::poller::once::{self, Target};
+use crate::poller::settings::{Credential, DeviceSettings, SnmpVersion};
+use crate::profile::ProfileSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The target and how to talk to it.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct TargetArguments {
+    /// HOST, HOST:PORT, [V6]:PORT, or the name of a device in the configuration
+    target: String,
+    /// SNMP version
+    #[arg(short = 'v', long = "version", value_name = "1|2c", value_parser = ["1", "2c"])]
+    version: Option<String>,
+    /// Community; default: the one that the configuration has for this device
+    #[arg(short = 'c', long, value_name = "TEXT", env = "RACKWARDEN_COMMUNITY", hide_env_values = true)]
+    community: Option<String>,
+    /// Seconds to wait for an answer
+    #[arg(short = 't', long, value_name = "SECONDS", default_value_t = 1.0)]
+    timeout: f64,
+    /// Repeats of an unanswered request
+    #[arg(short = 'r', long, value_name = "N", default_value_t = 2)]
+    retries: u32,
+    #[command(flatten)]
+    pub(super) config: ConfigArguments,
+}
+
+/// A target that can be asked.
+pub(super) struct Ready {
+    /// How it was called.
+    pub(super) name: String,
+    /// Where it is and how to be let in.
+    pub(super) target: Target,
+    /// The same as a device.
+    pub(super) settings: Arc<DeviceSettings>,
+}
+
+impl TargetArguments {
+    /// Finds out where to ask and with what.
+    pub(super) fn resolve(&self, profile: Option<&str>) -> Result<Ready, Exit> {
+        let known = self.configured()?;
+        let (host, port) = match &known {
+            Some(device) if *device.name == *self.target => (device.host.clone(), device.port),
+            _ => split(&self.target).map_err(|message| {
+                eprintln!("rackwarden: {message}");
+                Exit::Usage
+            })?,
+        };
+        let credential = self.credential(known.as_deref())?;
+        let timeout =
+            Duration::try_from_secs_f64(self.timeout).ok().filter(|it| !it.is_zero() && it.as_secs() < 3600);
+        let Some(timeout) = timeout else {
+            eprintln!("rackwarden: --timeout takes seconds, more than 0 and less than 3600");
+            return Err(Exit::Usage);
+        };
+        let address = once::resolve(&host, port).map_err(|error| {
+            eprintln!("rackwarden: {error}");
+            Exit::of_poll(&error)
+        })?;
+        let settings = DeviceSettings {
+            name: Arc::from(self.target.as_str()),
+            host,
+            port,
+            credential: credential.clone(),
+            profile: profile.map(str::to_owned).or_else(|| known.as_ref().and_then(|it| it.profile.clone())),
+            interval: Duration::from_secs(10),
+            timeout,
+            retries: self.retries,
+            labels: known.as_ref().map_or_else(Labels::default, |it| it.labels.clone()),
+            rated_current_amperes: known.map(|it| it.rated_current_amperes.clone()).unwrap_or_default(),
+        };
+        let target = Target { address, credential, timeout, retries: self.retries };
+        Ok(Ready { name: self.target.clone(), target, settings: Arc::new(settings) })
+    }
+
+    /// The device of that name or address in the configuration. Without a configuration there is none;
+    /// a configuration with mistakes matters only when something is wanted from it.
+    fn configured(&self) -> Result<Option<Arc<DeviceSettings>>, Exit> {
+        if self.community.is_some() || !self.config.config.exists() {
+            return Ok(None);
+        }
+        let settings = load(&self.config)?;
+        let wanted = split(&self.target).ok();
+        let found = settings.devices.into_iter().find(|device| {
+            *device.name == *self.target
+                || wanted.as_ref().is_some_and(|(host, port)| device.host == *host && device.port == *port)
+        });
+        Ok(found.map(Arc::new))
+    }
+
+    fn credential(&self, known: Option<&DeviceSettings>) -> Result<Credential, Exit> {
+        let version = match self.version.as_deref() {
+            Some("1") => Some(SnmpVersion::V1),
+            Some(_) => Some(SnmpVersion::V2c),
+            None => None,
+        };
+        let configured = known.map(|it| &it.credential);
+        let community = match (&self.community, configured) {
+            (Some(text), _) => Secret::new(text.clone()),
+            (None, Some(credential)) => credential.community.clone(),
+            (None, None) => {
+                eprintln!(
+                    "rackwarden: no community for {}: give one with -c, or name the device in {}",
+                    self.target,
+                    self.config.config.display()
+                );
+                return Err(Exit::Usage);
+            }
+        };
+        let version = version.or_else(|| configured.map(|it| it.version)).unwrap_or(SnmpVersion::V2c);
+        Ok(Credential { version, community })
+    }
+}
+
+/// Loads the configuration, or prints its mistakes.
+pub(super) fn load(arguments: &ConfigArguments) -> Result<Settings, Exit> {
+    match Config::load(&arguments.config) {
+        Ok(loaded) => Ok(loaded.settings),
+        Err(mistakes) => {
+            eprint!("{}", crate::config::render(&mistakes, colour()));
+            Err(Exit::Config)
+        }
+    }
+}
+
+/// The shipped profiles and those of the given folders; mistakes are printed and end the command.
+pub(super) fn profiles(folders: &[PathBuf]) -> Result<Arc<ProfileSet>, Exit> {
+    let (set, mistakes) = ProfileSet::load(folders);
+    if mistakes.is_empty() {
+        return Ok(Arc::new(set));
+    }
+    eprint!("{}", crate::config::render(&mistakes, colour()));
+    Err(Exit::Config)
+}
+
+/// The folders of the user's own profiles that exist: those of the configuration, if there is one.
+pub(super) fn profile_folders(arguments: &ConfigArguments) -> Vec<PathBuf> {
+    if arguments.config.exists()
+        && let Ok(loaded) = Config::load(&arguments.config)
+    {
+        return loaded.settings.profile_folders;
+    }
+    Vec::new()
+}
+
+/// Whether standard error takes colours (NO_COLOR and CLICOLOR are heeded).
+pub(super) fn colour() -> bool {
+    anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+}
+
+/// HOST, HOST:PORT, [V6], [V6]:PORT, V6, each with or without "udp:" before it.
+fn split(text: &str) -> Result<(String, u16), String> {
+    const PORT: u16 = 161;
+    let bare = text.strip_prefix("udp:").unwrap_or(text);
+    if bare.is_empty() {
+        return Err("the target is empty: give HOST or HOST:PORT".to_owned());
+    }
+    let number = |port: &str| port.parse::<u16>().ok().filter(|it| *it != 0);
+    let wrong = |port: &str| format!("`{port}` in `{text}` is no port: write a number from 1 to 65535");
+    if let Some(rest) = bare.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']').ok_or_else(|| format!("`{text}` lacks the closing `]`"))?;
+        return match rest.strip_prefix(':') {
+            Some(port) => Ok((host.to_owned(), number(port).ok_or_else(|| wrong(port))?)),
+            None if rest.is_empty() => Ok((host.to_owned(), PORT)),
+            None => Err(format!("`{text}`: after `]` comes `:PORT` or nothing")),
+        };
+    }
+    if bare.parse::<std::net::Ipv6Addr>().is_ok() {
+        return Ok((bare.to_owned(), PORT));
+    }
+    match bare.rsplit_once(':') {
+        Some((host, port)) => Ok((host.to_owned(), number(port).ok_or_else(|| wrong(port))?)),
+        None => Ok((bare.to_owned(), PORT)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    #[test]
+    fn targets() {
+        for (text, host, port) in [
+            ("pdu-1", "pdu-1", 161),
+            ("10.0.0.1:1161", "10.0.0.1", 1161),
+            ("udp:h:16100", "h", 16100),
+            ("[::1]:1161", "::1", 1161),
+            ("[::1]", "::1", 161),
+            ("fe80::1", "fe80::1", 161),
+        ] {
+            assert_eq!(split(text), Ok((host.to_owned(), port)), "{text}");
+        }
+        for text in ["", "h:", "h:x", "h:0", "h:70000", "[::1", "[::1]x"] {
+            assert!(split(text).is_err(), "{text}");
+        }
+    }
+}

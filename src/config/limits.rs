@@ -1,0 +1,49 @@
+//! The limits of the configuration, each with its reason.
+
+use std::time::Duration;
+
+/// One file: 50,000 devices of 200 bytes are 10 MB; what is larger is no configuration.
+pub(super) const FILE_BYTES_MOST: u64 = 16 << 20;
+/// All files together: twice the largest fleet, so that a wrong link cannot fill the memory.
+pub(super) const ALL_BYTES_MOST: u64 = 64 << 20;
+/// Files in conf.d: one a rack row or tenant; a folder with more is probably the wrong one.
+pub(super) const FILES_MOST: usize = 1000;
+/// Environment variables that override: each is a layer of its own.
+pub(super) const VARIABLES_MOST: usize = 500;
+/// Devices: five times the fleet that one process is built and measured for.
+pub(super) const DEVICES_MOST: usize = 50_000;
+/// Alert rules: each is bound to every device, so they multiply.
+pub(super) const ALERTS_MOST: usize = 2_000;
+/// Labels of one device: each is on every one of its series.
+pub(super) const LABELS_MOST: usize = 32;
+/// Names and label values: they are repeated on each series and in each page.
+pub(super) const NAME_CHARS_MOST: usize = 128;
+/// A secret with its line end; a community or key is far shorter.
+pub(super) const SECRET_BYTES_MOST: u64 = 4096;
+/// Mistakes that are listed: nobody reads on, and each costs a look for its line.
+pub(super) const LISTED_MOST: usize = 200;
+
+/// Agents on small controllers need about a second for a poll; faster asking only loads them.
+pub(super) const INTERVAL_LEAST: Duration = Duration::from_secs(1);
+/// A day: slower polling is no monitoring, and most likely a wrong unit.
+pub(super) const INTERVAL_MOST: Duration = Duration::from_secs(24 * 3600);
+/// Below this a busy controller on the same LAN already loses requests.
+pub(super) const TIMEOUT_LEAST: Duration = Duration::from_millis(50);
+/// No agent answers after a minute; and the poll would outlive its interval.
+pub(super) const TIMEOUT_MOST: Duration = Duration::from_secs(60);
+/// Paging must retry, not wait: a request that takes longer than this is lost.
+pub(super) const HTTP_TIMEOUT_MOST: Duration = Duration::from_secs(120);
+/// Further repeats only keep a dead device's poll open.
+pub(super) const RETRIES_MOST: i64 = 10;
+/// Devices would be unknown for longer than anybody waits after a start.
+pub(super) const SPREAD_MOST: Duration = Duration::from_secs(3600);
+/// A week: conditions that take longer to become true are reports, not alerts.
+pub(super) const FOR_MOST: Duration = Duration::from_secs(7 * 24 * 3600);
+/// More often, and whoever is paged stops reading.
+pub(super) const RESEND_LEAST: Duration = Duration::from_secs(60);
+/// At the longest interval this is years.
+pub(super) const POLLS_MOST: i64 = 1000;
+/// PagerDuty grants 120 a minute; accounts may be granted up to 10,000.
+pub(super) const REQUESTS_A_MINUTE_MOST: i64 = 10_000;
+/// The largest breakers and fuses of a low-voltage board; above it, the unit is not ampere.
+pub(super) const AMPERES_MOST: f64 = 6300.0;

@@ -1,0 +1,194 @@
+//! The merged configuration as plain data, typed: what layers hand on after their checks. Every key
+//! of the schema stands here, and `deny_unknown_fields` holds the two to each other.
+
+use crate::model::Secret;
+use figment::value::magic::Tagged;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawConfig {
+    pub(super) polling: RawPolling,
+    pub(super) http: RawHttp,
+    pub(super) state: RawState,
+    pub(super) profiles: RawProfiles,
+    pub(super) log: RawLog,
+    pub(super) paging: RawPaging,
+    #[serde(default)]
+    pub(super) credentials: BTreeMap<String, RawCredential>,
+    #[serde(default)]
+    pub(super) integrations: BTreeMap<String, RawIntegration>,
+    #[serde(default)]
+    pub(super) devices: Vec<Tagged<RawDevice>>,
+    #[serde(default)]
+    pub(super) alerts: Vec<Tagged<RawAlert>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPolling {
+    pub(super) interval: Tagged<Nanoseconds>,
+    pub(super) timeout: Nanoseconds,
+    pub(super) retries: u32,
+    pub(super) start_spread: Option<Nanoseconds>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHttp {
+    pub(super) listen: SocketAddr,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawState {
+    pub(super) folder: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawProfiles {
+    pub(super) folders: Tagged<Vec<PathBuf>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLog {
+    pub(super) level: String,
+    pub(super) format: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPaging {
+    pub(super) default_integrations: Option<Tagged<Vec<String>>>,
+    pub(super) client: String,
+    pub(super) client_url: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCredential {
+    pub(super) version: String,
+    pub(super) community: Option<Tagged<RawSecret>>,
+    pub(super) community_file: Option<Tagged<String>>,
+    pub(super) community_env: Option<Tagged<String>>,
+    pub(super) community_credential: Option<Tagged<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawIntegration {
+    /// Always `pagerduty`, where it is given: the one type that there is.
+    pub(super) r#type: Option<String>,
+    pub(super) routing_key: Option<Tagged<RawSecret>>,
+    pub(super) routing_key_file: Option<Tagged<String>>,
+    pub(super) routing_key_env: Option<Tagged<String>>,
+    pub(super) routing_key_credential: Option<Tagged<String>>,
+    pub(super) allow_inline_key: bool,
+    pub(super) region: Tagged<String>,
+    pub(super) url: Option<Tagged<String>>,
+    pub(super) requests_per_minute: u32,
+    pub(super) timeout: Nanoseconds,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawDevice {
+    #[serde(rename = "@place")]
+    pub(super) place: usize,
+    #[serde(rename = "@wrong")]
+    pub(super) wrong: Vec<String>,
+    pub(super) name: Option<String>,
+    pub(super) address: Option<String>,
+    pub(super) port: Option<u16>,
+    pub(super) credential: String,
+    pub(super) profile: Option<String>,
+    pub(super) interval: Option<Nanoseconds>,
+    pub(super) timeout: Option<Nanoseconds>,
+    pub(super) retries: Option<u32>,
+    #[serde(default)]
+    pub(super) labels: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) rated_current: BTreeMap<String, f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAlert {
+    #[serde(rename = "@place")]
+    pub(super) place: usize,
+    #[serde(rename = "@wrong")]
+    pub(super) wrong: Vec<String>,
+    pub(super) name: Option<String>,
+    pub(super) r#type: Option<String>,
+    pub(super) trigger: Option<String>,
+    pub(super) apply_to: RawSelection,
+    #[serde(default)]
+    pub(super) components: Vec<String>,
+    #[serde(default)]
+    pub(super) indices: Vec<String>,
+    #[serde(default)]
+    pub(super) names: Vec<String>,
+    pub(super) operator: Option<String>,
+    pub(super) unit: Option<String>,
+    pub(super) info: Option<RawThreshold>,
+    pub(super) warning: Option<RawThreshold>,
+    pub(super) error: Option<RawThreshold>,
+    pub(super) critical: Option<RawThreshold>,
+    pub(super) severity: Option<String>,
+    pub(super) after_polls: Option<u32>,
+    pub(super) r#for: Option<Nanoseconds>,
+    pub(super) keep_firing_for: Option<Nanoseconds>,
+    pub(super) resend: Option<Nanoseconds>,
+    pub(super) rated_current: Option<f64>,
+    pub(super) rated_power: Option<f64>,
+    pub(super) rated_apparent_power: Option<f64>,
+    pub(super) notes: Option<String>,
+    pub(super) runbook: Option<String>,
+    #[serde(default)]
+    pub(super) integrations: Vec<String>,
+    pub(super) enabled: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawThreshold {
+    pub(super) value: f64,
+    pub(super) clear: Option<f64>,
+}
+
+/// One of the three, as its form lowers it; `all` if none.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSelection {
+    #[serde(default, rename = "all")]
+    _all: bool,
+    pub(super) objects: Option<Vec<String>>,
+    pub(super) labels: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(transparent)]
+pub(super) struct Nanoseconds(u64);
+
+impl Nanoseconds {
+    pub(super) const fn duration(self) -> Duration {
+        Duration::from_nanos(self.0)
+    }
+}
+
+/// A text that becomes a [`Secret`] as soon as it is read.
+#[derive(Deserialize)]
+#[serde(from = "String")]
+pub(super) struct RawSecret(pub(super) Secret);
+
+impl From<String> for RawSecret {
+    fn from(text: String) -> Self {
+        Self(Secret::new(text))
+    }
+}

@@ -1,0 +1,97 @@
+//! What a configuration comes to: everything checked, every reference resolved, every default in its
+//! place.
+
+use crate::http::settings::HttpSettings;
+use crate::notify::settings::NotifySettings;
+use crate::poller::settings::{Credential, DeviceSettings};
+use crate::rules::Rule;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The whole configuration, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// How devices are asked unless they say otherwise: for those that are named by hand.
+    pub polling: PollingSettings,
+    /// The HTTP side.
+    pub http: HttpSettings,
+    /// Where events and open alerts are kept.
+    pub state_folder: PathBuf,
+    /// Where the user's own profiles lie; later ones win.
+    pub profile_folders: Vec<PathBuf>,
+    /// The log.
+    pub log: LogSettings,
+    /// The credentials by name, also those that no device uses.
+    pub credentials: BTreeMap<Arc<str>, Credential>,
+    /// The devices, in the order of the files.
+    pub devices: Vec<DeviceSettings>,
+    /// The alert rules, in the order of the files.
+    pub rules: Vec<Rule>,
+    /// Paging.
+    pub notify: NotifySettings,
+}
+
+/// How devices are asked unless they say otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PollingSettings {
+    /// How often.
+    pub interval: Duration,
+    /// How long to wait for the answer to one request.
+    pub timeout: Duration,
+    /// How often a request is repeated after its first time-out.
+    pub retries: u32,
+    /// Over how long the first polls are spread; `None`: over each device's interval.
+    pub start_spread: Option<Duration>,
+}
+
+/// The log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogSettings {
+    /// The least important lines that are written.
+    pub level: LogLevel,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// The importance of a log line, most important first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Data is lost, or a person must act.
+    Error,
+    /// Unexpected, but nothing is lost.
+    Warn,
+    /// What an operator wants to know.
+    Info,
+    /// What a developer wants to know.
+    Debug,
+    /// Each packet.
+    Trace,
+}
+
+impl LogLevel {
+    /// Its name, as tracing and the configuration know it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}

@@ -1,0 +1,440 @@
+//! Every table and key of the configuration, as data. See [`super::schema`] for what reads it.
+
+use super::form::Form;
+use super::limits::{
+    FOR_MOST, HTTP_TIMEOUT_MOST, INTERVAL_LEAST, INTERVAL_MOST, POLLS_MOST, REQUESTS_A_MINUTE_MOST,
+    RESEND_LEAST, RETRIES_MOST, SPREAD_MOST, TIMEOUT_LEAST, TIMEOUT_MOST,
+};
+use super::schema::{Key, Table};
+use std::time::Duration;
+
+pub(super) static ROOT: Table = Table {
+    keys: &[
+        Key::table("polling", Form::Table(&POLLING), "How devices are asked, unless they say otherwise"),
+        Key::table("http", Form::Table(&HTTP), "Where /metrics, the JSON API and health are served"),
+        Key::table("state", Form::Table(&STATE), "Where events and open alerts are kept over restarts")
+            .also(&["storage", "data", "store"]),
+        Key::table("profiles", Form::Table(&PROFILES), "Where your own device profiles lie")
+            .also(&["profile"]),
+        Key::table("log", Form::Table(&LOG), "What is written to the log").also(&["logging", "logs"]),
+        Key::table(
+            "credentials",
+            Form::Named(&CREDENTIAL),
+            "How to be let in by agents; devices refer to these by name",
+        )
+        .also(&["auth", "auths", "snmp", "communities"]),
+        Key::table("devices", Form::List(&DEVICE), "The devices to poll, one table each")
+            .also(&["targets", "hosts", "device", "agents"]),
+        Key::table(
+            "integrations",
+            Form::Named(&INTEGRATION),
+            "Who is paged: one table a PagerDuty integration",
+        )
+        .also(&["pagerduty", "receivers", "notify"]),
+        Key::table("paging", Form::Table(&PAGING), "What all pages have in common")
+            .also(&["pager", "notification"]),
+        Key::table("alerts", Form::List(&ALERT), "The alert rules, one table each")
+            .also(&["rules", "rule", "alert", "alerting"]),
+    ],
+};
+
+static POLLING: Table = Table {
+    keys: &[
+        Key::new("interval", INTERVAL, "\"30s\"", "How often each device is asked")
+            .default("\"30s\"")
+            .also(&["scrape_interval", "poll_interval", "period", "frequency"]),
+        Key::new("timeout", TIMEOUT, "\"2s\"", "How long to wait for the answer to one request")
+            .default("\"2s\"")
+            .also(&["scrape_timeout"]),
+        Key::new("retries", RETRIES, "2", "How often a request is repeated after its first time-out")
+            .default("2")
+            .also(&["retry", "attempts"]),
+        Key::new(
+            "start_spread",
+            Form::Duration { least: Duration::ZERO, most: SPREAD_MOST },
+            "\"30s\"",
+            "Over how long the first polls after a start are spread; one interval if you say nothing",
+        )
+        .also(&["jitter", "splay"]),
+    ],
+};
+
+static HTTP: Table = Table {
+    keys: &[Key::new(
+        "listen",
+        Form::Listen,
+        "\"127.0.0.1:10916\"",
+        "IP address and port to listen on; a change needs a restart",
+    )
+    .default("\"0.0.0.0:10916\"")
+    .also(&["address", "bind", "listen_address", "port"])],
+};
+
+static STATE: Table = Table {
+    keys: &[Key::new(
+        "folder",
+        Form::Path,
+        "\"/var/lib/rackwarden\"",
+        "The folder, which must survive restarts; a change needs a restart",
+    )
+    .default("\"/var/lib/rackwarden\"")
+    .also(&["path", "dir", "directory", "data_dir"])],
+};
+
+static PROFILES: Table = Table {
+    keys: &[Key::new(
+        "folders",
+        Form::Paths,
+        "[\"/etc/rackwarden/profiles.d\"]",
+        "Folders whose *.toml add to the built-in profiles; a later one wins over an earlier",
+    )
+    .default("[\"/etc/rackwarden/profiles.d\"]")
+    .also(&["folder", "paths", "path", "dirs"])],
+};
+
+static LOG: Table = Table {
+    keys: &[
+        Key::new("level", Form::Choice(LEVELS), "\"info\"", "The least important lines that are written")
+            .default("\"info\"")
+            .also(&["verbosity"]),
+        Key::new(
+            "format",
+            Form::Choice(FORMATS),
+            "\"text\"",
+            "Lines for people or one JSON object a line; a change needs a restart",
+        )
+        .default("\"text\""),
+    ],
+};
+
+static CREDENTIAL: Table = Table {
+    keys: &[
+        Key::new("version", Form::Choice(VERSIONS), "\"2c\"", "The SNMP version to speak").default("\"2c\""),
+        Key::new(
+            "community_file",
+            Form::Path,
+            "\"/etc/rackwarden/credentials/snmp\"",
+            "A file whose first line is the community",
+        ),
+        Key::new(
+            "community_env",
+            Form::Variable,
+            "\"SNMP_COMMUNITY\"",
+            "An environment variable that holds the community",
+        ),
+        Key::new(
+            "community_credential",
+            Form::Text,
+            "\"cred_snmp\"",
+            "A systemd credential (`LoadCredential=`) that holds the community",
+        ),
+        Key::new("community", Form::Secret, "\"rack-4-ro\"", "The community itself, in clear").also(&[
+            "community_string",
+            "password",
+            "secret",
+        ]),
+    ],
+};
+
+static DEVICE: Table = Table {
+    keys: &[
+        Key::new(
+            "name",
+            Form::Text,
+            "\"pdu-a1\"",
+            "What you call it: unique, the label `device` of its metrics, and what rules refer to",
+        )
+        .required()
+        .also(&["id", "alias", "hostname"]),
+        Key::new(
+            "address",
+            Form::Text,
+            "\"10.0.0.20\"",
+            "Its DNS name or IP address; a port may follow: `host:1161`, `[2001:db8::1]:161`",
+        )
+        .required()
+        .also(&["host", "ip", "target", "url", "agent"]),
+        Key::new(
+            "port",
+            Form::Count { least: 1, most: 65_535 },
+            "161",
+            "Its UDP port; 161 if the address names none either",
+        ),
+        Key::new("credential", Form::Text, "\"default\"", "The table under [credentials] that lets us in")
+            .default("\"default\"")
+            .also(&["auth", "credentials", "community"]),
+        Key::new(
+            "profile",
+            Form::Text,
+            "\"apc-rpdu2\"",
+            "The profile to read it with; the one that fits if you say nothing",
+        )
+        .also(&["module", "template", "driver"]),
+        Key::new(
+            "interval",
+            INTERVAL,
+            "\"10s\"",
+            "How often it is asked; [polling] interval if you say nothing",
+        )
+        .also(&["scrape_interval", "poll_interval"]),
+        Key::new(
+            "timeout",
+            TIMEOUT,
+            "\"2s\"",
+            "How long to wait for an answer; [polling] timeout if you say nothing",
+        ),
+        Key::new(
+            "retries",
+            RETRIES,
+            "2",
+            "Repeats after the first time-out; [polling] retries if you say nothing",
+        ),
+        Key::new(
+            "labels",
+            Form::Labels,
+            "{ site = \"ams1\", rack = \"a1\" }",
+            "Your own names and values for it: metric labels, page details, and what rules match",
+        )
+        .also(&["tags", "metadata"]),
+        Key::new(
+            "rated_current",
+            Form::Rated,
+            "{ infeed = 16, bank = 10 }",
+            "Rated current in A by kind of component, where the agent does not say it or says it wrong",
+        )
+        .also(&["rating", "rated", "rated_currents"]),
+    ],
+};
+
+static INTEGRATION: Table = Table {
+    keys: &[
+        Key::new(
+            "type",
+            Form::Choice(INTEGRATION_TYPES),
+            "\"pagerduty\"",
+            "What it is: an Events API v2 integration of PagerDuty",
+        )
+        .required()
+        .also(&["kind"]),
+        Key::new(
+            "routing_key_file",
+            Form::Path,
+            "\"/etc/rackwarden/credentials/pagerduty\"",
+            "A file whose first line is the integration key",
+        ),
+        Key::new(
+            "routing_key_env",
+            Form::Variable,
+            "\"PAGERDUTY_KEY\"",
+            "An environment variable that holds the key",
+        ),
+        Key::new(
+            "routing_key_credential",
+            Form::Text,
+            "\"cred_pagerduty\"",
+            "A systemd credential (`LoadCredential=`) that holds the key",
+        ),
+        Key::new(
+            "routing_key",
+            Form::Secret,
+            "\"0123456789abcdef0123456789abcdef\"",
+            "The key itself, in clear: only together with `allow_inline_key = true`",
+        )
+        .also(&["key", "integration_key", "service_key", "token", "api_key"]),
+        Key::new("allow_inline_key", Form::Flag, "true", "That a key in clear in this file is meant")
+            .default("false"),
+        Key::new("region", Form::Choice(REGIONS), "\"us\"", "PagerDuty's service region of your account")
+            .default("\"us\""),
+        Key::new(
+            "url",
+            Form::Url,
+            "\"https://events.eu.pagerduty.com/v2/enqueue\"",
+            "Another enqueue address, instead of `region`",
+        )
+        .also(&["endpoint", "address"]),
+        Key::new(
+            "requests_per_minute",
+            Form::Count { least: 1, most: REQUESTS_A_MINUTE_MOST },
+            "120",
+            "How many requests a minute the key may send, at most",
+        )
+        .default("120")
+        .also(&["rate", "rate_limit", "rate_limit_per_minute"]),
+        Key::new(
+            "timeout",
+            Form::Duration { least: TIMEOUT_LEAST, most: HTTP_TIMEOUT_MOST },
+            "\"10s\"",
+            "How long one request may take",
+        )
+        .default("\"10s\""),
+    ],
+};
+
+static PAGING: Table = Table {
+    keys: &[
+        Key::new(
+            "default_integrations",
+            Form::Texts,
+            "[\"facilities\"]",
+            "The integrations of rules that name none; all of them if you say nothing",
+        )
+        .also(&["integrations", "default", "default_integration"]),
+        Key::new("client", Form::Text, "\"Rackwarden ams1\"", "Who sends, as the page shows it")
+            .default("\"Rackwarden\""),
+        Key::new(
+            "client_url",
+            Form::Url,
+            "\"https://rackwarden.example.net/\"",
+            "Where the page's link leads",
+        ),
+    ],
+};
+
+static ALERT: Table = Table {
+    keys: &[
+        Key::new(
+            "name",
+            Form::Text,
+            "\"infeed-overload\"",
+            "What you call it: unique; part of the alert's identity, so renaming ends its open alerts",
+        )
+        .required()
+        .also(&["alert", "id", "title"]),
+        Key::new(
+            "type",
+            Form::Text,
+            "\"power_unit_infeed\"",
+            "What it watches; docs/rules.md lists the types",
+        )
+        .required()
+        .also(&["kind", "rule_type"]),
+        Key::new(
+            "trigger",
+            Form::Text,
+            "\"percent_of_rated\"",
+            "What of it is compared; docs/rules.md lists each type's triggers",
+        )
+        .also(&["measure", "metric", "quantity"]),
+        Key::new(
+            "apply_to",
+            Form::Selection,
+            "{ match = { site = \"ams*\" } }",
+            "Which objects: \"all\", a list of names and patterns, or a match of labels",
+        )
+        .default("\"all\"")
+        .also(&["objects", "devices", "match", "targets"]),
+        Key::new("components", Form::Texts, "[\"phase\"]", "Kinds of components that it is narrowed to"),
+        Key::new(
+            "indices",
+            Form::Texts,
+            "[\"1\", \"Feed *\"]",
+            "Indices or labels of components that it is narrowed to",
+        ),
+        Key::new(
+            "names",
+            Form::Texts,
+            "[\"line_to_line\"]",
+            "Names of readings, where a component has several of a quantity",
+        ),
+        Key::new("operator", Form::Text, "\">\"", "How the reading is compared with the thresholds").also(&[
+            "op",
+            "comparison",
+            "condition",
+        ]),
+        Key::new(
+            "info",
+            Form::Threshold,
+            "{ value = 60, clear = 55 }",
+            "From where on it is info, and where it clears",
+        ),
+        Key::new(
+            "warning",
+            Form::Threshold,
+            "{ value = 80, clear = 75 }",
+            "From where on it is a warning, and where it clears",
+        )
+        .also(&["warn", "threshold", "value"]),
+        Key::new(
+            "error",
+            Form::Threshold,
+            "{ value = 85, clear = 80 }",
+            "From where on it is an error, and where it clears",
+        ),
+        Key::new(
+            "critical",
+            Form::Threshold,
+            "{ value = 90, clear = 85 }",
+            "From where on it is critical, and where it clears",
+        )
+        .also(&["crit"]),
+        Key::new("for", FOR, "\"30s\"", "How long the condition must hold before anybody is paged")
+            .also(&["duration", "delay", "pending"]),
+        Key::new(
+            "keep_firing_for",
+            FOR,
+            "\"5m\"",
+            "How long the clear condition must hold before the alert ends",
+        ),
+        Key::new(
+            "after_polls",
+            Form::Count { least: 1, most: POLLS_MOST },
+            "3",
+            "How many polls in a row the condition must hold before anybody is paged",
+        )
+        .also(&["after_failures", "attempts"]),
+        Key::new("unit", Form::Text, "\"degF\"", "The unit of the thresholds, where it is not the usual one"),
+        Key::new(
+            "rated_current",
+            Form::Number,
+            "16",
+            "Rated current in A for percent_of_rated, in place of what the components say",
+        )
+        .also(&["rated", "rating"]),
+        Key::new("rated_power", Form::Number, "3680", "Rated active power in W, in the same way"),
+        Key::new("rated_apparent_power", Form::Number, "3000", "Rated apparent power in VA, in the same way"),
+        Key::new(
+            "severity",
+            Form::Choice(SEVERITIES),
+            "\"critical\"",
+            "The severity of rules without thresholds: states and reachability",
+        )
+        .also(&["priority"]),
+        Key::new(
+            "notes",
+            Form::Note,
+            "\"Feed A of row 4; call facilities\"",
+            "What whoever is woken should read",
+        )
+        .also(&["description", "summary", "message"]),
+        Key::new("runbook", Form::Url, "\"https://wiki.example.net/infeed\"", "Where it says what to do")
+            .also(&["runbook_url"]),
+        Key::new(
+            "integrations",
+            Form::Texts,
+            "[\"facilities\"]",
+            "Who is paged; [paging] default_integrations if you say nothing",
+        )
+        .also(&["integration", "receiver", "notify"]),
+        Key::new("enabled", Form::Flag, "true", "Whether it is evaluated")
+            .default("true")
+            .also(&["enable", "disabled"]),
+        Key::new(
+            "resend",
+            Form::Duration { least: RESEND_LEAST, most: FOR_MOST },
+            "\"4h\"",
+            "How often the page is sent again while the alert goes on; never if you say nothing",
+        )
+        .also(&["repeat_interval", "renotify"]),
+    ],
+};
+
+const INTERVAL: Form = Form::Duration { least: INTERVAL_LEAST, most: INTERVAL_MOST };
+const TIMEOUT: Form = Form::Duration { least: TIMEOUT_LEAST, most: TIMEOUT_MOST };
+const RETRIES: Form = Form::Count { least: 0, most: RETRIES_MOST };
+const FOR: Form = Form::Duration { least: Duration::ZERO, most: FOR_MOST };
+const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
+const FORMATS: &[&str] = &["text", "json"];
+const VERSIONS: &[&str] = &["1", "2c"];
+const REGIONS: &[&str] = &["us", "eu"];
+const INTEGRATION_TYPES: &[&str] = &["pagerduty"];
+const SEVERITIES: &[&str] = &["info", "warning", "error", "critical"];

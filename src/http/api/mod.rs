@@ -1,0 +1,99 @@
+//! The JSON API, version 1. docs/api.md describes it; tests/it/exposition holds its shape.
+//!
+//! Invariants: names in snake_case; times are RFC 3339 in UTC; a reading has the same names as in
+//! `rackwarden poll --json`; a list is an object whose one list bears its name, and has a bound.
+
+mod alerts;
+mod devices;
+mod filter;
+mod readings;
+mod status;
+
+pub(super) use status::{Alerts, fleet};
+
+use super::error::ApiError;
+use super::router::Shared;
+use crate::model::{Labels, UnixMillis};
+use crate::telemetry::http as events;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use filter::Filter;
+use serde::{Serialize, Serializer};
+
+type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
+
+/// GET /api/v1/devices
+pub(super) async fn devices(State(shared): State<Shared>, pairs: Pairs) -> Result<Json, ApiError> {
+    let filter = Filter::read(pairs, &["match", "limit", "after"])?;
+    shared.query(move |app| Json::of(&devices::list(&app.store.snapshot(), &filter, app.now()))).await
+}
+
+/// GET /api/v1/devices/{name}
+pub(super) async fn device(
+    State(shared): State<Shared>,
+    name: Result<Path<String>, PathRejection>,
+) -> Result<Json, ApiError> {
+    let Path(name) = name.map_err(|_| ApiError::BadPath)?;
+    let work = move |app: &super::AppState| match app.store.find(&name) {
+        Some(published) => Json::of(&devices::one(&published, app.now())),
+        None => Err(ApiError::NoSuchDevice(name)),
+    };
+    shared.query(work).await
+}
+
+/// GET /api/v1/readings
+pub(super) async fn readings(State(shared): State<Shared>, pairs: Pairs) -> Result<Json, ApiError> {
+    let known = ["device", "component", "quantity", "match", "limit", "after"];
+    let filter = Filter::read(pairs, &known)?;
+    shared.query(move |app| Json::of(&readings::page(&app.store.snapshot(), &filter, app.now()))).await
+}
+
+/// GET /api/v1/alerts
+pub(super) async fn alerts(State(shared): State<Shared>, pairs: Pairs) -> Result<Json, ApiError> {
+    let filter = Filter::read(pairs, &["device", "phase", "match"])?;
+    shared.query(move |app| Json::of(&alerts::list(&super::state::sorted_alerts(app), &filter))).await
+}
+
+/// GET /api/v1/status
+pub(super) async fn status(State(shared): State<Shared>) -> Result<Json, ApiError> {
+    shared.query(|app| Json::of(&status::status(app))).await
+}
+
+/// A JSON text, ready to send.
+pub(super) struct Json(Vec<u8>);
+
+impl Json {
+    fn of(answer: &impl Serialize) -> Result<Self, ApiError> {
+        let text = serde_json::to_vec(answer).map_err(|error| {
+            events::answer_failed(&error);
+            ApiError::Internal
+        })?;
+        Ok(Self(text))
+    }
+}
+
+impl IntoResponse for Json {
+    fn into_response(self) -> Response {
+        ([(header::CONTENT_TYPE, "application/json")], self.0).into_response()
+    }
+}
+
+/// A time as JSON has it.
+struct Time(UnixMillis);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&self.0)
+    }
+}
+
+/// Labels as a JSON object.
+struct LabelMap<'a>(&'a Labels);
+
+impl Serialize for LabelMap<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter())
+    }
+}

@@ -1,0 +1,117 @@
+//! The collector's own state as JSON, and the counts that the page shows too.
+
+use super::super::AppState;
+use super::super::health::{Ready, readiness};
+use super::super::state::{ActiveAlert, OutboxFacts};
+use super::Time;
+use super::devices::missing;
+use super::readings::seconds;
+use crate::alert::Phase;
+use crate::model::Now;
+use crate::store::{Published, Standing};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// The answer.
+#[derive(Serialize)]
+pub(super) struct Status {
+    version: &'static str,
+    time: Time,
+    started: Time,
+    uptime_seconds: f64,
+    #[serde(flatten)]
+    ready: Ready,
+    devices: Devices,
+    readings: Readings,
+    alerts: Alerts,
+    outbox: Vec<OutboxRow>,
+}
+
+/// Devices, each in one of three counts.
+#[derive(Serialize, Debug, Default, Clone, Copy)]
+pub(in crate::http) struct Devices {
+    pub(in crate::http) total: usize,
+    pub(in crate::http) up: usize,
+    /// Failed or stale.
+    pub(in crate::http) down: usize,
+    /// Those of `down` that are stale.
+    pub(in crate::http) stale: usize,
+}
+
+/// Readings of all devices.
+#[derive(Serialize, Debug, Default, Clone, Copy)]
+pub(in crate::http) struct Readings {
+    pub(in crate::http) total: usize,
+    /// Without a current value; those of stale devices are not current.
+    pub(in crate::http) missing: usize,
+}
+
+/// Alerts by phase.
+#[derive(Serialize, Debug, Default, Clone, Copy)]
+pub(in crate::http) struct Alerts {
+    pub(in crate::http) firing: usize,
+    pub(in crate::http) pending: usize,
+}
+
+#[derive(Serialize)]
+struct OutboxRow {
+    name: String,
+    healthy: bool,
+    waiting: u64,
+    sent: u64,
+    dead_letters: u64,
+    last_error: Option<String>,
+}
+
+impl From<OutboxFacts> for OutboxRow {
+    fn from(it: OutboxFacts) -> Self {
+        let OutboxFacts { name, waiting, sent, dead_letters, last_error, healthy } = it;
+        Self { name, healthy, waiting, sent, dead_letters, last_error }
+    }
+}
+
+/// The collector's state now.
+pub(super) fn status(app: &AppState) -> Status {
+    let now = app.now();
+    let (devices, readings) = fleet(&app.store.snapshot(), now);
+    Status {
+        version: env!("CARGO_PKG_VERSION"),
+        time: Time(now.unix),
+        started: Time(app.started.unix),
+        uptime_seconds: seconds(now.moment.since(app.started.moment)),
+        ready: readiness(app),
+        devices,
+        readings,
+        alerts: Alerts::of(&app.alerts.active()),
+        outbox: app.outbox.integrations().into_iter().map(OutboxRow::from).collect(),
+    }
+}
+
+/// The counts of a snapshot.
+pub(in crate::http) fn fleet(snapshot: &[Arc<Published>], now: Now) -> (Devices, Readings) {
+    let mut devices = Devices::default();
+    let mut readings = Readings::default();
+    for it in snapshot {
+        let of_device = it.batch().shape.readings.len();
+        devices.total += 1;
+        readings.total += of_device;
+        match it.standing(now) {
+            Standing::Up => devices.up += 1,
+            Standing::Failed => devices.down += 1,
+            Standing::Stale => {
+                devices.down += 1;
+                devices.stale += 1;
+            }
+        }
+        readings.missing += if it.is_stale(now) { of_device } else { missing(it.batch()) };
+    }
+    (devices, readings)
+}
+
+impl Alerts {
+    /// The counts of these alerts.
+    pub(in crate::http) fn of(alerts: &[Arc<ActiveAlert>]) -> Self {
+        let firing = alerts.iter().filter(|it| it.phase == Phase::Firing).count();
+        Self { firing, pending: alerts.len() - firing }
+    }
+}

@@ -1,0 +1,154 @@
+//! One connection: hyper with a deadline for heads, one for answers, one for the whole.
+
+use super::Limits;
+use crate::telemetry::http as events;
+use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Request;
+use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+/// Whether a connection is at work on a request: from its head to the last octet of the answer handed
+/// to the socket.
+#[derive(Clone)]
+pub(super) struct Lease(Arc<watch::Sender<bool>>);
+
+impl Lease {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(watch::channel(false).0))
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    fn begin(&self) -> Busy {
+        self.0.send_replace(true);
+        Busy(Arc::clone(&self.0))
+    }
+
+    /// Done when one request has taken longer than that.
+    async fn overdue(&self, after: Duration) {
+        let mut busy = self.0.subscribe();
+        loop {
+            let at_work = *busy.borrow_and_update();
+            if !at_work {
+                if busy.changed().await.is_err() {
+                    return std::future::pending().await;
+                }
+            } else if tokio::time::timeout(after, busy.changed()).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Held by a request and then by its answer's body.
+struct Busy(Arc<watch::Sender<bool>>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.send_replace(false);
+    }
+}
+
+/// Serves one connection to its end.
+pub(super) async fn serve(
+    stream: TcpStream,
+    router: Router,
+    limits: Limits,
+    lease: Lease,
+    mut stop: watch::Receiver<bool>,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY");
+    }
+    let routes = TowerToHyperService::new(router);
+    let of_requests = lease.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let busy = of_requests.begin();
+        let answer = routes.call(request);
+        async move { Ok::<_, Infallible>(answer.await?.map(|body| Leased { body, _busy: busy })) }
+    });
+    let mut served = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.header_time_max)
+            .max_headers(limits.headers_max)
+            .max_header_size(limits.header_bytes_max)
+            .max_buf_size(limits.header_bytes_max.max(BUFFER_BYTES_MIN))
+            .serve_connection(TokioIo::new(stream), service)
+    );
+    tokio::select! {
+        ended = served.as_mut() => note(ended),
+        () = lease.overdue(limits.response_time_max) => events::connection_overdue(),
+        () = stopped(&mut stop) => last_answer(served, limits).await,
+        () = tokio::time::sleep(limits.connection_age_max) => last_answer(served, limits).await,
+    }
+}
+
+/// Done when the server stops, or is gone.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    if let Err(gone) = stop.wait_for(|it| *it).await {
+        tracing::debug!(%gone, "server");
+    }
+}
+
+/// hyper takes no smaller buffer.
+const BUFFER_BYTES_MIN: usize = 8192;
+
+/// Ends a connection after the answer under way.
+async fn last_answer<S>(mut served: Pin<&mut http1::Connection<TokioIo<TcpStream>, S>>, limits: Limits)
+where
+    S: Service<Request<Incoming>, Response = axum::http::Response<Leased>, Error = Infallible>,
+{
+    served.as_mut().graceful_shutdown();
+    match tokio::time::timeout(limits.response_time_max, served).await {
+        Ok(ended) => note(ended),
+        Err(_) => events::connection_overdue(),
+    }
+}
+
+fn note(ended: Result<(), hyper::Error>) {
+    match ended {
+        Err(error) if error.is_timeout() => events::head_overdue(),
+        Err(error) => tracing::debug!(%error, "connection ended"),
+        Ok(()) => (),
+    }
+}
+
+/// A body that keeps its connection's lease until it is sent.
+struct Leased {
+    body: Body,
+    _busy: Busy,
+}
+
+impl HttpBody for Leased {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

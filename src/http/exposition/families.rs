@@ -1,0 +1,330 @@
+//! The families: their names, types and helps, and which series each has of a device.
+//!
+//! Names and labels are a contract, docs/metrics.md describes them: a change breaks dashboards.
+
+use super::Device;
+use super::number::push_number;
+use crate::model::{Batch, Component, Health, Missing, Quantity, ReadingShape, Sample};
+use crate::store::{Piece, Series, Standing, push_escaped};
+
+/// One family of series.
+pub(super) struct Family {
+    name: &'static str,
+    kind: &'static str,
+    help: &'static str,
+    of: Of,
+}
+
+/// What a family's series are.
+enum Of {
+    Up,
+    Info,
+    Error,
+    PollDuration,
+    LastSuccess,
+    Missing,
+    /// Readings: value * factor / divisor. Two numbers, because 45.2 / 100 is exact to the last digit,
+    /// and 45.2 * 0.01 is not.
+    Reading {
+        quantity: Quantity,
+        factor: f64,
+        divisor: f64,
+    },
+    StateSeverity,
+    StateInfo,
+    Rated(fn(&Component) -> Option<f64>),
+}
+
+impl Family {
+    /// HELP and TYPE.
+    pub(super) fn push_head(&self, out: &mut Vec<u8>) {
+        for part in ["# HELP ", self.name, " ", self.help, "\n# TYPE ", self.name, " ", self.kind, "\n"] {
+            out.extend_from_slice(part.as_bytes());
+        }
+    }
+
+    /// The series of one device. How many there are.
+    pub(super) fn push_lines(&self, out: &mut Vec<u8>, device: &Device) -> u64 {
+        let batch = device.published.batch();
+        let up = device.standing == Standing::Up;
+        match self.of {
+            Of::Up => self.one(out, device, &[], if up { 1.0 } else { 0.0 }),
+            Of::Info => self.info(out, device, batch),
+            Of::Error => match error_class(device, batch) {
+                Some(class) => self.one(out, device, &[("class", class)], 1.0),
+                None => 0,
+            },
+            Of::PollDuration => self.one(out, device, &[], batch.duration.as_secs_f64()),
+            Of::LastSuccess => match device.published.last_good() {
+                Some(good) => self.one(out, device, &[], unix_seconds(good)),
+                None => 0,
+            },
+            Of::Missing => self.missing(out, device, batch),
+            Of::Rated(rated) => self.rated(out, device, batch, rated),
+            Of::Reading { .. } | Of::StateSeverity | Of::StateInfo if !up => 0,
+            Of::Reading { quantity, factor, divisor } => {
+                self.readings(out, device, batch, quantity, |out, series, _, value| {
+                    out.extend_from_slice(series.tail());
+                    push_number(out, value * factor / divisor);
+                })
+            }
+            Of::StateSeverity => {
+                self.readings(out, device, batch, Quantity::State, |out, series, shape, value| {
+                    let health = state_of(shape, value).map_or(Health::Unknown, |it| it.health);
+                    out.extend_from_slice(series.tail());
+                    push_number(out, f64::from(health as u8));
+                })
+            }
+            Of::StateInfo => {
+                self.readings(out, device, batch, Quantity::State, |out, series, shape, value| {
+                    out.extend_from_slice(b",state=\"");
+                    match state_of(shape, value) {
+                        Some(state) => push_escaped(out, &state.name),
+                        None => push_number(out, value),
+                    }
+                    out.push(b'"');
+                    out.extend_from_slice(series.tail());
+                    out.push(b'1');
+                })
+            }
+        }
+    }
+
+    /// A series of the device itself, with more labels.
+    fn one(&self, out: &mut Vec<u8>, device: &Device, labels: &[(&str, &str)], value: f64) -> u64 {
+        let series = device.series();
+        out.extend_from_slice(self.name.as_bytes());
+        out.extend_from_slice(series.head());
+        for (name, value) in labels {
+            out.push(b',');
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b"=\"");
+            push_escaped(out, value);
+            out.push(b'"');
+        }
+        out.extend_from_slice(series.tail());
+        push_number(out, value);
+        out.push(b'\n');
+        1
+    }
+
+    fn info(&self, out: &mut Vec<u8>, device: &Device, batch: &Batch) -> u64 {
+        let (source, identity) = (&batch.source, &batch.source.identity);
+        let labels: [(&str, &str); 6] = [
+            ("vendor", &identity.vendor),
+            ("model", &identity.model),
+            ("serial", &identity.serial),
+            ("firmware", &identity.firmware),
+            ("profile", &source.profile),
+            ("address", &source.address),
+        ];
+        self.one(out, device, &labels, 1.0)
+    }
+
+    fn missing(&self, out: &mut Vec<u8>, device: &Device, batch: &Batch) -> u64 {
+        let readings = batch.shape.readings.len();
+        if device.standing == Standing::Stale {
+            return match u32::try_from(readings).unwrap_or(u32::MAX) {
+                0 => 0,
+                all => self.one(out, device, &[("reason", STALE)], f64::from(all)),
+            };
+        }
+        let mut counts = [0_u32; Missing::ALL.len()];
+        for at in 0..readings {
+            if let Err(reason) = current(batch, at)
+                && let Some(count) = counts.get_mut(reason as usize)
+            {
+                *count += 1;
+            }
+        }
+        let mut lines = 0;
+        for (reason, count) in Missing::ALL.into_iter().zip(counts) {
+            if count != 0 {
+                lines += self.one(out, device, &[("reason", reason.name())], f64::from(count));
+            }
+        }
+        lines
+    }
+
+    fn rated(
+        &self,
+        out: &mut Vec<u8>,
+        device: &Device,
+        batch: &Batch,
+        rated: fn(&Component) -> Option<f64>,
+    ) -> u64 {
+        let series = device.series();
+        let mut lines = 0;
+        for &(place, text) in series.components() {
+            let Some(value) = batch.shape.components.get(place as usize).and_then(rated) else { continue };
+            out.extend_from_slice(self.name.as_bytes());
+            out.extend_from_slice(series.head());
+            out.extend_from_slice(series.text(text));
+            out.extend_from_slice(series.tail());
+            push_number(out, value);
+            out.push(b'\n');
+            lines += 1;
+        }
+        lines
+    }
+
+    /// The series of a quantity that have a value now. The hot loop of a scrape. `end` writes what
+    /// follows the reading's own labels: further ones, the tail, the value.
+    #[inline]
+    fn readings(
+        &self,
+        out: &mut Vec<u8>,
+        device: &Device,
+        batch: &Batch,
+        quantity: Quantity,
+        end: impl Fn(&mut Vec<u8>, &Series, Option<&ReadingShape>, f64),
+    ) -> u64 {
+        let series = device.series();
+        let lines = series.of(quantity);
+        out.reserve(lines.len() * LINE_BYTES_TYPICAL);
+        // All lines of the device begin alike: each copies the first one's beginning, which is near.
+        let start = out.len();
+        out.extend_from_slice(self.name.as_bytes());
+        out.extend_from_slice(series.head());
+        let alike = start..out.len();
+        let mut written = 0;
+        for line in lines {
+            let Ok(value) = current(batch, line.reading as usize) else { continue };
+            if written != 0 {
+                out.extend_from_within(alike.clone());
+            }
+            out.extend_from_slice(series.text(line.component));
+            if line.name != Piece::default() {
+                out.extend_from_slice(series.text(line.name));
+            }
+            end(out, series, batch.shape.readings.get(line.reading as usize), value);
+            out.push(b'\n');
+            written += 1;
+        }
+        if written == 0 {
+            out.truncate(start);
+        }
+        written
+    }
+}
+
+/// The reason of readings whose device has not been polled for too long.
+const STALE: &str = "stale";
+
+/// A line with two labels from the operator.
+const LINE_BYTES_TYPICAL: usize = 160;
+
+/// A reading of a batch; what is no finite number is missing, as it is in the JSON API.
+#[inline]
+fn current(batch: &Batch, reading: usize) -> Result<f64, Missing> {
+    match batch.samples.get(reading) {
+        Some(Sample::Value(value)) if value.is_finite() => Ok(*value),
+        Some(Sample::Value(_)) => Err(Missing::WrongType),
+        Some(Sample::Missing(reason)) => Err(*reason),
+        None => Err(Missing::NotPolled),
+    }
+}
+
+fn error_class<'a>(device: &Device, batch: &'a Batch) -> Option<&'a str> {
+    match device.standing {
+        Standing::Up => None,
+        Standing::Failed => batch.error.as_ref().map(|it| it.class()),
+        Standing::Stale => Some(STALE),
+    }
+}
+
+fn state_of(shape: Option<&ReadingShape>, value: f64) -> Option<&crate::model::StateValue> {
+    shape?.states.as_ref()?.state(value)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "milliseconds since 1970 are exact in an f64 for 285,000 years"
+)]
+fn unix_seconds(batch: &Batch) -> f64 {
+    batch.time.unix.0 as f64 / 1000.0
+}
+
+const fn gauge(name: &'static str, help: &'static str, of: Of) -> Family {
+    Family { name, kind: "gauge", help, of }
+}
+
+const fn base(quantity: Quantity) -> Of {
+    Of::Reading { quantity, factor: 1.0, divisor: 1.0 }
+}
+
+const fn percent(quantity: Quantity) -> Of {
+    Of::Reading { quantity, factor: 1.0, divisor: 100.0 }
+}
+
+const WATT_HOUR_JOULES: f64 = 3600.0;
+
+/// All families, in the order in which they are written.
+pub(super) const FAMILIES: &[Family] = &[
+    gauge("rackwarden_device_up", "1 if the last poll of the device was answered and is not stale.", Of::Up),
+    gauge("rackwarden_device_info", "Who the device says it is; always 1.", Of::Info),
+    gauge(
+        "rackwarden_device_error",
+        "1 while the last poll of the device failed or is stale, with the class of the failure.",
+        Of::Error,
+    ),
+    gauge(
+        "rackwarden_device_poll_duration_seconds",
+        "How long the last poll of the device took.",
+        Of::PollDuration,
+    ),
+    gauge(
+        "rackwarden_device_last_success_timestamp_seconds",
+        "When the last poll ended that did not fail, in seconds since 1970.",
+        Of::LastSuccess,
+    ),
+    gauge(
+        "rackwarden_readings_missing",
+        "Readings of the device without a current value, by reason.",
+        Of::Missing,
+    ),
+    gauge("rackwarden_current_amperes", "Current.", base(Quantity::Current)),
+    gauge("rackwarden_voltage_volts", "Voltage.", base(Quantity::Voltage)),
+    gauge("rackwarden_active_power_watts", "Active power.", base(Quantity::ActivePower)),
+    gauge("rackwarden_apparent_power_voltamperes", "Apparent power.", base(Quantity::ApparentPower)),
+    gauge("rackwarden_reactive_power_vars", "Reactive power.", base(Quantity::ReactivePower)),
+    Family {
+        name: "rackwarden_energy_joules_total",
+        kind: "counter",
+        help: "Energy since the device's meter was reset; 3600000 joules are one kilowatt-hour.",
+        of: Of::Reading { quantity: Quantity::Energy, factor: WATT_HOUR_JOULES, divisor: 1.0 },
+    },
+    gauge("rackwarden_power_factor_ratio", "Power factor, -1 to 1.", base(Quantity::PowerFactor)),
+    gauge("rackwarden_frequency_hertz", "Frequency.", base(Quantity::Frequency)),
+    gauge("rackwarden_temperature_celsius", "Temperature.", base(Quantity::Temperature)),
+    gauge("rackwarden_humidity_ratio", "Relative humidity, 0 to 1.", percent(Quantity::Humidity)),
+    gauge("rackwarden_load_ratio", "Load as a part of capacity; 1 is full.", percent(Quantity::Load)),
+    gauge("rackwarden_charge_ratio", "Battery charge; 1 is full.", percent(Quantity::Charge)),
+    gauge(
+        "rackwarden_runtime_seconds",
+        "How long the battery would carry the load.",
+        base(Quantity::Runtime),
+    ),
+    gauge("rackwarden_state", "State as the agent's own number.", base(Quantity::State)),
+    gauge(
+        "rackwarden_state_severity",
+        "How the state is to be taken: 0 ok, 1 unknown, 2 warning, 3 critical.",
+        Of::StateSeverity,
+    ),
+    gauge("rackwarden_state_info", "The state's name; always 1.", Of::StateInfo),
+    gauge(
+        "rackwarden_rated_current_amperes",
+        "Rated current of the component.",
+        Of::Rated(|it| it.ratings.current_amperes),
+    ),
+    gauge(
+        "rackwarden_rated_active_power_watts",
+        "Rated active power of the component.",
+        Of::Rated(|it| it.ratings.active_power_watts),
+    ),
+    gauge(
+        "rackwarden_rated_apparent_power_voltamperes",
+        "Rated apparent power of the component.",
+        Of::Rated(|it| it.ratings.apparent_power_volt_amperes),
+    ),
+];

@@ -1,0 +1,141 @@
+//! A scrape on its way out: chunks made one ahead of the client, off the runtime's threads, with gzip
+//! if the client takes it.
+
+use super::Exposition;
+use crate::model::{Moment, Now};
+use crate::telemetry;
+use crate::telemetry::http as events;
+use axum::body::{Bytes, HttpBody};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use hyper::body::Frame;
+use prometheus::TextEncoder;
+use std::io::Write;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
+
+/// Octets of text made at a time: small beside what a process may hold, large beside the cost of going
+/// to another thread and back (about 20 us, where writing the chunk takes 150 us).
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// Room for a chunk and the device that goes over it.
+const CHUNK_ROOM_BYTES: usize = CHUNK_BYTES + 32 * 1024;
+
+/// The devices' families, then our own, in chunks.
+pub(in crate::http) struct Scrape {
+    exposition: Exposition,
+    clock: Arc<dyn Fn() -> Now + Send + Sync>,
+    gzip: Option<GzEncoder<Vec<u8>>>,
+    text: Vec<u8>,
+    rendering: Duration,
+    done: bool,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Scrape {
+    pub(in crate::http) fn new(
+        exposition: Exposition,
+        clock: Arc<dyn Fn() -> Now + Send + Sync>,
+        gzip: bool,
+        turn: OwnedSemaphorePermit,
+    ) -> Self {
+        let gzip = gzip.then(|| GzEncoder::new(Vec::new(), Compression::fast()));
+        let text = Vec::with_capacity(CHUNK_ROOM_BYTES);
+        Self { exposition, clock, gzip, text, rendering: Duration::ZERO, done: false, _turn: turn }
+    }
+
+    /// The next octets; none may be ready while gzip gathers.
+    fn chunk(&mut self) -> std::io::Result<Bytes> {
+        let start: Moment = (self.clock)().moment;
+        self.done = !self.exposition.write(&mut self.text, CHUNK_BYTES);
+        if self.done {
+            push_own(&mut self.text);
+        }
+        let chunk = match self.gzip.as_mut() {
+            None => Bytes::from(std::mem::replace(&mut self.text, Vec::with_capacity(CHUNK_ROOM_BYTES))),
+            Some(gzip) => {
+                gzip.write_all(&self.text)?;
+                if self.done {
+                    gzip.try_finish()?;
+                }
+                self.text.clear();
+                Bytes::from(std::mem::take(gzip.get_mut()))
+            }
+        };
+        self.rendering += (self.clock)().moment.since(start);
+        if self.done {
+            events::scraped(self.rendering, self.exposition.series());
+        }
+        Ok(chunk)
+    }
+}
+
+/// The collector's own metrics, by the prometheus crate.
+fn push_own(out: &mut Vec<u8>) {
+    let families = telemetry::registry().gather();
+    let mut own = String::new();
+    match TextEncoder::new().encode_utf8(&families, &mut own) {
+        Ok(()) => out.extend_from_slice(own.as_bytes()),
+        Err(error) => events::answer_failed(&error),
+    }
+}
+
+/// What a chunk's making hands back.
+type Made = (Box<Scrape>, std::io::Result<Bytes>);
+
+/// The body of a scrape. The next chunk is made while the client takes the last one, and no more.
+pub(in crate::http) struct ScrapeBody {
+    making: Option<JoinHandle<Made>>,
+}
+
+impl ScrapeBody {
+    /// Begins at once.
+    pub(in crate::http) fn new(scrape: Scrape) -> Self {
+        Self { making: Some(make(Box::new(scrape))) }
+    }
+}
+
+fn make(mut scrape: Box<Scrape>) -> JoinHandle<Made> {
+    tokio::task::spawn_blocking(move || {
+        let chunk = scrape.chunk();
+        (scrape, chunk)
+    })
+}
+
+impl HttpBody for ScrapeBody {
+    type Data = Bytes;
+    type Error = axum::BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
+        while let Some(making) = self.making.as_mut() {
+            let made = ready!(Pin::new(making).poll(context));
+            self.making = None;
+            let chunk = match made {
+                Ok((scrape, Ok(chunk))) => {
+                    self.making = (!scrape.done).then(|| make(scrape));
+                    chunk
+                }
+                Ok((_, Err(error))) => return Poll::Ready(Some(Err(failed(error)))),
+                Err(failure) => return Poll::Ready(Some(Err(failed(failure)))),
+            };
+            if !chunk.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(chunk))));
+            }
+        }
+        Poll::Ready(None)
+    }
+}
+
+/// The connection is cut in the middle of a chunked body: the scraper sees that it is not whole.
+fn failed(error: impl Into<axum::BoxError>) -> axum::BoxError {
+    let error = error.into();
+    events::answer_failed(&error);
+    error
+}

@@ -1,0 +1,104 @@
+//! The paths, and what every request passes on its way: a time limit, a body limit, a counter.
+
+use super::error::ApiError;
+use super::{AppState, Limits, api, health, metrics, page};
+use crate::telemetry::http as events;
+use axum::Router;
+use axum::body::HttpBody;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// What handlers share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) app: AppState,
+    pub(super) limits: Limits,
+    scrapes: Arc<Semaphore>,
+    queries: Arc<Semaphore>,
+}
+
+impl Shared {
+    pub(super) fn new(app: AppState, limits: Limits) -> Self {
+        Self {
+            app,
+            limits,
+            scrapes: Arc::new(Semaphore::new(limits.scrapes_max)),
+            queries: Arc::new(Semaphore::new(limits.queries_max)),
+        }
+    }
+
+    /// Waits for a scrape's turn.
+    pub(super) async fn scrape_turn(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        self.turn(&self.scrapes).await
+    }
+
+    async fn turn(&self, of: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ApiError> {
+        match tokio::time::timeout(self.limits.turn_time_max, Arc::clone(of).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(ApiError::Busy),
+        }
+    }
+
+    /// Makes an answer off the runtime's threads, when its turn comes.
+    pub(super) async fn query<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&AppState) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let permit = self.turn(&self.queries).await?;
+        let app = self.app.clone();
+        let made = tokio::task::spawn_blocking(move || {
+            let answer = work(&app);
+            drop(permit);
+            answer
+        });
+        made.await.unwrap_or_else(|failure| {
+            events::answer_failed(&failure);
+            Err(ApiError::Internal)
+        })
+    }
+}
+
+/// All paths.
+pub(super) fn router(shared: Shared) -> Router {
+    Router::new()
+        .route("/", get(page::page))
+        .route("/metrics", get(metrics::metrics))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/api/v1/devices", get(api::devices))
+        .route("/api/v1/devices/{name}", get(api::device))
+        .route("/api/v1/readings", get(api::readings))
+        .route("/api/v1/alerts", get(api::alerts))
+        .route("/api/v1/status", get(api::status))
+        .fallback(|| std::future::ready(ApiError::NoSuchPath))
+        .method_not_allowed_fallback(|| std::future::ready(ApiError::MethodNotAllowed))
+        .layer(from_fn_with_state(shared.clone(), pass))
+        .with_state(shared)
+}
+
+async fn pass(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = if shared.limits.body_bytes_max < request.body().size_hint().lower() {
+        ApiError::BodyTooLarge.into_response()
+    } else {
+        let answer = tokio::time::timeout(shared.limits.request_time_max, next.run(request)).await;
+        answer.unwrap_or_else(|_| ApiError::Overdue.into_response())
+    };
+    for (name, value) in EVERY_ANSWER {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    events::answered(
+        route.as_ref().map_or(events::NO_ROUTE, MatchedPath::as_str),
+        response.status().as_u16(),
+    );
+    response
+}
+
+/// Readings change with every poll, and a text is not to be taken for a script.
+const EVERY_ANSWER: [(HeaderName, &str); 2] =
+    [(header::CACHE_CONTROL, "no-store"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];

@@ -1,0 +1,105 @@
+//! What the HTTP side is given: the store, and a view of those parts whose types it need not know.
+
+use crate::alert::{AlertFacts, Phase};
+use crate::model::{Now, Severity};
+use crate::store::Store;
+use std::fmt;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// All that the handlers read. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    /// The readings.
+    pub store: Arc<Store>,
+    /// The alerts.
+    pub alerts: Arc<dyn AlertSource>,
+    /// Paging.
+    pub outbox: Arc<dyn OutboxStatus>,
+    /// How far the start has come.
+    pub ready: watch::Receiver<Readiness>,
+    /// The time.
+    pub clock: Arc<dyn Fn() -> Now + Send + Sync>,
+    /// When the collector started.
+    pub started: Now,
+}
+
+impl AppState {
+    /// The time.
+    pub(super) fn now(&self) -> Now {
+        (self.clock)()
+    }
+}
+
+impl fmt::Debug for AppState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppState").field("started", &self.started).finish_non_exhaustive()
+    }
+}
+
+/// One alert that is pending or firing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActiveAlert {
+    /// What is known of it.
+    pub facts: Arc<AlertFacts>,
+    /// Where it stands.
+    pub phase: Phase,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Why, in words for a person.
+    pub reason: String,
+}
+
+/// Where alerts come from.
+pub trait AlertSource: Send + Sync {
+    /// All that are pending or firing, in any order.
+    fn active(&self) -> Vec<Arc<ActiveAlert>>;
+}
+
+/// How one integration's way out stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxFacts {
+    /// The integration's name.
+    pub name: String,
+    /// Events that wait for being accepted.
+    pub waiting: u64,
+    /// Events that were accepted since the start.
+    pub sent: u64,
+    /// Events that were given up, and are kept for a person to see.
+    pub dead_letters: u64,
+    /// What went wrong last; `None` once an event went through after it.
+    pub last_error: Option<String>,
+    /// Whether events can be kept and sent.
+    pub healthy: bool,
+}
+
+/// Where the state of paging comes from.
+pub trait OutboxStatus: Send + Sync {
+    /// Each integration, by name.
+    fn integrations(&self) -> Vec<OutboxFacts>;
+}
+
+/// How far the start has come. The default is the beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Readiness {
+    /// The configuration was read and holds.
+    pub config_loaded: bool,
+    /// All listeners are bound.
+    pub listening: bool,
+    /// The first polls have been sent, or there is no device.
+    pub polling: bool,
+}
+
+/// All alerts: firing before pending, worse before milder, older before newer.
+pub(super) fn sorted_alerts(app: &AppState) -> Vec<Arc<ActiveAlert>> {
+    let mut alerts = app.alerts.active();
+    alerts.sort_by(|left, right| {
+        let pending = |it: &ActiveAlert| it.phase == Phase::Pending;
+        pending(left)
+            .cmp(&pending(right))
+            .then(right.severity.cmp(&left.severity))
+            .then(left.facts.since.cmp(&right.facts.since))
+            .then_with(|| left.facts.key.cmp(&right.facts.key))
+    });
+    alerts
+}

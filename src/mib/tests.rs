@@ -1,0 +1,100 @@
+//! Tests of the MIB names.
+
+use super::{Kind, MibError, Mibs};
+use crate::model::Oid;
+
+/// As slim as our modules are: no SEQUENCE types, no DESCRIPTION.
+const SLIM: &str = r#"
+SLIM-MIB DEFINITIONS ::= BEGIN
+IMPORTS OBJECT-TYPE, Integer32, enterprises FROM SNMPv2-SMI
+        TEXTUAL-CONVENTION, DisplayString FROM SNMPv2-TC;
+
+slim OBJECT IDENTIFIER ::= { enterprises 99999 }
+OnOff ::= TEXTUAL-CONVENTION STATUS current DESCRIPTION "" SYNTAX INTEGER { on(1), off(2) }
+
+slimName OBJECT-TYPE SYNTAX DisplayString MAX-ACCESS read-only STATUS current ::= { slim 1 }
+slimTable OBJECT-TYPE SYNTAX SEQUENCE OF SlimEntry MAX-ACCESS not-accessible STATUS current ::= { slim 2 }
+slimEntry OBJECT-TYPE SYNTAX SlimEntry MAX-ACCESS not-accessible STATUS current INDEX { slimIndex } ::= { slimTable 1 }
+slimIndex OBJECT-TYPE SYNTAX Integer32 MAX-ACCESS not-accessible STATUS current ::= { slimEntry 1 }
+slimSwitch OBJECT-TYPE SYNTAX OnOff MAX-ACCESS read-only STATUS current ::= { slimEntry 2 }
+slimLoad OBJECT-TYPE SYNTAX INTEGER { low(-1), high(3) } MAX-ACCESS read-only STATUS current ::= { slimEntry 3 }
+slimCurrent OBJECT-TYPE SYNTAX Integer32 UNITS "0.1 Amps" MAX-ACCESS read-only STATUS current ::= { slimEntry 4 }
+END
+"#;
+
+fn slim() -> Mibs {
+    Mibs::of_texts([SLIM.as_bytes().to_vec()])
+}
+
+#[test]
+fn slim_modules_are_enough() {
+    let mibs = slim();
+    for (name, oid, kind) in [
+        ("SLIM-MIB::slimName", "1.3.6.1.4.1.99999.1", Kind::Scalar),
+        ("SLIM-MIB::slimName.0", "1.3.6.1.4.1.99999.1.0", Kind::Scalar),
+        ("SLIM-MIB::slimSwitch", "1.3.6.1.4.1.99999.2.1.2", Kind::Column),
+        ("SLIM-MIB::slimSwitch.4.1", "1.3.6.1.4.1.99999.2.1.2.4.1", Kind::Column),
+        ("SLIM-MIB::slimTable", "1.3.6.1.4.1.99999.2", Kind::Table),
+        ("SLIM-MIB::slimEntry", "1.3.6.1.4.1.99999.2.1", Kind::Table),
+        ("SLIM-MIB::slim", "1.3.6.1.4.1.99999", Kind::Branch),
+        ("1.3.6.1.4.1.99999.2.1.3.7", "1.3.6.1.4.1.99999.2.1.3.7", Kind::Column),
+        ("SNMPv2-SMI::enterprises", "1.3.6.1.4.1", Kind::Branch),
+    ] {
+        let found = mibs.resolve(name).unwrap();
+        assert_eq!(found.oid.to_string(), oid);
+        assert_eq!(found.object.unwrap().kind, kind, "{name}");
+    }
+    let names = |name: &str| (*mibs.resolve(name).unwrap().object.unwrap().names).clone();
+    assert_eq!(names("SLIM-MIB::slimSwitch"), [(1, "on".to_owned()), (2, "off".to_owned())].into());
+    assert_eq!(names("SLIM-MIB::slimLoad"), [(-1, "low".to_owned()), (3, "high".to_owned())].into());
+    assert_eq!(mibs.resolve("SLIM-MIB::slimCurrent").unwrap().object.unwrap().units, "0.1 Amps");
+    assert_eq!(mibs.resolve("SLIM-MIB::slimName").unwrap().object.unwrap().syntax, "OCTET STRING");
+    assert_eq!(mibs.modules().collect::<Vec<_>>(), ["SLIM-MIB"]);
+}
+
+#[test]
+fn numbers_get_their_names_back() {
+    let mibs = slim();
+    for (oid, name) in [
+        ("1.3.6.1.4.1.99999.2.1.2.14", "SLIM-MIB::slimSwitch.14"),
+        ("1.3.6.1.4.1.99999.2.1.2", "SLIM-MIB::slimSwitch"),
+        ("1.3.6.1.4.1.8", "SNMPv2-SMI::enterprises.8"),
+    ] {
+        let oid: Oid = oid.parse().unwrap();
+        assert_eq!(mibs.lookup(&oid).to_string(), name);
+    }
+    let below = mibs.below(&"1.3.6.1.4.1.99999.2.1".parse().unwrap()).map(|it| it.name);
+    assert_eq!(
+        below.collect::<Vec<_>>()[..3],
+        ["SLIM-MIB::slimEntry", "SLIM-MIB::slimIndex", "SLIM-MIB::slimSwitch"]
+    );
+}
+
+#[test]
+fn mistakes_say_what_may_be_meant() {
+    let mibs = slim();
+    let help = |name: &str| mibs.resolve(name).unwrap_err().help().unwrap_or_default();
+    assert_eq!(help("SLIM-MIB::slimSwich"), "did you mean `SLIM-MIB::slimSwitch`?");
+    assert_eq!(help("SLIMMIB::slimSwitch"), "did you mean `SLIM-MIB`?");
+    assert_eq!(help("slimSwitch.4"), "write `SLIM-MIB::slimSwitch.4`");
+    assert!(matches!(mibs.resolve("1.3.x"), Err(MibError::Oid(_))));
+    assert!(matches!(mibs.resolve("SLIM-MIB::slimName.x"), Err(MibError::Oid(_))));
+    assert!(matches!(mibs.resolve(""), Err(MibError::Unqualified { .. })));
+}
+
+#[test]
+fn a_broken_module_costs_its_own_names_only() {
+    let broken = b"BROKEN-MIB DEFINITIONS ::= BEGIN x OBJECT-TYPE SYNTAX ::= { y".to_vec();
+    let mibs = Mibs::of_texts([broken, SLIM.as_bytes().to_vec(), b"\xff\x00 nothing".to_vec()]);
+    assert!(mibs.resolve("SLIM-MIB::slimName").is_ok());
+    assert!(mibs.resolve("BROKEN-MIB::x").is_err());
+    let none = Mibs::of_texts([]);
+    assert!(none.resolve("SLIM-MIB::slimName").is_err());
+}
+
+#[test]
+fn embedded_modules_have_the_system_group() {
+    let found = Mibs::embedded().resolve("SNMPv2-MIB::sysUpTime.0").unwrap();
+    assert_eq!(found.oid.to_string(), "1.3.6.1.2.1.1.3.0");
+    assert_eq!(found.object.unwrap().syntax, "TimeTicks");
+}

@@ -1,0 +1,441 @@
+//! Values on disk: a version octet, a CRC-32 over key and content (little-endian), then the content
+//! as JSON.
+//!
+//! The checksum covers the row's key too, so that a value under a wrong key is seen. What cannot be
+//! read is an error of that row, never a wrong page.
+
+use super::record::{DeadRow, OpenRow, Record, Told};
+use crate::alert::{AlertFacts, AlertKey, Transition, TransitionKind};
+use crate::model::{ComponentKind, Labels, Oid, Severity, UnixMillis};
+use crate::notify::pagerduty::{Action, Reason};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Why a row cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RowError {
+    /// Shorter than its header.
+    #[error("it is cut off")]
+    Short,
+    /// A version that this program does not know.
+    #[error("its version {0} is not known to this program")]
+    Version(u8),
+    /// The checksum does not fit.
+    #[error("its checksum does not fit: the file was damaged")]
+    Checksum,
+    /// The content is not what it should be.
+    #[error("its content cannot be read: {0}")]
+    Content(String),
+}
+
+const VERSION: u8 = 1;
+const HEADER: usize = 5;
+
+pub(crate) fn encode_record(row_key: &[u8], record: &Record) -> Vec<u8> {
+    seal(row_key, &StoredEvent::of(record))
+}
+
+pub(crate) fn decode_record(row_key: &[u8], value: &[u8]) -> Result<Record, RowError> {
+    open::<StoredEvent>(row_key, value)?.record()
+}
+
+pub(crate) fn encode_open(row_key: &[u8], row: &OpenRow) -> Vec<u8> {
+    seal(row_key, &StoredOpen::of(row))
+}
+
+pub(crate) fn decode_open(row_key: &[u8], value: &[u8]) -> Result<OpenRow, RowError> {
+    open::<StoredOpen>(row_key, value)?.row()
+}
+
+pub(crate) fn encode_dead(row_key: &[u8], row: &DeadRow) -> Vec<u8> {
+    let stored = StoredDead {
+        event: StoredEvent::of(&row.record),
+        reason: row.reason.name().to_owned(),
+        text: row.text.clone(),
+        at: row.at.0,
+    };
+    seal(row_key, &stored)
+}
+
+pub(crate) fn decode_dead(row_key: &[u8], value: &[u8]) -> Result<DeadRow, RowError> {
+    let stored: StoredDead = open(row_key, value)?;
+    let reason = DEAD_REASONS.into_iter().find(|it| it.name() == stored.reason).unwrap_or(Reason::Refused);
+    Ok(DeadRow {
+        record: Arc::new(stored.event.record()?),
+        reason,
+        text: stored.text,
+        at: UnixMillis(stored.at),
+    })
+}
+
+/// Reasons for which an event is given up.
+const DEAD_REASONS: [Reason; 4] =
+    [Reason::Refused, Reason::FieldRefused, Reason::Overflow, Reason::Abandoned];
+
+/// A place as the octets that the checksum covers.
+pub(crate) fn place_octets(lane: &str, sequence: u64) -> Vec<u8> {
+    [lane.as_bytes(), &[0], &sequence.to_be_bytes()].concat()
+}
+
+fn seal(row_key: &[u8], content: &impl Serialize) -> Vec<u8> {
+    let mut value = vec![VERSION, 0, 0, 0, 0];
+    // Strings, numbers and maps with text keys: serde_json writes them all.
+    if let Ok(json) = serde_json::to_vec(content) {
+        value.extend_from_slice(&json);
+    }
+    let sum = checksum(row_key, value.get(HEADER..).unwrap_or_default()).to_le_bytes();
+    if let Some(place) = value.get_mut(1..HEADER) {
+        place.copy_from_slice(&sum);
+    }
+    value
+}
+
+fn open<T: for<'a> Deserialize<'a>>(row_key: &[u8], value: &[u8]) -> Result<T, RowError> {
+    let (header, json) = value.split_at_checked(HEADER).ok_or(RowError::Short)?;
+    let [version, sum @ ..] = header else { return Err(RowError::Short) };
+    if *version != VERSION {
+        return Err(RowError::Version(*version));
+    }
+    if *sum != checksum(row_key, json).to_le_bytes() {
+        return Err(RowError::Checksum);
+    }
+    serde_json::from_slice(json).map_err(|error| RowError::Content(error.to_string()))
+}
+
+fn checksum(row_key: &[u8], json: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(row_key);
+    hasher.update(&[0]);
+    hasher.update(json);
+    hasher.finalize()
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredEvent {
+    key: String,
+    action: String,
+    severity: String,
+    at: i64,
+    body: String,
+    repaired: bool,
+}
+
+impl StoredEvent {
+    fn of(record: &Record) -> Self {
+        Self {
+            key: record.key.to_string(),
+            action: record.action.name().to_owned(),
+            severity: record.severity.name().to_owned(),
+            at: record.at.0,
+            body: record.body.to_string(),
+            repaired: record.repaired,
+        }
+    }
+
+    fn record(self) -> Result<Record, RowError> {
+        Ok(Record {
+            key: AlertKey(self.key.into()),
+            action: Action::find(&self.action).ok_or_else(|| unknown("action", &self.action))?,
+            severity: severity(&self.severity)?,
+            at: UnixMillis(self.at),
+            body: self.body.into_boxed_str(),
+            repaired: self.repaired,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredDead {
+    event: StoredEvent,
+    reason: String,
+    text: String,
+    at: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredOpen {
+    kind: String,
+    from: Option<String>,
+    severity: String,
+    at: i64,
+    reason: String,
+    fired_at: i64,
+    told: BTreeMap<String, String>,
+    facts: StoredFacts,
+}
+
+impl StoredOpen {
+    fn of(row: &OpenRow) -> Self {
+        let last = &*row.last;
+        let (kind, from) = match last.kind {
+            TransitionKind::Trigger => ("trigger", None),
+            TransitionKind::Change { from } => ("change", Some(from.name().to_owned())),
+            TransitionKind::Resolve => ("resolve", None),
+        };
+        Self {
+            kind: kind.to_owned(),
+            from,
+            severity: last.severity.name().to_owned(),
+            at: last.at.0,
+            reason: last.reason.clone(),
+            fired_at: row.fired_at.0,
+            told: row
+                .told
+                .iter()
+                .map(|(lane, told)| (lane.to_string(), told_name(*told).to_owned()))
+                .collect(),
+            facts: StoredFacts::of(&last.facts),
+        }
+    }
+
+    fn row(self) -> Result<OpenRow, RowError> {
+        let kind = match (self.kind.as_str(), self.from) {
+            ("trigger", _) => TransitionKind::Trigger,
+            ("change", Some(from)) => TransitionKind::Change { from: severity(&from)? },
+            ("resolve", _) => TransitionKind::Resolve,
+            _ => return Err(unknown("kind", &self.kind)),
+        };
+        let last = Transition {
+            kind,
+            severity: severity(&self.severity)?,
+            at: UnixMillis(self.at),
+            reason: self.reason,
+            facts: Arc::new(self.facts.facts()?),
+        };
+        let told = self
+            .told
+            .into_iter()
+            .map(|(lane, name)| Ok((Arc::from(lane), told(&name)?)))
+            .collect::<Result<_, RowError>>()?;
+        Ok(OpenRow { last: Arc::new(last), fired_at: UnixMillis(self.fired_at), told })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredFacts {
+    key: String,
+    rule: String,
+    rule_type: String,
+    trigger: String,
+    notes: Option<String>,
+    runbook: Option<String>,
+    integrations: Vec<String>,
+    device: String,
+    address: String,
+    model: String,
+    labels: BTreeMap<String, String>,
+    component: Option<(String, String, String)>,
+    source: Option<String>,
+    reading: String,
+    value: Option<f64>,
+    unit: String,
+    operator: String,
+    threshold: Option<f64>,
+    rated: Option<f64>,
+    since: i64,
+}
+
+impl StoredFacts {
+    fn of(facts: &AlertFacts) -> Self {
+        let component = facts.component.as_ref();
+        Self {
+            key: facts.key.to_string(),
+            rule: facts.rule.to_string(),
+            rule_type: facts.rule_type.to_owned(),
+            trigger: facts.trigger.to_owned(),
+            notes: facts.notes.as_deref().map(str::to_owned),
+            runbook: facts.runbook.as_deref().map(str::to_owned),
+            integrations: facts.integrations.iter().map(ToString::to_string).collect(),
+            device: facts.device.to_string(),
+            address: facts.address.clone(),
+            model: facts.model.clone(),
+            labels: facts.labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            component: component
+                .map(|(kind, index, label)| (kind.name().to_owned(), index.to_string(), label.to_string())),
+            source: facts.source.as_ref().map(ToString::to_string),
+            reading: facts.reading.clone(),
+            value: facts.value,
+            unit: facts.unit.to_owned(),
+            operator: facts.operator.to_owned(),
+            threshold: facts.threshold,
+            rated: facts.rated,
+            since: facts.since.0,
+        }
+    }
+
+    fn facts(self) -> Result<AlertFacts, RowError> {
+        let component = match self.component {
+            Some((kind, index, label)) => {
+                let kind: ComponentKind = kind.parse().map_err(|()| unknown("component", &kind))?;
+                Some((kind, index.into_boxed_str(), label.into_boxed_str()))
+            }
+            None => None,
+        };
+        let source = match self.source {
+            Some(text) => Some(text.parse::<Oid>().map_err(|_| unknown("OID", &text))?),
+            None => None,
+        };
+        Ok(AlertFacts {
+            key: AlertKey(self.key.into()),
+            rule: self.rule.into(),
+            rule_type: kept_for_ever(&self.rule_type)?,
+            trigger: kept_for_ever(&self.trigger)?,
+            notes: self.notes.map(Into::into),
+            runbook: self.runbook.map(Into::into),
+            integrations: self.integrations.into_iter().map(Into::into).collect(),
+            device: self.device.into(),
+            address: self.address,
+            model: self.model,
+            labels: Labels::new(self.labels),
+            component,
+            source,
+            reading: self.reading,
+            value: self.value,
+            unit: kept_for_ever(&self.unit)?,
+            operator: kept_for_ever(&self.operator)?,
+            threshold: self.threshold,
+            rated: self.rated,
+            since: UnixMillis(self.since),
+        })
+    }
+}
+
+/// The names of rule types, triggers, units and operators are literals of the program; read from disk
+/// they must become such again. There are some dozens of them: more means a damaged file.
+fn kept_for_ever(text: &str) -> Result<&'static str, RowError> {
+    static KEPT: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = kept.get(text) {
+        return Ok(known);
+    }
+    if NAMES_MAX <= kept.len() || NAME_OCTETS_MAX < text.len() {
+        return Err(unknown("name", text));
+    }
+    let leaked: &'static str = Box::leak(text.to_owned().into_boxed_str());
+    kept.insert(leaked);
+    Ok(leaked)
+}
+
+/// 18 rule types with a few triggers each, and some units, with room for those to come.
+const NAMES_MAX: usize = 1_024;
+/// The longest name of today has 27.
+const NAME_OCTETS_MAX: usize = 64;
+
+const fn told_name(told: Told) -> &'static str {
+    match told {
+        Told::Waiting => "waiting",
+        Told::Accepted => "accepted",
+        Told::Dead => "dead",
+        Told::Unsure => "unsure",
+    }
+}
+
+fn told(name: &str) -> Result<Told, RowError> {
+    [Told::Waiting, Told::Accepted, Told::Dead, Told::Unsure]
+        .into_iter()
+        .find(|it| told_name(*it) == name)
+        .ok_or_else(|| unknown("state", name))
+}
+
+fn severity(name: &str) -> Result<Severity, RowError> {
+    name.parse().map_err(|()| unknown("severity", name))
+}
+
+fn unknown(what: &str, text: &str) -> RowError {
+    let shown: String = text.chars().take(64).collect();
+    RowError::Content(format!("the {what} `{shown}` is not known"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RowError, decode_dead, decode_open, decode_record, encode_dead, encode_open, encode_record};
+    use crate::alert::{AlertKey, Transition, TransitionKind};
+    use crate::model::{Severity, UnixMillis};
+    use crate::notify::fixtures;
+    use crate::notify::outbox::record::{DeadRow, OpenRow, Record, Told};
+    use crate::notify::pagerduty::{Action, Reason};
+    use std::sync::Arc;
+
+    fn record() -> Record {
+        Record {
+            key: AlertKey("rule/pdu-a1".into()),
+            action: Action::Trigger,
+            severity: Severity::Critical,
+            at: UnixMillis(1_767_323_045_678),
+            body: r#"{"event_action":"trigger"}"#.into(),
+            repaired: false,
+        }
+    }
+
+    fn open_row() -> OpenRow {
+        let kind = TransitionKind::Change { from: Severity::Warning };
+        let last = fixtures::transition(kind, Severity::Critical, fixtures::facts_of("k", &["ops"]));
+        let told = [("ops", Told::Accepted), ("night", Told::Unsure)];
+        OpenRow {
+            last: Arc::new(last),
+            fired_at: UnixMillis(7),
+            told: told.into_iter().map(|(lane, told)| (lane.into(), told)).collect(),
+        }
+    }
+
+    fn shown(value: &[u8]) -> String {
+        let (header, json) = value.split_at(5);
+        format!("{header:02x?} {}", String::from_utf8_lossy(json))
+    }
+
+    /// Files of released versions hold these octets. Do not change this test: add a version.
+    #[test]
+    fn format_1_is_frozen() {
+        let event = shown(&encode_record(b"ops\0\0", &record()));
+        insta::assert_snapshot!(event, @r#"[01, 42, 73, 73, e5] {"key":"rule/pdu-a1","action":"trigger","severity":"critical","at":1767323045678,"body":"{\"event_action\":\"trigger\"}","repaired":false}"#);
+        let open = shown(&encode_open(b"k", &open_row()));
+        insta::assert_snapshot!(open, @r#"[01, 9d, 0f, 29, b8] {"kind":"change","from":"warning","severity":"critical","at":1767323045678,"reason":"23.4 A > 20 A for 30 s","fired_at":7,"told":{"night":"unsure","ops":"accepted"},"facts":{"key":"k","rule":"infeed-load","rule_type":"power_unit_infeed","trigger":"current","notes":"Call the floor\nbefore moving load","runbook":"https://runbooks.example/infeed","integrations":["ops"],"device":"pdu-a1","address":"10.0.0.7:161","model":"APC AP8853","labels":{"rack":"A1","site":"DC1"},"component":["infeed","1","Feed A"],"source":"1.3.6.1.4.1.318.1.1.26.6.3.1.5.1","reading":"23.4 A","value":23.4,"unit":"A","operator":">","threshold":20.0,"rated":32.0,"since":1767323015678}}"#);
+        let text = "the event is refused (HTTP 404)".to_owned();
+        let dead = DeadRow { record: Arc::new(record()), reason: Reason::Refused, text, at: UnixMillis(9) };
+        insta::assert_snapshot!(shown(&encode_dead(b"ops", &dead)), @r#"[01, bc, bb, 6e, 96] {"event":{"key":"rule/pdu-a1","action":"trigger","severity":"critical","at":1767323045678,"body":"{\"event_action\":\"trigger\"}","repaired":false},"reason":"refused","text":"the event is refused (HTTP 404)","at":9}"#);
+    }
+
+    #[test]
+    fn reads_what_it_wrote() {
+        assert_eq!(decode_record(b"k", &encode_record(b"k", &record())), Ok(record()));
+        assert_eq!(decode_open(b"k", &encode_open(b"k", &open_row())), Ok(open_row()));
+        let mut device_alert = fixtures::facts_of("k", &[]);
+        device_alert.component = None;
+        device_alert.source = None;
+        device_alert.value = None;
+        let last = fixtures::transition(TransitionKind::Trigger, Severity::Info, device_alert);
+        let row = OpenRow { last: Arc::new(Transition { reason: String::new(), ..last }), ..open_row() };
+        assert_eq!(decode_open(b"k", &encode_open(b"k", &row)), Ok(row));
+        for reason in super::DEAD_REASONS {
+            let dead =
+                DeadRow { record: Arc::new(record()), reason, text: "t".to_owned(), at: UnixMillis(9) };
+            assert_eq!(decode_dead(b"k", &encode_dead(b"k", &dead)), Ok(dead));
+        }
+    }
+
+    #[test]
+    fn any_flipped_bit_is_seen() {
+        let value = encode_record(b"k", &record());
+        for at in 0..value.len() * 8 {
+            let mut damaged = value.clone();
+            damaged[at / 8] ^= 1 << (at % 8);
+            assert!(decode_record(b"k", &damaged).is_err(), "bit {at}");
+        }
+        assert_eq!(decode_record(b"other", &value), Err(RowError::Checksum), "a value under a wrong key");
+        for length in 0..value.len() {
+            assert!(decode_record(b"k", &value[..length]).is_err());
+        }
+    }
+
+    #[test]
+    fn says_what_it_cannot_read() {
+        assert_eq!(decode_record(b"k", b""), Err(RowError::Short));
+        assert_eq!(decode_record(b"k", &[9, 0, 0, 0, 0]), Err(RowError::Version(9)));
+        let not_json = super::seal(b"k", &"text");
+        let error = decode_record(b"k", &not_json).unwrap_err();
+        assert!(error.to_string().starts_with("its content cannot be read"), "{error}");
+        let long = super::kept_for_ever(&"x".repeat(65)).unwrap_err();
+        assert!(long.to_string().contains("is not known"), "{long}");
+    }
+}

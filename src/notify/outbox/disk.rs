@@ -1,0 +1,290 @@
+//! The file of the outbox: redb, one transaction and one fsync a commit.
+//!
+//! redb (pinned to 4.6) refuses all writes after a failed one until it is opened again, so a failure
+//! here means: drop it, open anew later, write everything. A file that does not pass its integrity
+//! check is set aside, never deleted and never trusted.
+
+use super::codec;
+use super::record::{Op, Rows};
+use redb::{
+    Builder, Database, DatabaseError, Durability, ReadableDatabase as _, ReadableTable as _, TableDefinition,
+};
+use std::fs;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Why the file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DiskError {
+    /// Another process has it.
+    #[error("{} is in use by another process: does a second collector run with this state_folder?", .0.display())]
+    InUse(PathBuf),
+    /// The folder cannot be made.
+    #[error("the state_folder {} cannot be made", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A damaged file cannot be set aside.
+    #[error("the damaged {} cannot be renamed", path.display())]
+    SetAside {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is damaged.
+    #[error("the file is damaged: {0}")]
+    Damaged(String),
+    /// Any failure to read or write.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// A file that is open.
+pub(crate) trait Disk: Send {
+    /// Writes changes; they are on disk when it returns.
+    fn commit(&mut self, ops: &[Op]) -> Result<(), DiskError>;
+    /// The same in place of everything that is there.
+    fn replace(&mut self, ops: &[Op]) -> Result<(), DiskError>;
+}
+
+/// What opening brings.
+pub(crate) struct Opened {
+    pub(crate) disk: Box<dyn Disk>,
+    pub(crate) rows: Rows,
+    /// What an operator should know: damaged rows, a file set aside.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Opens the file, at start and after each failure.
+pub(crate) trait Opener: Send {
+    fn open(&mut self) -> Result<Opened, DiskError>;
+}
+
+const EVENTS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("events");
+const OPEN: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("open_alerts");
+const DEAD: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("dead_letters");
+
+/// The file's name in the state folder.
+pub(crate) const FILE: &str = "outbox.redb";
+/// redb's page cache: the outbox is read once, at start; its default of 1 GiB is a database's.
+const CACHE_OCTETS: usize = 4 << 20;
+/// Damaged files that are kept, newest first: the first is for whoever looks into it, the others for
+/// a pattern; a disk that damages each of them is not filled with them.
+const SET_ASIDE_MAX: usize = 3;
+/// A file longer than this is compacted at start: a storm leaves it long, and redb never shrinks it.
+const COMPACT_OVER_OCTETS: u64 = 64 << 20;
+
+/// The real one.
+pub(crate) struct RedbOpener {
+    folder: PathBuf,
+    /// Names the files that are set aside: seconds since 1970.
+    seconds: Box<dyn FnMut() -> i64 + Send>,
+}
+
+impl RedbOpener {
+    pub(crate) fn new(folder: &Path, seconds: impl FnMut() -> i64 + Send + 'static) -> Self {
+        Self { folder: folder.to_owned(), seconds: Box::new(seconds) }
+    }
+
+    fn set_aside(&mut self, why: &str) -> Result<String, DiskError> {
+        let path = self.folder.join(FILE);
+        let aside = self.folder.join(format!("{FILE}.corrupt-{}", (self.seconds)()));
+        fs::rename(&path, &aside).map_err(|source| DiskError::SetAside { path, source })?;
+        forget_old(&self.folder);
+        Ok(format!(
+            "the outbox was damaged ({why}) and is set aside as {}: events that waited in it are lost, \
+             alerts that went on are found anew",
+            aside.display()
+        ))
+    }
+}
+
+impl Opener for RedbOpener {
+    fn open(&mut self) -> Result<Opened, DiskError> {
+        let folder = self.folder.clone();
+        fs::create_dir_all(&folder).map_err(|source| DiskError::Folder { path: folder.clone(), source })?;
+        let path = folder.join(FILE);
+        match open_file(&path) {
+            Err(DiskError::Damaged(why)) => {
+                let warning = self.set_aside(&why)?;
+                let mut opened = open_file(&path)?;
+                opened.warnings.insert(0, warning);
+                Ok(opened)
+            }
+            other => other,
+        }
+    }
+}
+
+fn forget_old(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let prefix = format!("{FILE}.corrupt-");
+    let mut aside: Vec<PathBuf> = entries
+        .filter_map(Result::ok)
+        .filter(|it| it.file_name().to_string_lossy().starts_with(&prefix))
+        .map(|it| it.path())
+        .collect();
+    aside.sort();
+    let excess = aside.len().saturating_sub(SET_ASIDE_MAX);
+    for path in aside.into_iter().take(excess) {
+        // One that stays does no harm.
+        drop(fs::remove_file(path));
+    }
+}
+
+/// Opens, checks and reads. redb may panic on a file that others have written to.
+fn open_file(path: &Path) -> Result<Opened, DiskError> {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_OCTETS).set_check_integrity_on_open(true);
+    open_with(path, || {
+        let mut database = builder.create(path)?;
+        if COMPACT_OVER_OCTETS < fs::metadata(path).map_or(0, |it| it.len()) {
+            // A long file is no harm; a failing disk shows at the next write.
+            drop(database.compact());
+        }
+        Ok(database)
+    })
+}
+
+fn open_with(
+    path: &Path,
+    make: impl FnOnce() -> Result<Database, DatabaseError>,
+) -> Result<Opened, DiskError> {
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        let database = make()?;
+        let transaction = database.begin_write()?;
+        transaction.open_table(EVENTS)?;
+        transaction.open_table(OPEN)?;
+        transaction.open_table(DEAD)?;
+        transaction.commit()?;
+        let (rows, warnings) = read(&database)?;
+        Ok(Opened { disk: Box::new(RedbDisk { database }), rows, warnings })
+    }));
+    match opened {
+        Ok(result) => result.map_err(|error| sort(path, error)),
+        Err(_) => Err(DiskError::Damaged("it cannot be read at all".to_owned())),
+    }
+}
+
+/// Which failures mean that the file itself is bad.
+fn sort(path: &Path, error: redb::Error) -> DiskError {
+    use redb::Error as E;
+    match error {
+        E::DatabaseAlreadyOpen | E::LockProtocolMismatch => DiskError::InUse(path.to_owned()),
+        E::Corrupted(why) => DiskError::Damaged(why),
+        E::UpgradeRequired(version) => DiskError::Damaged(format!("it has the old format {version}")),
+        E::RepairAborted
+        | E::TableTypeMismatch { .. }
+        | E::TableIsMultimap(_)
+        | E::TypeDefinitionChanged { .. } => DiskError::Damaged(error.to_string()),
+        E::Io(cause) if matches!(cause.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => {
+            DiskError::Damaged(cause.to_string())
+        }
+        other => DiskError::Failed(other.to_string()),
+    }
+}
+
+fn read(database: &Database) -> Result<(Rows, Vec<String>), redb::Error> {
+    let transaction = database.begin_read()?;
+    let (mut rows, mut damaged) = (Rows::default(), Vec::new());
+    for row in transaction.open_table(EVENTS)?.iter()? {
+        let (key, value) = row?;
+        let (lane, sequence) = key.value();
+        match codec::decode_record(&codec::place_octets(lane, sequence), value.value()) {
+            Ok(record) => rows.events.push(((Arc::from(lane), sequence), Arc::new(record))),
+            Err(error) => damaged.push(format!("event {sequence} for {lane}: {error}")),
+        }
+    }
+    for row in transaction.open_table(OPEN)?.iter()? {
+        let (key, value) = row?;
+        match codec::decode_open(key.value().as_bytes(), value.value()) {
+            Ok(open) => rows.open.push(open),
+            Err(error) => damaged.push(format!("alert {}: {error}", key.value())),
+        }
+    }
+    for row in transaction.open_table(DEAD)?.iter()? {
+        let (key, value) = row?;
+        let (lane, sequence) = key.value();
+        match codec::decode_dead(&codec::place_octets(lane, sequence), value.value()) {
+            Ok(dead) => rows.dead.push(((Arc::from(lane), sequence), Arc::new(dead))),
+            Err(error) => damaged.push(format!("dead letter {sequence} for {lane}: {error}")),
+        }
+    }
+    Ok((rows, describe(&damaged)))
+}
+
+/// One warning, however many rows.
+fn describe(damaged: &[String]) -> Vec<String> {
+    let Some(first) = damaged.first() else { return Vec::new() };
+    let rows = damaged.len();
+    vec![format!("{rows} of the outbox's rows cannot be read and are left out: {first}")]
+}
+
+struct RedbDisk {
+    database: Database,
+}
+
+impl Disk for RedbDisk {
+    fn commit(&mut self, ops: &[Op]) -> Result<(), DiskError> {
+        self.write(ops, false)
+    }
+
+    fn replace(&mut self, ops: &[Op]) -> Result<(), DiskError> {
+        self.write(ops, true)
+    }
+}
+
+impl RedbDisk {
+    fn write(&mut self, ops: &[Op], replace: bool) -> Result<(), DiskError> {
+        let written = catch_unwind(AssertUnwindSafe(|| self.transaction(ops, replace)));
+        match written {
+            Ok(result) => result.map_err(|error| DiskError::Failed(error.to_string())),
+            Err(_) => Err(DiskError::Damaged("the store panicked".to_owned())),
+        }
+    }
+
+    /// One transaction: all of it is on disk afterwards, or nothing.
+    fn transaction(&self, ops: &[Op], replace: bool) -> Result<(), redb::Error> {
+        let mut transaction = self.database.begin_write()?;
+        transaction.set_durability(Durability::Immediate)?;
+        if replace {
+            transaction.delete_table(EVENTS)?;
+            transaction.delete_table(OPEN)?;
+            transaction.delete_table(DEAD)?;
+        }
+        {
+            let mut events = transaction.open_table(EVENTS)?;
+            let mut open = transaction.open_table(OPEN)?;
+            let mut dead = transaction.open_table(DEAD)?;
+            for op in ops {
+                match op {
+                    Op::PutEvent((lane, sequence), record) => {
+                        let value = codec::encode_record(&codec::place_octets(lane, *sequence), record);
+                        events.insert((&**lane, *sequence), value.as_slice())?;
+                    }
+                    Op::DeleteEvent((lane, sequence)) => drop(events.remove((&**lane, *sequence))?),
+                    Op::PutOpen(key, row) => {
+                        let value = codec::encode_open(key.0.as_bytes(), row);
+                        open.insert(&*key.0, value.as_slice())?;
+                    }
+                    Op::DeleteOpen(key) => drop(open.remove(&*key.0)?),
+                    Op::PutDead((lane, sequence), row) => {
+                        let value = codec::encode_dead(&codec::place_octets(lane, *sequence), row);
+                        dead.insert((&**lane, *sequence), value.as_slice())?;
+                    }
+                    Op::DeleteDead((lane, sequence)) => drop(dead.remove((&**lane, *sequence))?),
+                }
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,156 @@
+//! The file: what it keeps, and what becomes of a damaged, full or foreign one.
+
+use super::disk::{DiskError, FILE, Opener as _, RedbOpener};
+use super::record::{DeadRow, Op, OpenRow, Record, Told};
+use crate::alert::{AlertKey, TransitionKind};
+use crate::model::{Severity, UnixMillis};
+use crate::notify::fixtures;
+use crate::notify::pagerduty::{Action, Reason};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+fn opener(folder: &Path) -> RedbOpener {
+    let mut seconds = 1_000;
+    RedbOpener::new(folder, move || {
+        seconds += 1;
+        seconds
+    })
+}
+
+fn record(key: &str) -> Arc<Record> {
+    Arc::new(Record {
+        key: AlertKey(key.into()),
+        action: Action::Trigger,
+        severity: Severity::Critical,
+        at: fixtures::TIME,
+        body: "{}".into(),
+        repaired: false,
+    })
+}
+
+fn ops(count: u64) -> Vec<Op> {
+    let mut ops = Vec::new();
+    for number in 0..count {
+        let key = format!("k{number}");
+        let facts = fixtures::facts_of(&key, &["ops"]);
+        let last = Arc::new(fixtures::transition(TransitionKind::Trigger, Severity::Critical, facts));
+        let told = [("ops".into(), Told::Waiting)].into_iter().collect();
+        ops.push(Op::PutEvent(("ops".into(), number), record(&key)));
+        ops.push(Op::PutOpen(
+            AlertKey(key.into()),
+            Arc::new(OpenRow { last, fired_at: UnixMillis(7), told }),
+        ));
+    }
+    ops
+}
+
+#[test]
+fn keeps_what_was_committed() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let mut opened = opener(folder.path()).open().unwrap();
+        assert!(opened.rows.events.is_empty() && opened.warnings.is_empty());
+        opened.disk.commit(&ops(3)).unwrap();
+        let dead = DeadRow {
+            record: record("dead"),
+            reason: Reason::Refused,
+            text: "no".to_owned(),
+            at: UnixMillis(9),
+        };
+        let more = [
+            Op::DeleteEvent(("ops".into(), 1)),
+            Op::DeleteOpen(AlertKey("k1".into())),
+            Op::PutDead(("ops".into(), 1), Arc::new(dead)),
+        ];
+        opened.disk.commit(&more).unwrap();
+    }
+    let mut opened = opener(folder.path()).open().unwrap();
+    assert_eq!(opened.warnings, Vec::<String>::new());
+    let sequences: Vec<u64> = opened.rows.events.iter().map(|((_, number), _)| *number).collect();
+    assert_eq!(sequences, [0, 2]);
+    assert_eq!(opened.rows.events[1].1, record("k2"));
+    assert_eq!((opened.rows.open.len(), opened.rows.dead.len()), (2, 1));
+    opened.disk.replace(&ops(1)).unwrap();
+    drop(opened);
+    let opened = opener(folder.path()).open().unwrap();
+    assert_eq!((opened.rows.events.len(), opened.rows.open.len(), opened.rows.dead.len()), (1, 1, 0));
+}
+
+#[test]
+fn a_second_process_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let _first = opener(folder.path()).open().unwrap();
+    let second = opener(folder.path()).open();
+    assert!(matches!(second.map(|_| ()), Err(DiskError::InUse(_))));
+}
+
+#[test]
+fn files_that_are_none_are_set_aside() {
+    for content in [&b"not a database"[..], &[0; 4_096], &[0xff; 100_000], b"redb"] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(FILE), content).unwrap();
+        let opened = opener(folder.path()).open().unwrap();
+        assert!(opened.warnings[0].contains("corrupt-1001"), "{:?}", opened.warnings);
+        let aside = folder.path().join(format!("{FILE}.corrupt-1001"));
+        assert_eq!(fs::read(aside).unwrap(), content);
+    }
+}
+
+#[test]
+fn damaged_files_never_yield_a_wrong_event() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let mut opened = opener(folder.path()).open().unwrap();
+        opened.disk.commit(&ops(200)).unwrap();
+    }
+    let path = folder.path().join(FILE);
+    let sound = fs::read(&path).unwrap();
+    let (mut aside, mut harmless) = (0, 0);
+    for part in 0..40 {
+        let mut damaged = sound.clone();
+        let at = sound.len() / 40 * part;
+        for octet in &mut damaged[at..at + 64] {
+            *octet ^= 0x5a;
+        }
+        fs::write(&path, &damaged).unwrap();
+        let opened = opener(folder.path()).open().unwrap();
+        for ((_, number), event) in &opened.rows.events {
+            assert_eq!(**event, *record(&format!("k{number}")));
+        }
+        match (opened.warnings.is_empty(), opened.rows.events.len()) {
+            (true, 200) => harmless += 1,
+            (true, left) => panic!("{left} events are left and nobody was told"),
+            (false, _) => aside += 1,
+        }
+    }
+    assert!(0 < aside && 0 < harmless, "{aside} set aside, {harmless} harmless");
+    let kept = fs::read_dir(folder.path()).unwrap().count() - 1;
+    assert!(kept <= 3, "{kept} damaged files are kept");
+}
+
+#[test]
+fn cut_off_files_are_set_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let mut opened = opener(folder.path()).open().unwrap();
+        opened.disk.commit(&ops(200)).unwrap();
+    }
+    let path = folder.path().join(FILE);
+    let sound = fs::read(&path).unwrap();
+    fs::write(&path, &sound[..sound.len() / 3]).unwrap();
+    let opened = opener(folder.path()).open().unwrap();
+    assert_eq!((opened.warnings.len(), opened.rows.events.len()), (1, 0));
+}
+
+#[test]
+fn folders_that_cannot_be_are_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = opener(&file.join("below")).open().map(|_| ()).unwrap_err();
+    assert!(matches!(error, DiskError::Folder { .. }), "{error}");
+    fs::create_dir(folder.path().join(FILE)).unwrap();
+    let error = opener(folder.path()).open().map(|_| ()).unwrap_err();
+    assert!(matches!(error, DiskError::Failed(_)), "{error}");
+}

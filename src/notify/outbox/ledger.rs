@@ -1,0 +1,605 @@
+//! What is to be told to whom: the outbox without its disk, threads and sockets.
+//!
+//! Pure: each step changes what is in memory and lists what changes on disk, as one group that is
+//! committed whole. The promises, which the model test below holds against a reference:
+//!
+//! * nothing is lost: an announced alert reaches each of its integrations, or is a dead letter;
+//! * the order of each alert's events is kept;
+//! * an incident is opened at most once for each time that an alert begins, wherever the process is
+//!   killed;
+//! * what is out of date is not sent: a newer trigger takes the place of one that waits, and a
+//!   trigger that nobody has seen disappears together with its resolve.
+
+use super::lane::{Entry, Lane, Next};
+use super::record::{DeadRow, Op, OpenRow, Record, Rows, Told};
+use crate::alert::{AlertKey, OpenAlert, Transition, TransitionKind};
+use crate::model::{Moment, UnixMillis};
+use crate::notify::pagerduty::{Action, Reason};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// What the ledger keeps at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Events that wait for one integration. Since an alert has at most three, this is some thousands
+    /// of alerts at once; at 120 a minute they take 83 minutes, and about 20 MB. Over it, the mildest
+    /// and youngest triggers become dead letters (resolves never), and are announced again when half
+    /// of the room is free, if their alerts still go on.
+    pub(crate) waiting_max: usize,
+    /// Dead letters of all integrations; the oldest are forgotten first. Enough to see what went
+    /// wrong, little enough to read.
+    pub(crate) dead_max: usize,
+}
+
+impl Limits {
+    pub(crate) const DEFAULT: Self = Self { waiting_max: 10_000, dead_max: 1_000 };
+}
+
+/// How many more than needed are given up at once over the limit, so that not each event of a storm
+/// looks for a victim anew.
+const OVERFLOW_STEP: usize = 100;
+
+/// One transition on its way in.
+#[derive(Debug, Clone)]
+pub(crate) struct Announcement {
+    pub(crate) transition: Arc<Transition>,
+    pub(crate) record: Arc<Record>,
+    /// The integrations that should hear of it.
+    pub(crate) targets: Vec<Arc<str>>,
+}
+
+/// Something that happened within, for log and metrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Note {
+    /// A newer event took the place of one that waited.
+    Merged { lane: Arc<str>, key: AlertKey },
+    /// A trigger and its resolve disappeared together.
+    Collapsed { lane: Arc<str>, key: AlertKey },
+    /// An event was given up.
+    Dead { lane: Arc<str>, key: AlertKey, action: Action, reason: Reason, text: String },
+}
+
+/// Changes that are committed together.
+#[derive(Debug)]
+struct Group {
+    generation: u64,
+    ops: Vec<Op>,
+}
+
+/// The state of all lanes and alerts.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    limits: Limits,
+    lanes: BTreeMap<Arc<str>, Lane>,
+    open: BTreeMap<AlertKey, Arc<OpenRow>>,
+    dead: BTreeMap<u64, (Arc<str>, Arc<DeadRow>)>,
+    sequence: u64,
+    generation: u64,
+    saved: u64,
+    current: Vec<Op>,
+    groups: VecDeque<Group>,
+    pending: usize,
+    notes: Vec<Note>,
+}
+
+impl Ledger {
+    /// A ledger of what was on disk. All events in it may have been sent already.
+    pub(crate) fn new(limits: Limits, rows: Rows, now: Moment) -> Self {
+        let mut ledger = Self {
+            limits,
+            lanes: BTreeMap::new(),
+            open: rows.open.into_iter().map(|it| (it.last.facts.key.clone(), Arc::new(it))).collect(),
+            dead: rows.dead.into_iter().map(|((lane, number), row)| (number, (lane, row))).collect(),
+            sequence: 0,
+            generation: 0,
+            saved: 0,
+            current: Vec::new(),
+            groups: VecDeque::new(),
+            pending: 0,
+            notes: Vec::new(),
+        };
+        let mut events = rows.events;
+        events.sort_by_key(|((_, sequence), _)| *sequence);
+        let last_dead = ledger.dead.keys().next_back().copied().unwrap_or(0);
+        ledger.sequence = events.last().map_or(0, |((_, sequence), _)| *sequence).max(last_dead);
+        for ((lane_name, sequence), record) in events {
+            let key = record.key.clone();
+            ledger.lane(&lane_name).push(sequence, record, true, 0, now);
+            ledger.settle(&lane_name, &key, now);
+        }
+        ledger.find_lost();
+        ledger.trim_dead();
+        ledger.seal();
+        ledger
+    }
+
+    /// An alert that should wait for a lane but does not was lost with a damaged row.
+    fn find_lost(&mut self) {
+        let waiting = self.open.iter().flat_map(|(key, row)| {
+            let lanes = row.told.iter().filter(|(_, told)| **told == Told::Waiting);
+            lanes.map(|(name, _)| (key.clone(), Arc::clone(name)))
+        });
+        for (key, name) in waiting.collect::<Vec<_>>() {
+            let waits = self.lanes.get(&name).is_some_and(|it| it.last(&key).is_some());
+            if !waits {
+                self.tell(&key, &name, Told::Unsure);
+            }
+        }
+    }
+
+    /// The alerts that go on, as handed back at start.
+    pub(crate) fn open_alerts(&self) -> Vec<OpenAlert> {
+        let alert = |row: &Arc<OpenRow>| OpenAlert {
+            severity: row.last.severity,
+            facts: Arc::clone(&row.last.facts),
+            fired_at: row.fired_at,
+        };
+        self.open.values().map(alert).collect()
+    }
+
+    /// How many alerts go on.
+    pub(crate) fn open_len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The lane of that name.
+    pub(crate) fn find_lane(&self, name: &str) -> Option<&Lane> {
+        self.lanes.get(name)
+    }
+
+    /// All lanes.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = (&Arc<str>, &Lane)> {
+        self.lanes.iter()
+    }
+
+    /// The dead letters, oldest first, each with its integration.
+    pub(crate) fn dead(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<DeadRow>)> {
+        self.dead.values().map(|(lane, row)| (lane, row))
+    }
+
+    /// What happened since the last call.
+    pub(crate) fn take_notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// A transition to announce.
+    pub(crate) fn announce(&mut self, announcement: &Announcement, now: Moment) {
+        match announcement.record.action {
+            Action::Trigger => self.trigger(announcement, now),
+            Action::Resolve => self.resolve(announcement, now),
+        }
+        self.seal();
+    }
+
+    fn trigger(&mut self, announcement: &Announcement, now: Moment) {
+        let record = &announcement.record;
+        let previous = self.open.get(&record.key).cloned();
+        let mut told = previous.as_ref().map(|it| it.told.clone()).unwrap_or_default();
+        let lanes: BTreeSet<Arc<str>> =
+            announcement.targets.iter().chain(told.keys()).map(Arc::clone).collect();
+        // The same again, as after a kill: those who have heard of it need not hear it twice.
+        let again = announcement.transition.kind == TransitionKind::Trigger
+            && previous.as_ref().is_some_and(|it| it.last.severity == record.severity);
+        for name in &lanes {
+            if again && told.get(name).is_some_and(|it| !it.is_unheard()) {
+                continue;
+            }
+            let known = matches!(told.get(name), Some(Told::Accepted | Told::Unsure));
+            told.insert(
+                Arc::clone(name),
+                if told.get(name) == Some(&Told::Accepted) { Told::Accepted } else { Told::Waiting },
+            );
+            self.enqueue_trigger(name, record, known, now);
+        }
+        let row = OpenRow {
+            last: Arc::clone(&announcement.transition),
+            fired_at: previous.map_or(announcement.transition.at, |it| it.fired_at),
+            told,
+        };
+        self.put_open(Arc::new(row));
+        for name in &lanes {
+            self.shed(name, now);
+        }
+    }
+
+    fn enqueue_trigger(&mut self, name: &Arc<str>, record: &Arc<Record>, known: bool, now: Moment) {
+        let generation = self.generation + 1;
+        let lane = self.lane(name);
+        let waiting = match lane.last(&record.key) {
+            Some((sequence, last, false)) if last.record.action == Action::Trigger => Some(sequence),
+            _ => None,
+        };
+        let sequence = match waiting {
+            Some(sequence) => {
+                lane.replace(sequence, Arc::clone(record), generation, now);
+                self.notes.push(Note::Merged { lane: Arc::clone(name), key: record.key.clone() });
+                sequence
+            }
+            None => {
+                let sequence = self.next_sequence();
+                self.lane(name).push(sequence, Arc::clone(record), known, generation, now);
+                sequence
+            }
+        };
+        self.current.push(Op::PutEvent((Arc::clone(name), sequence), Arc::clone(record)));
+    }
+
+    fn resolve(&mut self, announcement: &Announcement, now: Moment) {
+        let record = &announcement.record;
+        let row = self.open.remove(&record.key);
+        let lanes: Vec<Arc<str>> = match &row {
+            Some(row) => row.told.keys().map(Arc::clone).collect(),
+            None => announcement.targets.clone(),
+        };
+        for name in &lanes {
+            let told = row.as_ref().and_then(|it| it.told.get(name)).copied();
+            self.enqueue_resolve(name, record, told, now);
+        }
+        if row.is_some() {
+            self.current.push(Op::DeleteOpen(record.key.clone()));
+        }
+    }
+
+    /// Ends an alert toward one integration, which has heard of it what `told` says (`None`: nothing
+    /// is known of that).
+    fn enqueue_resolve(&mut self, name: &Arc<str>, record: &Arc<Record>, told: Option<Told>, now: Moment) {
+        let generation = self.generation + 1;
+        let waiting = match self.lane(name).last(&record.key) {
+            Some((sequence, last, false)) if last.record.action == Action::Trigger => Some(sequence),
+            _ => None,
+        };
+        let removed = waiting.and_then(|it| self.remove(name, it, now));
+        let lane = self.lane(name);
+        let needed = match (lane.last(&record.key), &removed) {
+            // The resolve before it ends the same incident.
+            (Some((_, last, _)), _) if last.record.action == Action::Resolve => false,
+            (Some(_), _) => true,
+            (None, Some(trigger)) => trigger.known || matches!(told, None | Some(Told::Accepted)),
+            (None, None) => told != Some(Told::Dead),
+        };
+        if needed {
+            let sequence = self.next_sequence();
+            self.lane(name).push(sequence, Arc::clone(record), true, generation, now);
+            self.current.push(Op::PutEvent((Arc::clone(name), sequence), Arc::clone(record)));
+        }
+        if removed.is_some() {
+            let (lane, key) = (Arc::clone(name), record.key.clone());
+            self.notes.push(if needed { Note::Merged { lane, key } } else { Note::Collapsed { lane, key } });
+        }
+    }
+
+    /// The next event for an integration.
+    pub(crate) fn next(&mut self, name: &str, now: Moment, urgent_only: bool) -> Next {
+        self.lanes.get_mut(name).map_or(Next::Idle, |it| it.next(now, urgent_only))
+    }
+
+    /// The receiver has it. Returns when it was handed in.
+    pub(crate) fn accepted(&mut self, name: &Arc<str>, sequence: u64, now: Moment) -> Option<Moment> {
+        let entry = self.remove(name, sequence, now)?;
+        let key = &entry.record.key;
+        // What came before it no longer matters.
+        self.forget_dead(name, |number, it| number < sequence && it.record.key == *key);
+        if entry.record.action == Action::Trigger {
+            match self.lane(name).after(key, sequence) {
+                // The alert that goes on now is a later one: its own trigger is yet to come.
+                Some((_, Action::Resolve)) => (),
+                Some((follower, Action::Trigger)) => {
+                    self.lane(name).set_known(follower, true);
+                    self.tell(key, name, Told::Accepted);
+                }
+                None => self.tell(key, name, Told::Accepted),
+            }
+        }
+        self.seal();
+        Some(entry.queued)
+    }
+
+    /// It is tried again after `not_before`.
+    pub(crate) fn failed(
+        &mut self,
+        name: &Arc<str>,
+        sequence: u64,
+        may_have_arrived: bool,
+        not_before: Moment,
+        now: Moment,
+    ) {
+        let lane = self.lane(name);
+        let Some(key) = lane.entry(sequence).map(|it| it.record.key.clone()) else { return };
+        lane.put_back(sequence, may_have_arrived, true, not_before, now);
+        self.settle(name, &key, now);
+        self.seal();
+    }
+
+    /// Its sender is gone without a word: it waits again.
+    pub(crate) fn abandoned_in_flight(&mut self, name: &Arc<str>, sequence: u64, now: Moment) {
+        self.failed(name, sequence, true, now, now);
+    }
+
+    /// It is sent once more with that body.
+    pub(crate) fn repaired(&mut self, name: &Arc<str>, sequence: u64, body: String, now: Moment) {
+        let lane = self.lane(name);
+        let Some(entry) = lane.entry(sequence) else { return };
+        let record =
+            Arc::new(Record { body: body.into_boxed_str(), repaired: true, ..(*entry.record).clone() });
+        let key = record.key.clone();
+        let generation = self.generation + 1;
+        let lane = self.lane(name);
+        lane.replace(sequence, Arc::clone(&record), generation, now);
+        self.current.push(Op::PutEvent((Arc::clone(name), sequence), record));
+        self.settle(name, &key, now);
+        self.seal();
+    }
+
+    /// It is given up.
+    pub(crate) fn give_up(
+        &mut self,
+        name: &Arc<str>,
+        sequence: u64,
+        why: (Reason, String),
+        at: UnixMillis,
+        now: Moment,
+    ) {
+        self.bury(name, sequence, why, at, now);
+        self.seal();
+    }
+
+    fn bury(&mut self, name: &Arc<str>, sequence: u64, why: (Reason, String), at: UnixMillis, now: Moment) {
+        let Some(entry) = self.remove(name, sequence, now) else { return };
+        let (reason, text) = why;
+        let record = entry.record;
+        self.notes.push(Note::Dead {
+            lane: Arc::clone(name),
+            key: record.key.clone(),
+            action: record.action,
+            reason,
+            text: text.clone(),
+        });
+        if record.action == Action::Trigger {
+            let before = self.lane(name).last(&record.key).map(|(_, last, _)| last.record.action);
+            match self.lane(name).after(&record.key, sequence) {
+                // Nothing was opened: there is nothing to end.
+                Some((resolve, Action::Resolve)) if !entry.known => drop(self.remove(name, resolve, now)),
+                Some((trigger, Action::Trigger)) if entry.known => self.lane(name).set_known(trigger, true),
+                Some(_) => (),
+                // An older trigger is under way: they will hear of it.
+                None if before == Some(Action::Trigger) => (),
+                None if self.told(&record.key, name) != Some(Told::Waiting) => (),
+                None => self.tell(&record.key, name, if entry.known { Told::Unsure } else { Told::Dead }),
+            }
+        }
+        let row = Arc::new(DeadRow { record, reason, text, at });
+        self.current.push(Op::PutDead((Arc::clone(name), sequence), Arc::clone(&row)));
+        self.dead.insert(sequence, (Arc::clone(name), row));
+        self.trim_dead();
+    }
+
+    /// Gives up events of an integration that happened before `oldest`: it has been gone from the
+    /// config for too long.
+    pub(crate) fn abandon(&mut self, name: &Arc<str>, oldest: UnixMillis, at: UnixMillis, now: Moment) {
+        let Some(lane) = self.lanes.get(name) else { return };
+        let old: Vec<u64> =
+            lane.entries().filter(|(_, it)| it.record.at < oldest).map(|(sequence, _)| sequence).collect();
+        for sequence in old {
+            let text = "its integration is not in the config any more".to_owned();
+            self.bury(name, sequence, (Reason::Abandoned, text), at, now);
+        }
+        self.seal();
+    }
+
+    /// Open alerts of which that integration has heard nothing, since their events were given up.
+    pub(crate) fn unheard(&self, name: &str) -> Vec<Arc<OpenRow>> {
+        let unheard = |it: &&Arc<OpenRow>| it.told.get(name).is_some_and(|told| told.is_unheard());
+        self.open.values().filter(unheard).map(Arc::clone).collect()
+    }
+
+    /// Announces an unheard alert to that integration again; its dead letter goes.
+    pub(crate) fn announce_again(&mut self, name: &Arc<str>, record: &Arc<Record>, now: Moment) {
+        let Some(told) = self.told(&record.key, name).filter(|it| it.is_unheard()) else { return };
+        self.enqueue_trigger(name, record, told == Told::Unsure, now);
+        self.tell(&record.key, name, Told::Waiting);
+        // A resolve that was given up stays: it is needed until something later has arrived.
+        let trigger = |it: &DeadRow| it.record.action == Action::Trigger;
+        self.forget_dead(name, |_, it| it.record.key == record.key && trigger(it));
+        self.seal();
+    }
+
+    /// Tries resolves that were given up once more, so that no incident stays open for want of one. If
+    /// the alert has begun again, its own end will do.
+    pub(crate) fn resolve_again(&mut self, name: &Arc<str>, now: Moment) {
+        let letters = self.dead.iter().filter(|(_, (lane, row))| {
+            lane == name && row.record.action == Action::Resolve && row.reason != Reason::Abandoned
+        });
+        let letters: Vec<Arc<Record>> = letters.map(|(_, (_, row))| Arc::clone(&row.record)).collect();
+        for record in letters {
+            let goes_on = self.told(&record.key, name).is_some();
+            if !goes_on && self.lane(name).last(&record.key).is_none() {
+                self.enqueue_resolve(name, &record, None, now);
+                self.forget_dead(name, |_, it| Arc::ptr_eq(&it.record, &record));
+            }
+        }
+        self.seal();
+    }
+
+    fn forget_dead(&mut self, name: &Arc<str>, which: impl Fn(u64, &DeadRow) -> bool) {
+        let letters: Vec<u64> = self
+            .dead
+            .iter()
+            .filter(|(number, (lane, row))| lane == name && which(**number, row))
+            .map(|(number, _)| *number)
+            .collect();
+        for number in letters {
+            self.dead.remove(&number);
+            self.current.push(Op::DeleteDead((Arc::clone(name), number)));
+        }
+    }
+
+    /// Whether a lane has enough room for what was given up when it had none.
+    pub(crate) fn has_room(&self, name: &str) -> bool {
+        self.lanes.get(name).is_none_or(|it| it.len() < self.limits.waiting_max / 2)
+    }
+
+    /// Changes that are not on disk yet.
+    pub(crate) const fn pending(&self) -> usize {
+        self.pending
+    }
+
+    /// Whole groups of changes for the next commit: about `most` of them. With the generation that is
+    /// on disk when they are.
+    pub(crate) fn take_ops(&mut self, most: usize) -> (Vec<Op>, u64) {
+        let mut ops = Vec::new();
+        let mut generation = self.saved;
+        while ops.len() < most
+            && let Some(mut group) = self.groups.pop_front()
+        {
+            ops.append(&mut group.ops);
+            generation = group.generation;
+        }
+        self.pending = self.pending.saturating_sub(ops.len());
+        (ops, generation)
+    }
+
+    /// All up to that generation is on disk, or is not going to be.
+    pub(crate) fn saved(&mut self, generation: u64, now: Moment) {
+        self.saved = self.saved.max(generation);
+        for lane in self.lanes.values_mut() {
+            lane.saved(self.saved, now);
+        }
+    }
+
+    /// Forgets what should have been written: all of it is written anew later, see [`Self::all`].
+    pub(crate) fn drop_ops(&mut self, now: Moment) {
+        self.groups.clear();
+        self.pending = 0;
+        self.saved(self.generation, now);
+    }
+
+    /// From now on nothing is written any more.
+    pub(crate) fn give_up_saving(&mut self, now: Moment) {
+        self.groups.clear();
+        self.pending = 0;
+        self.saved(u64::MAX, now);
+    }
+
+    /// Everything, to be written into an empty file.
+    pub(crate) fn all(&self) -> Vec<Op> {
+        let mut ops = Vec::new();
+        for (name, lane) in &self.lanes {
+            ops.extend(lane.entries().map(|(sequence, entry)| {
+                Op::PutEvent((Arc::clone(name), sequence), Arc::clone(&entry.record))
+            }));
+        }
+        ops.extend(self.open.iter().map(|(key, row)| Op::PutOpen(key.clone(), Arc::clone(row))));
+        ops.extend(
+            self.dead
+                .iter()
+                .map(|(&number, (lane, row))| Op::PutDead((Arc::clone(lane), number), Arc::clone(row))),
+        );
+        ops
+    }
+
+    /// A trigger that has just come back gives way to what follows it in its line.
+    fn settle(&mut self, name: &Arc<str>, key: &AlertKey, now: Moment) {
+        while let Some((first, second)) = self.lane(name).first_two(key) {
+            let lane = self.lane(name);
+            let (Some(head), Some(follower)) = (lane.entry(first), lane.entry(second)) else { return };
+            if head.record.action == Action::Resolve || lane.is_in_flight(first) {
+                return;
+            }
+            let (known, next) = (head.known, follower.record.action);
+            self.remove(name, first, now);
+            let (lane, key) = (Arc::clone(name), key.clone());
+            match next {
+                Action::Trigger => {
+                    if known {
+                        self.lane(name).set_known(second, true);
+                    }
+                    self.notes.push(Note::Merged { lane, key });
+                }
+                Action::Resolve if known => self.notes.push(Note::Merged { lane, key }),
+                Action::Resolve => {
+                    self.remove(name, second, now);
+                    self.notes.push(Note::Collapsed { lane, key });
+                }
+            }
+        }
+    }
+
+    /// Makes room in a lane that has too much.
+    fn shed(&mut self, name: &Arc<str>, now: Moment) {
+        let max = self.limits.waiting_max;
+        let lane = self.lane(name);
+        if lane.len() <= max {
+            return;
+        }
+        let mut victims: Vec<(u8, u64, UnixMillis)> = lane
+            .entries()
+            .filter(|(sequence, it)| it.record.action == Action::Trigger && !lane.is_in_flight(*sequence))
+            .map(|(sequence, it)| (it.record.rank(), sequence, it.record.at))
+            .collect();
+        victims.sort_unstable();
+        let excess = lane.len() - max + OVERFLOW_STEP.min(max / 10);
+        for (_, sequence, at) in victims.into_iter().rev().take(excess) {
+            let text = format!("more than {max} events wait for this integration");
+            self.bury(name, sequence, (Reason::Overflow, text), at, now);
+        }
+    }
+
+    fn remove(&mut self, name: &Arc<str>, sequence: u64, now: Moment) -> Option<Entry> {
+        let generation = self.generation + 1;
+        let entry = self.lane(name).remove(sequence, generation, now)?;
+        self.current.push(Op::DeleteEvent((Arc::clone(name), sequence)));
+        Some(entry)
+    }
+
+    fn told(&self, key: &AlertKey, name: &str) -> Option<Told> {
+        self.open.get(key)?.told.get(name).copied()
+    }
+
+    fn tell(&mut self, key: &AlertKey, name: &Arc<str>, told: Told) {
+        let Some(row) = self.open.get(key) else { return };
+        let changed = row.told.get(name).is_some_and(|it| *it != told);
+        if changed {
+            let mut row = OpenRow::clone(row);
+            row.told.insert(Arc::clone(name), told);
+            self.put_open(Arc::new(row));
+        }
+    }
+
+    fn put_open(&mut self, row: Arc<OpenRow>) {
+        let key = row.last.facts.key.clone();
+        self.current.push(Op::PutOpen(key.clone(), Arc::clone(&row)));
+        self.open.insert(key, row);
+    }
+
+    fn trim_dead(&mut self) {
+        while self.limits.dead_max < self.dead.len()
+            && let Some((number, (lane, _))) = self.dead.pop_first()
+        {
+            self.current.push(Op::DeleteDead((lane, number)));
+        }
+    }
+
+    fn lane(&mut self, name: &Arc<str>) -> &mut Lane {
+        let saved = self.saved;
+        self.lanes.entry(Arc::clone(name)).or_insert_with(|| Lane::new(saved))
+    }
+
+    fn next_sequence(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    /// Ends a group of changes.
+    fn seal(&mut self) {
+        if self.current.is_empty() {
+            return;
+        }
+        let ops = std::mem::take(&mut self.current);
+        if self.saved == u64::MAX {
+            return;
+        }
+        self.generation += 1;
+        self.pending += ops.len();
+        self.groups.push_back(Group { generation: self.generation, ops });
+    }
+}

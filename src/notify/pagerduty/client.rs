@@ -1,0 +1,219 @@
+//! Sends one event and reads the answer.
+//!
+//! The routing key stands in the request's body alone: it is taken out of whatever a receiver says
+//! before anybody sees that, and redirections, which would carry it elsewhere, are not followed. URLs
+//! may hold passwords or tokens: only scheme, host and port are ever shown.
+
+use super::classify::{Exchange, TransportFault, clip};
+use super::event;
+use crate::model::Secret;
+use crate::notify::settings::IntegrationSettings;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER};
+use std::error::Error;
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// What makes a client impossible.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The URL is none.
+    #[error("the integration's url is not an http or https URL")]
+    Url,
+    /// TLS or the resolver cannot be set up.
+    #[error("the HTTP client cannot be made: {0}")]
+    Build(String),
+}
+
+/// As much of an answer as is read: PagerDuty's have some hundred octets, a portal's page is cut off.
+pub const ANSWER_OCTETS_MAX: usize = 64 * 1024;
+/// A host that does not answer a SYN will not answer a POST: leaves most of the time-out for the answer.
+const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(5);
+/// Connections wait for the next event so long, less than load balancers keep them (60 s is common).
+const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+
+/// A client toward one enqueue URL. Keeps connections alive; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    url: reqwest::Url,
+    shown: String,
+}
+
+impl Client {
+    /// A client of that integration. Reads the system's certificates: for a blocking thread.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn new(settings: &IntegrationSettings) -> Result<Self, ClientError> {
+        install_crypto();
+        let url = reqwest::Url::parse(&settings.url).map_err(|_| ClientError::Url)?;
+        let host =
+            url.host_str().filter(|_| matches!(url.scheme(), "http" | "https")).ok_or(ClientError::Url)?;
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("rackwarden/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .timeout(settings.timeout)
+            .connect_timeout(settings.timeout.min(CONNECT_TIMEOUT_MAX))
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .tcp_nodelay(true);
+        if is_loopback(host) {
+            // A proxy's loopback is not ours.
+            builder = builder.no_proxy();
+        }
+        let shown = match url.port() {
+            Some(port) => format!("{}://{host}:{port}", url.scheme()),
+            None => format!("{}://{host}", url.scheme()),
+        };
+        let http = builder.build().map_err(|error| ClientError::Build(chain(&error.without_url())))?;
+        Ok(Self { http, url, shown })
+    }
+
+    /// Scheme, host and port of its URL.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// Sends an event with that routing key.
+    pub async fn send(&self, body: &str, key: &Secret) -> Exchange {
+        let Some(octets) = event::with_routing_key(body, key) else {
+            return Exchange::Failed(
+                TransportFault::Connect,
+                "the event kept on disk is no JSON object".to_owned(),
+            );
+        };
+        let request = self.http.post(self.url.clone()).header(CONTENT_TYPE, "application/json").body(octets);
+        match request.send().await {
+            Ok(answer) => self.read(answer, key).await,
+            Err(error) => self.fault(error),
+        }
+    }
+
+    async fn read(&self, mut answer: reqwest::Response, key: &Secret) -> Exchange {
+        let status = answer.status().as_u16();
+        let content_type = header(answer.headers(), &CONTENT_TYPE).unwrap_or_default();
+        let retry_after = header(answer.headers(), &RETRY_AFTER);
+        let mut body: Vec<u8> = Vec::new();
+        // A body that breaks off does not change what the status said.
+        while let Ok(Some(chunk)) = answer.chunk().await {
+            let room = ANSWER_OCTETS_MAX - body.len();
+            body.extend(chunk.iter().take(room));
+            if body.len() == ANSWER_OCTETS_MAX {
+                break;
+            }
+        }
+        let body = redact(&String::from_utf8_lossy(&body), key);
+        Exchange::Answer { status, content_type, retry_after, body }
+    }
+
+    fn fault(&self, error: reqwest::Error) -> Exchange {
+        let error = error.without_url();
+        let fault = if is_tls(&error) {
+            TransportFault::Tls
+        } else if error.is_connect() || error.is_builder() {
+            TransportFault::Connect
+        } else if error.is_timeout() {
+            TransportFault::Timeout
+        } else {
+            TransportFault::Interrupted
+        };
+        let what = match fault {
+            TransportFault::Connect if error.is_timeout() => "no connection in time",
+            TransportFault::Connect => "no connection",
+            TransportFault::Tls => "the TLS handshake failed",
+            TransportFault::Timeout => "no answer in time",
+            TransportFault::Interrupted => "the connection ended before the answer",
+        };
+        Exchange::Failed(fault, format!("{what} ({}): {}", self.shown, clip(&chain(&error))))
+    }
+}
+
+/// Installs ring as the process's TLS provider, unless there is one already.
+pub fn install_crypto() {
+    // The error says that another one is installed: as good.
+    drop(rustls::crypto::ring::default_provider().install_default());
+}
+
+fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(|it| it.chars().take(HEADER_CHARS_MAX).collect())
+}
+
+/// Longer than any date or media type.
+const HEADER_CHARS_MAX: usize = 200;
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|it| it.is_loopback())
+}
+
+fn redact(text: &str, key: &Secret) -> String {
+    if key.expose().is_empty() { text.to_owned() } else { text.replace(key.expose(), "***") }
+}
+
+/// The causes, outermost first, each once.
+fn chain(error: &dyn Error) -> String {
+    let mut parts = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if parts.last().is_none_or(|it| !it.contains(&text)) {
+            parts.push(text);
+        }
+        source = cause.source();
+    }
+    parts.join(": ")
+}
+
+fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    let mut source: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(cause) = source {
+        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if cause.is::<rustls::Error>() || wrapped.is_some_and(|it| it.is::<rustls::Error>()) {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Client, ClientError, is_loopback, redact};
+    use crate::model::Secret;
+    use crate::notify::settings::{IntegrationSettings, SecretSource};
+    use std::time::Duration;
+
+    fn client(url: &str) -> Result<Client, ClientError> {
+        Client::new(&IntegrationSettings {
+            name: "ops".into(),
+            routing_key: SecretSource::Inline(Secret::new("key")),
+            url: url.to_owned(),
+            requests_per_minute: 120,
+            timeout: Duration::from_secs(5),
+        })
+    }
+
+    #[test]
+    fn shows_no_more_of_a_url_than_its_host() {
+        let shown = |url| client(url).unwrap().shown().to_owned();
+        assert_eq!(shown("https://user:hunter2@events.example/v2/enqueue?token=x"), "https://events.example");
+        assert_eq!(shown("http://127.0.0.1:8080/v2/enqueue"), "http://127.0.0.1:8080");
+        for wrong in ["", "events.example", "ftp://events.example", "file:///etc/passwd"] {
+            assert!(matches!(client(wrong), Err(ClientError::Url)), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn knows_loopback() {
+        assert!(is_loopback("localhost") && is_loopback("127.0.0.2") && is_loopback("[::1]"));
+        assert!(!is_loopback("events.pagerduty.com") && !is_loopback("10.0.0.1"));
+    }
+
+    #[test]
+    fn takes_the_key_out_of_answers() {
+        assert_eq!(redact("key abc is bad", &Secret::new("abc")), "key *** is bad");
+        assert_eq!(redact("as it is", &Secret::new("")), "as it is");
+    }
+}

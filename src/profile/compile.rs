@@ -1,0 +1,225 @@
+//! Makes a [`Plan`] from a profile and the cells that were learnt.
+
+use super::definition::{Block, Reading};
+use super::describe::{LabelRank, default_label, label, rate};
+use super::draft::{DraftReading, DraftRule, number_rule};
+use super::learned::Learned;
+use super::lookup::{ObjectRef, Row};
+use super::matcher::SystemGroup;
+use super::plan::{Decoder, Plan, Warnings};
+use super::template::{dotted, shown};
+use super::{Profile, order};
+use crate::model::{Component, ComponentKind, Identity, Oid, Quantity, Ratings, ReadingShape, Shape, Value};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+impl Profile {
+    /// What to ask this device from now on.
+    #[must_use]
+    pub fn compile(&self, learned: &Learned, system: &SystemGroup) -> Plan {
+        let mut draft = Draft::new(learned);
+        for block in &self.blocks {
+            if !block.unless.iter().any(|it| it.cells(learned).next().is_some()) {
+                draft.add_block(block);
+            }
+        }
+        let (cells, shape, decoders, warnings) = draft.finish();
+        Plan {
+            profile: Arc::clone(&self.name),
+            identity: self.identify(learned, system),
+            cells,
+            shape: Arc::new(shape),
+            warnings,
+            decoders,
+        }
+    }
+
+    fn identify(&self, learned: &Learned, system: &SystemGroup) -> Identity {
+        let first = |objects: &[ObjectRef]| {
+            let texts = objects.iter().flat_map(|object| {
+                object.cells(learned).filter_map(|(_, value)| shown(object, value)).find(|it| !it.is_empty())
+            });
+            texts.into_iter().next()
+        };
+        Identity {
+            vendor: first(&self.identity.vendor).unwrap_or_else(|| self.vendor.clone()),
+            model: first(&self.identity.model).unwrap_or_default(),
+            serial: first(&self.identity.serial).unwrap_or_default(),
+            firmware: first(&self.identity.firmware).unwrap_or_default(),
+            sys_object_id: system.sys_object_id.clone(),
+            sys_descr: system.sys_descr.clone(),
+            sys_name: system.sys_name.clone(),
+        }
+    }
+}
+
+/// A plan in the making: cells by OID, components in the order of their finding.
+struct Draft<'a> {
+    learned: &'a Learned,
+    components: Vec<(Component, LabelRank)>,
+    places: HashMap<(ComponentKind, Box<str>), usize>,
+    readings: Vec<DraftReading>,
+    taken: HashMap<(usize, Quantity, Box<str>), usize>,
+    warnings: Warnings,
+}
+
+impl<'a> Draft<'a> {
+    fn new(learned: &'a Learned) -> Self {
+        Self {
+            learned,
+            components: Vec::new(),
+            places: HashMap::new(),
+            readings: Vec::new(),
+            taken: HashMap::new(),
+            warnings: Warnings::default(),
+        }
+    }
+
+    fn add_block(&mut self, block: &Block) {
+        for reading in &block.readings {
+            let pattern = reading.pattern.as_ref().unwrap_or(&block.pattern);
+            let learned = self.learned;
+            for (source, value) in reading.object.cells(learned) {
+                let Some(instance) = source.strip_prefix(&reading.object.root) else { continue };
+                let Some(starred) = pattern.starred(instance) else { continue };
+                let row = Row { instance, starred: &starred };
+                if block.when.iter().chain(&reading.when).all(|it| it.held(learned, row)) {
+                    self.add_reading(block, reading, row, &source, value);
+                }
+            }
+        }
+    }
+
+    fn add_reading(&mut self, block: &Block, reading: &Reading, row: Row<'_>, source: &Oid, value: &Value) {
+        if READINGS_MAX <= self.readings.len() {
+            self.warnings.over_limit += 1;
+            return;
+        }
+        let component = self.component(block, row);
+        let rule = self.rule(reading, row);
+        let works = reading.scaling.wire(value).is_ok() && !matches!(rule, DraftRule::NoScale);
+        let valid = reading.valid.as_ref().and_then(|it| {
+            let (oid, _) = it.lookup.find(self.learned, row)?;
+            Some((oid, it.test.clone()))
+        });
+        let made = DraftReading {
+            component,
+            quantity: reading.quantity,
+            name: reading.name.clone(),
+            source: source.clone(),
+            states: reading.states.clone(),
+            scaling: Arc::clone(&reading.scaling),
+            valid,
+            rule,
+            works,
+        };
+        let key = (component, reading.quantity, reading.name.clone());
+        let Some(&before) = self.taken.get(&key) else {
+            self.taken.insert(key, self.readings.len());
+            self.readings.push(made);
+            return;
+        };
+        let Some(kept) = self.readings.get_mut(before) else { return };
+        // The earlier block is the better one, unless its cell says "not supported" here.
+        let (kept_source, dropped) = if made.works && !kept.works {
+            (source.clone(), std::mem::replace(kept, made).source)
+        } else {
+            (kept.source.clone(), source.clone())
+        };
+        self.warnings.duplicates += 1;
+        self.warnings.note(|| format!("{dropped} is left out: {kept_source} is the same reading"));
+    }
+
+    /// The component of a row, made or completed.
+    fn component(&mut self, block: &Block, row: Row<'_>) -> usize {
+        let index: Box<str> =
+            block.index.fill(self.learned, row).unwrap_or_else(|| dotted(row.instance)).into();
+        let key = (block.kind, index.clone());
+        let place = *self.places.entry(key).or_insert_with(|| {
+            let component = Component {
+                kind: block.kind,
+                label: default_label(block.kind, &index).into(),
+                index,
+                ratings: Ratings::default(),
+            };
+            self.components.push((component, LabelRank::Default));
+            self.components.len() - 1
+        });
+        if let Some((component, rank)) = self.components.get_mut(place) {
+            if let Some((label, better)) = label(block, self.learned, row, *rank) {
+                component.label = label.into();
+                *rank = better;
+            }
+            rate(&mut component.ratings, block, self.learned, row);
+        }
+        place
+    }
+
+    fn rule(&mut self, reading: &Reading, row: Row<'_>) -> DraftRule {
+        if reading.states.is_some() {
+            return DraftRule::State;
+        }
+        let rule = number_rule(&reading.scaling, self.learned, row);
+        if rule.is_none() {
+            self.warnings.without_scale += 1;
+            let (root, instance) = (&reading.object.root, dotted(row.instance));
+            self.warnings.note(|| format!("the agent does not tell the scale or unit of {root}.{instance}"));
+        }
+        rule.unwrap_or(DraftRule::NoScale)
+    }
+
+    /// Orders components and readings as they are shown, and numbers the cells.
+    fn finish(mut self) -> (Vec<Oid>, Shape, Box<[Decoder]>, Warnings) {
+        let mut order: Vec<usize> = (0..self.components.len()).collect();
+        let components = &self.components;
+        let key = |at: &usize| components.get(*at).map(|(it, _)| (it.kind, order::natural(&it.index)));
+        order.sort_by(|a, b| key(a).cmp(&key(b)));
+        let mut rank = vec![0_usize; order.len()];
+        for (new, &old) in order.iter().enumerate() {
+            if let Some(place) = rank.get_mut(old) {
+                *place = new;
+            }
+        }
+        for reading in &mut self.readings {
+            reading.component = rank.get(reading.component).copied().unwrap_or(0);
+        }
+        self.readings
+            .sort_by(|a, b| (a.component, a.quantity, &a.name).cmp(&(b.component, b.quantity, &b.name)));
+        let mut cells: Vec<Oid> = self.readings.iter().flat_map(DraftReading::cells).cloned().collect();
+        cells.sort();
+        cells.dedup();
+        let number = |oid: &Oid| cells.binary_search(oid).ok().and_then(|it| u32::try_from(it).ok());
+        let (mut readings, mut decoders) = (Vec::new(), Vec::new());
+        for reading in self.readings {
+            let (Some(decoder), Ok(component)) = (reading.decoder(number), u32::try_from(reading.component))
+            else {
+                continue;
+            };
+            decoders.push(decoder);
+            readings.push(ReadingShape {
+                component,
+                quantity: reading.quantity,
+                name: reading.name,
+                source: reading.source,
+                states: reading.states,
+            });
+        }
+        let mut components: Vec<Option<Component>> =
+            self.components.into_iter().map(|(it, _)| Some(it)).collect();
+        let components = order.into_iter().filter_map(|at| components.get_mut(at)?.take()).collect();
+        (cells, Shape { components, readings }, decoders.into(), self.warnings)
+    }
+}
+
+impl Warnings {
+    fn note(&mut self, text: impl FnOnce() -> String) {
+        if self.first.len() < WARNINGS_SHOWN {
+            self.first.push(text());
+        }
+    }
+}
+
+/// Readings of one device: the largest PDU chains have some thousands; more is a lying agent.
+const READINGS_MAX: usize = 20_000;
+/// Warnings in words.
+const WARNINGS_SHOWN: usize = 8;

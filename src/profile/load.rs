@@ -1,0 +1,181 @@
+//! Reads the profiles in the binary and those of the user.
+
+use super::definition::Definition;
+use super::matcher::{self, SystemGroup};
+use super::{Profile, check, inherit};
+use crate::mib::Mibs;
+use crate::model::Diagnostic;
+use include_dir::{Dir, include_dir};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+/// All profiles, by name.
+#[derive(Debug, Clone, Default)]
+pub struct ProfileSet {
+    profiles: BTreeMap<Arc<str>, Arc<Profile>>,
+}
+
+/// One profile file.
+#[derive(Debug, Clone)]
+pub struct ProfileFile {
+    /// Where it is, for messages.
+    pub path: PathBuf,
+    /// What it holds.
+    pub text: String,
+    /// Whether it is a user's: it then replaces a shipped one of the same name.
+    pub is_users: bool,
+}
+
+impl ProfileSet {
+    /// The profiles in the binary. They are read at the first use, once.
+    #[must_use]
+    pub fn embedded() -> &'static Self {
+        static EMBEDDED: LazyLock<ProfileSet> = LazyLock::new(|| {
+            let (set, _) = ProfileSet::of_files(Mibs::embedded(), embedded_files());
+            set
+        });
+        &EMBEDDED
+    }
+
+    /// The profiles in the binary and those in `NAME.toml` files of these folders. MIB modules for
+    /// them may lie beside them, as files of any other ending. All mistakes of all files are
+    /// reported; a file with a mistake is left out, and the shipped profile of its name stays.
+    #[must_use]
+    pub fn load(user_folders: &[PathBuf]) -> (Self, Vec<Diagnostic>) {
+        if user_folders.is_empty() {
+            return Self::of_files(Mibs::embedded(), embedded_files());
+        }
+        let mut problems = Vec::new();
+        let (profiles, modules) = user_files(user_folders, &mut problems);
+        let files = embedded_files().chain(profiles);
+        let (set, found) = if modules.is_empty() {
+            Self::of_files(Mibs::embedded(), files)
+        } else {
+            Self::of_files(&Mibs::with_user_modules(modules), files)
+        };
+        problems.extend(found);
+        (set, problems)
+    }
+
+    /// The MIB names in the binary and those of the modules in these folders, as [`Self::load`] reads
+    /// them. What cannot be read is left out: [`Self::load`] reports it.
+    #[must_use]
+    pub fn mibs(user_folders: &[PathBuf]) -> Mibs {
+        Mibs::with_user_modules(user_files(user_folders, &mut Vec::new()).1)
+    }
+
+    /// The profiles in these files. All mistakes of all files are reported.
+    #[must_use]
+    pub fn of_files(mibs: &Mibs, files: impl IntoIterator<Item = ProfileFile>) -> (Self, Vec<Diagnostic>) {
+        let mut problems = Vec::new();
+        let mut found = Found::default();
+        for file in files {
+            match check::definition(&file.path, &file.text, mibs) {
+                Ok(definition) => found.admit(definition, file, &mut problems),
+                Err(refused) => {
+                    problems.extend(refused.problems);
+                    found.refused.extend(refused.name);
+                }
+            }
+        }
+        let mut set = Self::default();
+        for definition in found.definitions.values() {
+            if let Some(profile) = inherit::join(definition, &found, &mut problems) {
+                set.profiles.insert(Arc::clone(&profile.name), Arc::new(profile));
+            }
+        }
+        (set, problems)
+    }
+
+    /// The profile of that name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Arc<Profile>> {
+        self.profiles.get(name)
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Profile>> {
+        self.profiles.values()
+    }
+
+    /// The profiles that may fit a device, best first. Those with [`Profile::probes`] fit only if the
+    /// agent has an instance below any of them.
+    #[must_use]
+    pub fn candidates(&self, system: &SystemGroup) -> Vec<Arc<Profile>> {
+        matcher::candidates(self.iter(), system)
+    }
+}
+
+fn embedded_files() -> impl Iterator<Item = ProfileFile> {
+    let tomls = PROFILES.files().filter(|it| it.path().extension().is_some_and(|it| it == "toml"));
+    tomls.map(|it| ProfileFile {
+        path: Path::new("profiles").join(it.path()),
+        text: String::from_utf8_lossy(it.contents()).into_owned(),
+        is_users: false,
+    })
+}
+
+/// The users' profiles and MIB modules, in the order of the folders and then of the names.
+fn user_files(folders: &[PathBuf], problems: &mut Vec<Diagnostic>) -> (Vec<ProfileFile>, Vec<Vec<u8>>) {
+    let (mut profiles, mut modules) = (Vec::new(), Vec::new());
+    for folder in folders {
+        let mut paths: Vec<PathBuf> = match std::fs::read_dir(folder) {
+            Ok(entries) => entries.filter_map(|it| Some(it.ok()?.path())).filter(|it| it.is_file()).collect(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => {
+                problems.push(Diagnostic::of_file(folder, format!("cannot be read: {error}")));
+                continue;
+            }
+        };
+        paths.sort();
+        for path in paths {
+            match read_bounded(&path) {
+                Err(why) => problems.push(Diagnostic::of_file(&path, why)),
+                Ok(octets) if path.extension().is_none_or(|it| it != "toml") => modules.push(octets),
+                Ok(octets) => match String::from_utf8(octets) {
+                    Ok(text) => profiles.push(ProfileFile { path, text, is_users: true }),
+                    Err(_) => problems.push(Diagnostic::of_file(&path, "is not UTF-8")),
+                },
+            }
+        }
+    }
+    (profiles, modules)
+}
+
+fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
+    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
+    let size = std::fs::metadata(path).map_err(unreadable)?.len();
+    if FILE_MAX < size {
+        return Err(format!("is {size} bytes long; at most {FILE_MAX} are read"));
+    }
+    std::fs::read(path).map_err(unreadable)
+}
+
+/// The definitions of all files, before they are joined.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) definitions: BTreeMap<String, Definition>,
+    /// Profiles with mistakes, which are told already.
+    pub(super) refused: BTreeSet<String>,
+}
+
+impl Found {
+    fn admit(&mut self, definition: Definition, file: ProfileFile, problems: &mut Vec<Diagnostic>) {
+        let name = definition.name.value.clone();
+        if let Some(first) = self.definitions.get(&name)
+            && first.is_users == file.is_users
+        {
+            let message = format!("profile `{name}` is already in {}", first.file.display());
+            let problem = Diagnostic::at(&file.path, &file.text, definition.name.span.start, message);
+            problems.push(problem.with_help("give one of them another name, or remove it"));
+            return;
+        }
+        self.definitions.insert(name, Definition { is_users: file.is_users, text: file.text, ..definition });
+    }
+}
+
+static PROFILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/profiles");
+
+/// The largest vendor MIB has 2 MB; a profile has some kB.
+const FILE_MAX: u64 = 16 << 20;

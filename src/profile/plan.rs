@@ -1,0 +1,172 @@
+//! What to ask a learnt device at each poll, and how its answers become samples: the hot path.
+//!
+//! Invariants: one decoder a reading, in the order of [`Shape::readings`]; decoding allocates
+//! nothing but room in the samples' vector.
+
+use super::lookup::Test;
+use super::number;
+use super::scaling::{Linear, ScaleFrom, Scaling, UnitFrom};
+use crate::model::{Identity, Missing, Oid, Sample, Shape, StateTable, Value};
+use std::sync::Arc;
+
+/// What to ask and how to read it.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The profile that it was made from.
+    pub profile: Arc<str>,
+    /// Who the device says it is.
+    pub identity: Identity,
+    /// The cells that each poll GETs, in the order of their OIDs, each once.
+    pub cells: Vec<Oid>,
+    /// What the samples are.
+    pub shape: Arc<Shape>,
+    /// What was odd about the device.
+    pub warnings: Warnings,
+    pub(super) decoders: Box<[Decoder]>,
+}
+
+/// What was odd when a plan was made.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Warnings {
+    /// Readings dropped because an earlier table has the same one.
+    pub duplicates: usize,
+    /// Readings whose scale or unit the agent does not tell: they stay missing (`no_scale`).
+    pub without_scale: usize,
+    /// Readings dropped because there are more than a plan may have.
+    pub over_limit: usize,
+    /// The first of them in words.
+    pub first: Vec<String>,
+}
+
+impl Warnings {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.duplicates == 0 && self.without_scale == 0 && self.over_limit == 0
+    }
+}
+
+/// How one reading is read.
+#[derive(Debug, Clone)]
+pub(super) struct Decoder {
+    /// A place in [`Plan::cells`].
+    pub(super) cell: u32,
+    pub(super) valid: Option<Box<Valid>>,
+    pub(super) scaling: Arc<Scaling>,
+    pub(super) rule: Rule,
+}
+
+/// The agent's own word on whether a value holds.
+#[derive(Debug, Clone)]
+pub(super) struct Valid {
+    pub(super) cell: u32,
+    pub(super) test: Test,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Rule {
+    Number(Linear),
+    State(Arc<StateTable>),
+    /// The scale or the unit may change from poll to poll.
+    Polled(Box<Polled>),
+    /// The agent does not say what the number means.
+    NoScale,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Polled {
+    pub(super) linear: Linear,
+    pub(super) scale: Option<(u32, ScaleFrom)>,
+    /// Where absent, `linear` ends in the base unit.
+    pub(super) unit: Option<(u32, UnitFrom)>,
+}
+
+impl Plan {
+    /// Turns the answers for [`Self::cells`] into one sample a reading; `samples` is emptied first.
+    /// A cell without an answer is [`Missing::NotPolled`].
+    pub fn decode(&self, cells: &[Result<Value, Missing>], samples: &mut Vec<Sample>) {
+        samples.clear();
+        samples.reserve(self.decoders.len());
+        samples.extend(self.decoders.iter().map(|it| match it.decode(cells) {
+            Ok(number) if number.is_finite() => Sample::Value(number),
+            Ok(_) => Sample::Missing(Missing::OutOfRange),
+            Err(missing) => Sample::Missing(missing),
+        }));
+    }
+
+    /// The answer behind a reading.
+    pub fn raw<'a>(&self, reading: usize, cells: &'a [Result<Value, Missing>]) -> &'a Result<Value, Missing> {
+        let cell = self.decoders.get(reading).and_then(|it| cells.get(it.cell as usize));
+        cell.unwrap_or(&Err(Missing::NotPolled))
+    }
+}
+
+impl Decoder {
+    fn decode(&self, cells: &[Result<Value, Missing>]) -> Result<f64, Missing> {
+        let value = answer(cells, self.cell)?;
+        if let Some(valid) = &self.valid {
+            let holds = match answer(cells, valid.cell) {
+                Ok(it) => valid.test.holds(it),
+                Err(Missing::NoSuchObject | Missing::NoSuchInstance) => false,
+                Err(other) => return Err(other),
+            };
+            if !holds {
+                return Err(Missing::Unavailable);
+            }
+        }
+        match &self.rule {
+            Rule::Number(linear) => self.scaling.wire(value).map(|it| linear.apply(it)),
+            Rule::State(table) => self.state(value, table),
+            Rule::Polled(polled) => {
+                let number = self.scaling.wire(value)?;
+                Ok(polled.linear(cells)?.apply(number))
+            }
+            Rule::NoScale => self.scaling.wire(value).and(Err(Missing::NoScale)),
+        }
+    }
+
+    /// A state's number; of an agent that sends the state's name, the number of that name.
+    fn state(&self, value: &Value, table: &StateTable) -> Result<f64, Missing> {
+        let named = |octets: &[u8]| {
+            let text = number::trimmed(octets);
+            let found = table.values.iter().find(|(_, it)| text.eq_ignore_ascii_case(it.name.as_bytes()));
+            found.map(|(number, _)| *number)
+        };
+        let number = match value {
+            Value::OctetString(octets) => number::whole(value).or_else(|| named(octets)),
+            _ => None,
+        };
+        match number {
+            Some(number) => self.scaling.wire(&Value::Integer(number)),
+            None => self.scaling.wire(value),
+        }
+    }
+}
+
+impl Polled {
+    fn linear(&self, cells: &[Result<Value, Missing>]) -> Result<Linear, Missing> {
+        let mut linear = self.linear;
+        let read = |cell: u32| match answer(cells, cell) {
+            Err(Missing::NoSuchObject | Missing::NoSuchInstance) => Err(Missing::NoScale),
+            other => other,
+        };
+        if let Some((cell, from)) = &self.scale {
+            linear = linear.times(from.factor(read(*cell)?).ok_or(Missing::NoScale)?);
+        }
+        if let Some((cell, from)) = &self.unit {
+            linear = linear.in_unit(from.unit(read(*cell)?).ok_or(Missing::NoScale)?);
+        }
+        Ok(linear)
+    }
+}
+
+/// A cell's answer; an exception in its place is a reason.
+fn answer(cells: &[Result<Value, Missing>], cell: u32) -> Result<&Value, Missing> {
+    match cells.get(cell as usize) {
+        None => Err(Missing::NotPolled),
+        Some(Err(missing)) => Err(*missing),
+        Some(Ok(Value::NoSuchObject)) => Err(Missing::NoSuchObject),
+        Some(Ok(Value::NoSuchInstance | Value::EndOfMibView)) => Err(Missing::NoSuchInstance),
+        Some(Ok(value)) => Ok(value),
+    }
+}

@@ -1,0 +1,349 @@
+//! Which readings of a device a rule is about, and why some that it should be about cannot be judged.
+
+use super::compile::Ruleset;
+use super::eval::CompiledRule;
+use super::kind::Measure;
+use super::rule::Rule;
+use super::selector::Selection;
+use crate::model::{Component, ComponentKind, Health, Quantity, Ratings, ReadingShape, Shape, Source};
+use std::fmt;
+use std::sync::Arc;
+
+/// What a rule is bound to, over some devices: so that a person sees a rule that watches nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleBindings {
+    /// The rule's name.
+    pub rule: Arc<str>,
+    /// How many devices it is for.
+    pub devices: usize,
+    /// How many of them have not been learnt yet: nothing is known of their readings.
+    pub unlearnt: usize,
+    /// How many readings (or devices, for reachability) it judges.
+    pub bound: usize,
+    /// How many it should judge and cannot.
+    pub unbound: usize,
+    /// The first [`Self::EXAMPLES_MAX`] of these, with the reason.
+    pub examples: Vec<Unbound>,
+}
+
+/// An object that a rule is for and cannot judge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unbound {
+    /// The object, as rules name it: `pdu-1/infeed/1`.
+    pub object: String,
+    /// Why.
+    pub reason: UnboundReason,
+}
+
+/// Why a rule cannot judge an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UnboundReason {
+    /// A percentage of a rating that neither agent nor operator gives.
+    NoRating {
+        /// What is measured.
+        quantity: Quantity,
+    },
+    /// Several readings of the quantity, none of them the main one, and the rule does not say which.
+    SeveralNames {
+        /// Their names.
+        names: Vec<Box<str>>,
+    },
+    /// A chosen object that the device does not have.
+    NoSuchComponent,
+}
+
+impl RuleBindings {
+    /// A room with one thing wrong everywhere needs no longer list to show it.
+    pub const EXAMPLES_MAX: usize = 20;
+
+    fn of(rule: &Rule) -> Self {
+        Self {
+            rule: Arc::clone(&rule.name),
+            devices: 0,
+            unlearnt: 0,
+            bound: 0,
+            unbound: 0,
+            examples: Vec::new(),
+        }
+    }
+
+    fn add_unbound(&mut self, object: String, reason: UnboundReason) {
+        self.unbound += 1;
+        if self.examples.len() < Self::EXAMPLES_MAX {
+            self.examples.push(Unbound { object, reason });
+        }
+    }
+
+    /// What a person should know, if anything: it watches nothing, or not all that it is for.
+    #[must_use]
+    pub fn complaint(&self) -> Option<String> {
+        if self.devices == 0 {
+            return Some("applies to no device".to_owned());
+        }
+        let example = self
+            .examples
+            .first()
+            .map_or(String::new(), |it| format!(", for instance {}: {}", it.object, it.reason));
+        if self.unbound != 0 {
+            return Some(format!("cannot judge {} of {}{example}", self.unbound, self.unbound + self.bound));
+        }
+        (self.bound == 0 && self.unlearnt == 0)
+            .then(|| format!("finds nothing to judge (devices: {})", self.devices))
+    }
+}
+
+impl fmt::Display for UnboundReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRating { quantity } => {
+                let key = match quantity {
+                    Quantity::ActivePower => "rated_power",
+                    Quantity::ApparentPower => "rated_apparent_power",
+                    _ => "rated_current",
+                };
+                write!(f, "no rating: the agent gives none; set {key} on the rule or the device")
+            }
+            Self::SeveralNames { names } => {
+                write!(
+                    f,
+                    "several readings, none of them the main one; set names to some of: {}",
+                    names.join(", ")
+                )
+            }
+            Self::NoSuchComponent => f.write_str("the device has no such component"),
+        }
+    }
+}
+
+impl Ruleset {
+    /// What each rule is bound to on these devices.
+    #[must_use]
+    pub fn bindings<'a>(
+        &self,
+        devices: impl IntoIterator<Item = (&'a Source, &'a Shape)>,
+    ) -> Vec<RuleBindings> {
+        let mut reports: Vec<RuleBindings> =
+            self.rules().iter().map(|it| RuleBindings::of(&it.rule)).collect();
+        for (source, shape) in devices {
+            let parts = Parts::of(shape);
+            for (compiled, report) in self.rules().iter().zip(&mut reports) {
+                self.count(&compiled.rule, source, &parts, report);
+            }
+        }
+        reports
+    }
+
+    /// Why a rule cannot judge a component that it is for; `None` if it can, or is not for it.
+    #[must_use]
+    pub fn unbound_reason(
+        &self,
+        compiled: &CompiledRule,
+        source: &Source,
+        shape: &Shape,
+        component: &Component,
+    ) -> Option<UnboundReason> {
+        let mut why = None;
+        select(&compiled.rule, source, &Parts::of(shape), self.ratings_of(source), |found| {
+            if let Found::Unbound { component: it, reason } = found
+                && std::ptr::eq(it, component)
+            {
+                why = Some(reason);
+            }
+        });
+        why
+    }
+
+    fn count(&self, rule: &Rule, source: &Source, parts: &Parts<'_>, report: &mut RuleBindings) {
+        if !rule.selection.fits_device(&source.device, &source.labels) {
+            return;
+        }
+        report.devices += 1;
+        if let Measure::Reachability { .. } = rule.trigger.measure {
+            report.bound += 1;
+            return;
+        }
+        if parts.0.is_empty() {
+            report.unlearnt += 1;
+            return;
+        }
+        select(rule, source, parts, self.ratings_of(source), |found| match found {
+            Found::Reading { .. } => report.bound += 1,
+            Found::Unbound { component, reason } => report.add_unbound(object_of(source, component), reason),
+        });
+        if let Selection::Objects(patterns) = &rule.selection {
+            let exact = patterns
+                .iter()
+                .filter(|it| it.device.is_exact() && it.kind.is_some() && it.device.matches(&source.device));
+            for pattern in exact {
+                if !parts.0.iter().any(|it| pattern.fits_component(it.component)) {
+                    report.add_unbound(pattern.to_string(), UnboundReason::NoSuchComponent);
+                }
+            }
+        }
+    }
+}
+
+fn object_of(source: &Source, component: &Component) -> String {
+    format!("{}/{}/{}", source.device, component.kind, component.index)
+}
+
+/// One find of [`select`].
+pub(super) enum Found<'a> {
+    /// A reading that the rule judges.
+    Reading {
+        /// Its place in the shape.
+        slot: u32,
+        /// What percentages refer to, where the rule asks for them.
+        rated: Option<f64>,
+    },
+    /// A component that the rule is for and cannot judge.
+    Unbound {
+        /// It.
+        component: &'a Component,
+        /// Why.
+        reason: UnboundReason,
+    },
+}
+
+/// A shape's readings by component, in their order.
+pub(super) struct Parts<'a>(Vec<Part<'a>>);
+
+struct Part<'a> {
+    component: &'a Component,
+    readings: Vec<(u32, &'a ReadingShape)>,
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn of(shape: &'a Shape) -> Self {
+        let mut parts: Vec<Part<'a>> =
+            shape.components.iter().map(|component| Part { component, readings: Vec::new() }).collect();
+        for (slot, reading) in (0..u32::MAX).zip(&shape.readings) {
+            if let Some(part) = parts.get_mut(reading.component as usize) {
+                part.readings.push((slot, reading));
+            }
+        }
+        parts.retain(|it| !it.readings.is_empty());
+        Self(parts)
+    }
+}
+
+/// Finds what a rule is about on a device that its selection fits.
+pub(super) fn select<'a>(
+    rule: &Rule,
+    source: &Source,
+    parts: &Parts<'a>,
+    device_ratings: &[(ComponentKind, Ratings)],
+    mut found: impl FnMut(Found<'a>),
+) {
+    if let Measure::Reachability { .. } = rule.trigger.measure {
+        return;
+    }
+    for Part { component, readings } in &parts.0 {
+        if !is_wanted(rule, source, component) {
+            continue;
+        }
+        let outcome = match rule.trigger.measure {
+            Measure::Value(quantity) => main_reading(rule, quantity, readings)
+                .map(|slots| slots.into_iter().map(|slot| (slot, None)).collect()),
+            Measure::PercentOfRated => {
+                percent(rule, readings, &Rated { rule, component, device: device_ratings })
+            }
+            Measure::Health | Measure::Meaning(_) => Ok(states(rule, readings)),
+            Measure::Reachability { .. } => Ok(Vec::new()),
+        };
+        match outcome {
+            Ok(slots) => slots.into_iter().for_each(|(slot, rated)| found(Found::Reading { slot, rated })),
+            Err(reason) => found(Found::Unbound { component, reason }),
+        }
+    }
+}
+
+fn is_wanted(rule: &Rule, source: &Source, component: &Component) -> bool {
+    rule.components.contains(&component.kind)
+        && rule.selection.fits_component(&source.device, component)
+        && (rule.indices.is_empty()
+            || rule.indices.iter().any(|it| it.matches(&component.index) || it.matches(&component.label)))
+}
+
+/// The readings of a quantity: those that the rule names, else the main one, else the only one.
+fn main_reading(
+    rule: &Rule,
+    quantity: Quantity,
+    readings: &[(u32, &ReadingShape)],
+) -> Result<Vec<u32>, UnboundReason> {
+    let of_quantity = || readings.iter().filter(|(_, it)| it.quantity == quantity);
+    if !rule.names.is_empty() {
+        let named = of_quantity().filter(|(_, it)| rule.names.iter().any(|name| name.matches(&it.name)));
+        return Ok(named.map(|(slot, _)| *slot).collect());
+    }
+    if let Some((slot, _)) = of_quantity().find(|(_, it)| it.name.is_empty()) {
+        return Ok(vec![*slot]);
+    }
+    if 1 < of_quantity().count() {
+        let names = of_quantity().map(|(_, it)| it.name.clone()).collect();
+        return Err(UnboundReason::SeveralNames { names });
+    }
+    Ok(of_quantity().map(|(slot, _)| *slot).collect())
+}
+
+/// The readings with what they are a percentage of: current if it is rated, else power.
+fn percent(
+    rule: &Rule,
+    readings: &[(u32, &ReadingShape)],
+    rated: &Rated<'_>,
+) -> Result<Vec<(u32, Option<f64>)>, UnboundReason> {
+    let mut wanting = None;
+    for quantity in [Quantity::Current, Quantity::ApparentPower, Quantity::ActivePower] {
+        match (main_reading(rule, quantity, readings), rated.of(quantity)) {
+            (Ok(slots), _) if slots.is_empty() => (),
+            (Ok(slots), Some(rated)) => {
+                return Ok(slots.into_iter().map(|slot| (slot, Some(rated))).collect());
+            }
+            (Ok(_), None) => wanting = wanting.or(Some(UnboundReason::NoRating { quantity })),
+            (Err(reason), _) => wanting = wanting.or(Some(reason)),
+        }
+    }
+    wanting.map_or(Ok(Vec::new()), Err)
+}
+
+/// The states that can say what the rule asks for at all.
+fn states(rule: &Rule, readings: &[(u32, &ReadingShape)]) -> Vec<(u32, Option<f64>)> {
+    readings
+        .iter()
+        .filter(|(_, it)| rule.names.is_empty() || rule.names.iter().any(|name| name.matches(&it.name)))
+        .filter(|(_, it)| {
+            let mut states = it.states.iter().flat_map(|table| table.values.values());
+            match rule.trigger.measure {
+                Measure::Meaning(meaning) => states.any(|state| state.meanings.contains(&meaning)),
+                Measure::Health => states.any(|state| Health::Warning <= state.health),
+                Measure::Value(_) | Measure::PercentOfRated | Measure::Reachability { .. } => false,
+            }
+        })
+        .map(|(slot, _)| (*slot, None))
+        .collect()
+}
+
+/// A component's ratings: what the rule says goes before what the device's config says, and that
+/// before what the agent says.
+struct Rated<'a> {
+    rule: &'a Rule,
+    component: &'a Component,
+    device: &'a [(ComponentKind, Ratings)],
+}
+
+impl Rated<'_> {
+    fn of(&self, quantity: Quantity) -> Option<f64> {
+        let pick = |ratings: &Ratings| match quantity {
+            Quantity::Current => ratings.current_amperes,
+            Quantity::ActivePower => ratings.active_power_watts,
+            Quantity::ApparentPower => ratings.apparent_power_volt_amperes,
+            _ => None,
+        };
+        let of_device =
+            self.device.iter().filter(|(kind, _)| *kind == self.component.kind).find_map(|(_, it)| pick(it));
+        [pick(&self.rule.rated), of_device, pick(&self.component.ratings)]
+            .into_iter()
+            .flatten()
+            .find(|it| it.is_finite() && 0.0 < *it)
+    }
+}

@@ -1,0 +1,110 @@
+//! What is published of one device: its last batch, the last good one, and how old it may grow.
+
+use super::{Series, StoreSettings};
+use crate::model::{Batch, Now};
+use crate::telemetry::store as events;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// How a device stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Its last poll brought an answer, not long ago.
+    Up,
+    /// Its last poll failed as a whole.
+    Failed,
+    /// There has been no poll for too long, whatever the last one brought.
+    Stale,
+}
+
+/// What one device said last. Immutable: a poll replaces it.
+#[derive(Debug)]
+pub struct Published {
+    batch: Arc<Batch>,
+    /// The same `Arc` as `batch`, unless that one's poll failed.
+    good: Option<Arc<Batch>>,
+    stale_after: Duration,
+    /// The label texts, made at the first scrape and handed on from batch to batch for as long as
+    /// source and shape are the same `Arc`s.
+    series: Arc<OnceLock<Series>>,
+}
+
+impl Published {
+    pub(super) fn first(batch: Batch, settings: StoreSettings) -> Self {
+        Self::new(batch, None, Arc::default(), settings)
+    }
+
+    /// What stands after the next poll.
+    pub(super) fn followed_by(&self, batch: Batch, settings: StoreSettings) -> Self {
+        let same =
+            Arc::ptr_eq(&self.batch.source, &batch.source) && Arc::ptr_eq(&self.batch.shape, &batch.shape);
+        let series = if same { Arc::clone(&self.series) } else { Arc::default() };
+        Self::new(batch, self.good.clone(), series, settings)
+    }
+
+    fn new(
+        batch: Batch,
+        good_before: Option<Arc<Batch>>,
+        series: Arc<OnceLock<Series>>,
+        settings: StoreSettings,
+    ) -> Self {
+        let intervals = batch.source.interval.saturating_mul(settings.stale_after_intervals);
+        let stale_after = intervals.max(settings.stale_after_minimum);
+        let batch = Arc::new(batch);
+        let good = if batch.error.is_none() { Some(Arc::clone(&batch)) } else { good_before };
+        Self { batch, good, stale_after, series }
+    }
+
+    /// The device's name.
+    #[must_use]
+    pub fn device(&self) -> &str {
+        &self.batch.source.device
+    }
+
+    /// What the last poll brought, failed or not.
+    #[must_use]
+    pub fn batch(&self) -> &Arc<Batch> {
+        &self.batch
+    }
+
+    /// What the last poll that did not fail brought.
+    #[must_use]
+    pub fn last_good(&self) -> Option<&Arc<Batch>> {
+        self.good.as_ref()
+    }
+
+    /// How long ago the last poll ended.
+    #[must_use]
+    pub fn age(&self, now: Now) -> Duration {
+        now.moment.since(self.batch.time.moment)
+    }
+
+    /// Whether the last poll is too long ago: its values are no longer current.
+    #[must_use]
+    pub fn is_stale(&self, now: Now) -> bool {
+        self.stale_after < self.age(now)
+    }
+
+    /// How the device stands.
+    #[must_use]
+    pub fn standing(&self, now: Now) -> Standing {
+        if self.is_stale(now) {
+            Standing::Stale
+        } else if self.batch.error.is_some() {
+            Standing::Failed
+        } else {
+            Standing::Up
+        }
+    }
+
+    /// The label texts of its readings.
+    pub(crate) fn series(&self) -> &Series {
+        self.series.get_or_init(|| {
+            let series = Series::new(&self.batch.source, &self.batch.shape);
+            if series.dropped() != 0 {
+                events::series_dropped(self.device(), series.dropped());
+            }
+            series
+        })
+    }
+}

@@ -1,0 +1,29 @@
+//! What alerts do: one log line and one count a transition.
+
+use super::counter_vec;
+use crate::model::Severity;
+use prometheus::IntCounterVec;
+use std::sync::LazyLock;
+
+static TRANSITIONS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter_vec(
+        "rackwarden_alert_transitions_total",
+        "Alerts that began, changed their severity, or ended, by the severity that they then had.",
+        &["kind", "severity"],
+    )
+});
+
+/// Makes them, so that they stand in /metrics from the start.
+pub fn init() {
+    for kind in ["trigger", "change", "resolve"] {
+        for severity in Severity::ALL {
+            TRANSITIONS.with_label_values(&[kind, severity.name()]);
+        }
+    }
+}
+
+/// An alert began (`trigger`), changed (`change`) or ended (`resolve`).
+pub fn transition(kind: &'static str, severity: Severity, key: &dyn std::fmt::Display, reason: &str) {
+    TRANSITIONS.with_label_values(&[kind, severity.name()]).inc();
+    tracing::info!(kind, %severity, alert = %key, reason, "alert");
+}

@@ -1,0 +1,85 @@
+//! What the SNMP transport counts.
+
+use super::{counter, counter_vec, gauge};
+use prometheus::{IntCounter, IntCounterVec, IntGauge};
+use std::sync::LazyLock;
+
+static REQUESTS: LazyLock<IntCounter> =
+    LazyLock::new(|| counter("rackwarden_snmp_requests_total", "SNMP requests sent, repeats included."));
+static TIMEOUTS: LazyLock<IntCounter> = LazyLock::new(|| {
+    counter("rackwarden_snmp_timeouts_total", "SNMP requests that were not answered in time.")
+});
+static DATAGRAMS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter_vec(
+        "rackwarden_snmp_datagrams_received_total",
+        "Datagrams received, by what became of them: correlated, late, foreign, malformed.",
+        &["disposition"],
+    )
+});
+static SEND_ERRORS: LazyLock<IntCounter> = LazyLock::new(|| {
+    counter("rackwarden_snmp_send_errors_total", "Requests that the host or network refused to send.")
+});
+static POLLS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter_vec(
+        "rackwarden_polls_total",
+        "Polls that ended, by how: ok, or the class of the error.",
+        &["result"],
+    )
+});
+static PANICS: LazyLock<IntCounter> = LazyLock::new(|| {
+    counter("rackwarden_poll_panics_total", "Defects of the collector caught while it handled one device.")
+});
+static DEVICES: LazyLock<IntGauge> =
+    LazyLock::new(|| gauge("rackwarden_devices", "Devices that are polled."));
+
+/// Makes all of them, so that they stand in /metrics from the start.
+pub fn init() {
+    for disposition in ["correlated", "late", "foreign", "malformed"] {
+        DATAGRAMS.with_label_values(&[disposition]);
+    }
+    POLLS.with_label_values(&["ok"]);
+    LazyLock::force(&REQUESTS);
+    LazyLock::force(&TIMEOUTS);
+    LazyLock::force(&SEND_ERRORS);
+    LazyLock::force(&PANICS);
+    LazyLock::force(&DEVICES);
+}
+
+/// A request went out.
+pub fn request_sent() {
+    REQUESTS.inc();
+}
+
+/// A request was not answered in time.
+pub fn request_timed_out() {
+    TIMEOUTS.inc();
+}
+
+/// So many datagrams came and this became of them.
+pub fn datagrams_received(disposition: &str, count: u64) {
+    if count != 0 {
+        DATAGRAMS.with_label_values(&[disposition]).inc_by(count);
+    }
+}
+
+/// A request could not be sent.
+pub fn send_failed(address: std::net::SocketAddr, error: &dyn std::fmt::Display) {
+    SEND_ERRORS.inc();
+    tracing::debug!(%address, %error, "request not sent");
+}
+
+/// A poll ended.
+pub fn poll_ended(result: &str) {
+    POLLS.with_label_values(&[result]).inc();
+}
+
+/// A defect of ours was caught; the device is asked again at its next turn.
+pub fn poll_panicked() {
+    PANICS.inc();
+    tracing::error!("a defect was caught while a device was handled; the others go on");
+}
+
+/// That many devices are polled.
+pub fn devices_changed(count: usize) {
+    DEVICES.set(i64::try_from(count).unwrap_or(i64::MAX));
+}
