@@ -39,8 +39,8 @@ pub(super) struct Arguments {
     seed: u64,
 }
 
-/// Three seconds to learn the room, three polls to call a device offline, and the way back.
-const SECONDS_MIN: u64 = 20;
+/// Some seconds to learn the room, three polls to call a device offline, and the way back.
+const SECONDS_MIN: u64 = 25;
 /// How often the script looks whether its next step is due.
 const TICK: Duration = Duration::from_millis(50);
 /// The demo's first choice for HTTP is the daemon's own port, on loopback.

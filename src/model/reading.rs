@@ -164,7 +164,7 @@ impl Shape {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PollError {
     /// No answer to any request.
-    #[error("no answer in time: wrong address, port or community, a filter between, or the agent is down")]
+    #[error("no answer in time")]
     Timeout,
     /// The host says that nothing listens there (ICMP port unreachable).
     #[error("nothing listens at that address and port")]

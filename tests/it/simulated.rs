@@ -1,11 +1,17 @@
 //! The simulator itself: every fault happens, on a real socket; others understand its answers.
 
-use rackwarden::model::{Oid, Value};
+use crate::support::shipped;
+use rackwarden::model::{Labels, Oid, Quantity, Sample, Secret, SystemClock, Value};
+use rackwarden::poller::once::{self, Target};
+use rackwarden::poller::settings::{Credential, DeviceSettings, SnmpVersion};
+use rackwarden::profile::ProfileSet;
+use rackwarden::simulator::room::{Room, RoomPlan, SimulatedDevice};
 use rackwarden::simulator::{AgentSpec, Fault, Recording, Simulator, SimulatorError};
 use rackwarden::snmp::wire::{ErrorStatus, PduKind, Version, decode, encode_request};
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const RECORDING: &str = "\
@@ -483,6 +489,86 @@ fn net_snmp_understands_us() {
     let set = run("snmpset", "2c", &["1.3.6.1.2.1.1.5.0", "s", "mine"]).unwrap();
     assert!(set.contains("notWritable"), "{set}");
     assert_eq!(Recording::parse(&walked).unwrap().tree().len(), 8, "we read what snmpwalk prints");
+}
+
+/// A device's readings, as a poller with the shipped profiles sees them: the profile's name, and
+/// component, quantity and sample of each reading.
+fn polled(device: &SimulatedDevice, profiles: &Arc<ProfileSet>) -> (String, Vec<(String, Quantity, Sample)>) {
+    let version = if device.version == Version::V1 { SnmpVersion::V1 } else { SnmpVersion::V2c };
+    let credential = Credential { version, community: Secret::new("public") };
+    let timeout = Duration::from_secs(2);
+    let settings = DeviceSettings {
+        name: device.name.as_str().into(),
+        host: device.address.ip().to_string(),
+        port: device.address.port(),
+        credential: credential.clone(),
+        profile: None,
+        interval: Duration::from_secs(10),
+        timeout,
+        retries: 1,
+        labels: Labels::default(),
+        rated_current_amperes: Vec::new(),
+    };
+    let target = Target { address: device.address, credential, timeout, retries: 1 };
+    let outcome = once::poll(&target, settings.into(), Arc::clone(profiles), SystemClock::new());
+    assert_eq!(outcome.batch.error, None, "{}", device.name);
+    let shape = &outcome.batch.shape;
+    let readings = shape.readings.iter().zip(&outcome.batch.samples).map(|(reading, sample)| {
+        let component = shape.component_of(reading).unwrap();
+        let name = format!("{} {} {}", component.kind, component.index, reading.name);
+        (name.trim_end().to_owned(), reading.quantity, *sample)
+    });
+    (outcome.batch.source.profile.to_string(), readings.collect())
+}
+
+#[test]
+fn every_family_of_the_room_is_read_by_its_profile() {
+    let port = UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
+    let plan = RoomPlan { pdus: 10, upses: 3, monitors: 3, port, ..RoomPlan::default() };
+    let room = Room::build(11, &plan).start().unwrap();
+    let profiles = Arc::new(shipped::profiles(&shipped::mibs()).0);
+    for (device, readings_min) in [
+        ("pdu-a01-a", 120),
+        ("pdu-a02-a", 120),
+        ("pdu-a03-a", 150),
+        ("pdu-a04-a", 150),
+        ("pdu-a05-a", 110),
+        ("ups-north-1", 15),
+        ("ups-north-2", 15),
+        ("env-a", 8),
+        ("env-c", 5),
+    ] {
+        let device = room.devices().iter().find(|it| it.name == device).unwrap();
+        let (profile, readings) = polled(device, &profiles);
+        assert_eq!(profile, device.profile, "{}", device.name);
+        assert!(readings_min <= readings.len(), "{}: {} readings", device.name, readings.len());
+        for (component, quantity, sample) in readings {
+            let shown = format!("{}: {component} {quantity}: {sample:?}", device.name);
+            match sample {
+                Sample::Value(value) => assert!(is_plausible(quantity, value), "{shown}"),
+                // The port behind Sentry4's last probe is empty, and says so.
+                Sample::Missing(_) => assert_eq!(device.profile, "sentry4", "{shown}"),
+            }
+        }
+    }
+}
+
+/// What a room of ours can read.
+fn is_plausible(quantity: Quantity, value: f64) -> bool {
+    let range = match quantity {
+        Quantity::Current => -0.2..=40.0,
+        Quantity::Voltage => 95.0..=440.0,
+        Quantity::ActivePower | Quantity::ApparentPower | Quantity::ReactivePower => 0.0..=25_000.0,
+        Quantity::Energy => 0.0..=1e9,
+        Quantity::PowerFactor => 0.9..=1.0,
+        Quantity::Frequency => 49.5..=50.5,
+        Quantity::Temperature => 9.0..=30.0,
+        Quantity::Humidity => 20.0..=70.0,
+        Quantity::Load | Quantity::Charge => 0.0..=100.0,
+        Quantity::Runtime => 0.0..=7200.0,
+        Quantity::State => 0.0..=100.0,
+    };
+    range.contains(&value)
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub(super) fn write(
     http: SocketAddr,
 ) -> anyhow::Result<Settings> {
     let main = format!(
-        "[polling]\ninterval = \"1s\"\ntimeout = \"300ms\"\nretries = 1\nstart_spread = \"1s\"\n\n\
+        "[polling]\ninterval = \"2s\"\ntimeout = \"500ms\"\nretries = 2\nstart_spread = \"2s\"\n\n\
          [http]\nlisten = \"{http}\"\n\n[state]\nfolder = \"{}\"\n\n[profiles]\nfolders = []\n\n\
          [credentials.default]\nversion = \"2c\"\ncommunity_file = \"{}\"\n\n\
          [credentials.v1]\nversion = \"1\"\ncommunity_file = \"{}\"\n\n\

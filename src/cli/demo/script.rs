@@ -39,7 +39,7 @@ const PAUSE: Duration = Duration::from_millis(1500);
 /// The room is mended once all pages are there, but not before.
 const TROUBLE_MIN: Duration = Duration::from_secs(3);
 /// And at the latest after this.
-const TROUBLE_MAX: Duration = Duration::from_secs(8);
+const TROUBLE_MAX: Duration = Duration::from_secs(15);
 
 impl Script {
     /// A story for three devices of the room.

@@ -166,7 +166,7 @@ pub(super) struct Pdu {
 
 impl Pdu {
     /// Wires outlets to phases in turn, and to the banks of each phase in turn; loads each phase to
-    /// between 30 and 60 % of its rating, its banks about alike.
+    /// between 28 and 50 % of its rating, its banks about alike, so that a calm room stays calm.
     pub(super) fn new(plan: PduPlan) -> Self {
         let mut random = Random::new(plan.seed);
         let (phases, banks) = (plan.phases.max(1), plan.banks_per_phase.max(1));
@@ -176,7 +176,7 @@ impl Pdu {
             .collect();
         let mut bank_loads = Vec::with_capacity(phases * banks);
         for _ in 0..phases {
-            let load = plan.rated_amperes * random.between(0.3, 0.6);
+            let load = plan.rated_amperes * random.between(0.28, 0.5);
             let count: f64 = (0..banks).map(|_| 1.0).sum();
             bank_loads.extend((0..banks).map(|_| load / count * random.between(0.93, 1.07)));
         }
@@ -357,10 +357,10 @@ mod tests {
         pdu.drive(0, 1.15);
         for second in 0..2000 {
             let found = loads(&mut pdu, second);
-            assert!((114.0..116.0).contains(&found[0]) && found[1] < 80.0, "{found:?}");
+            assert!((114.0..116.0).contains(&found[0]) && found[1] < 60.0, "{found:?}");
         }
         pdu.mend();
-        assert!(loads(&mut pdu, 10)[0] < 80.0);
+        assert!(loads(&mut pdu, 10)[0] < 60.0);
     }
 
     #[test]
