@@ -17,11 +17,11 @@ fn plan() -> RoomPlan {
     RoomPlan { pdus: 12, upses: 3, monitors: 3, port, ..RoomPlan::default() }
 }
 
-/// Asks a device over its socket, as a poller would.
-fn get(room: &RunningRoom, device: &str, name: &str) -> Option<Value> {
+/// Asks a device over its socket, as a poller would, and waits that long.
+fn get(room: &RunningRoom, device: &str, name: &str, patience: Duration) -> Option<Value> {
     let device = room.devices().iter().find(|it| it.name == device).unwrap();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    socket.set_read_timeout(Some(patience)).unwrap();
     let request = encode_request(device.version, b"public", PduKind::Get, 1, &[oid(name)], 0).unwrap();
     socket.send_to(&request, device.address).unwrap();
     let mut buffer = [0; 2000];
@@ -31,7 +31,7 @@ fn get(room: &RunningRoom, device: &str, name: &str) -> Option<Value> {
 }
 
 fn number(room: &RunningRoom, device: &str, name: &str) -> i64 {
-    get(room, device, name).unwrap().integer().unwrap()
+    get(room, device, name, Duration::from_secs(10)).unwrap().integer().unwrap()
 }
 
 /// Threads share a running room and its handles.
@@ -172,9 +172,9 @@ fn silence_and_heat() {
     let room = Room::build(2, &plan()).start().unwrap();
     let name = "1.3.6.1.2.1.1.5.0";
     room.silence("pdu-a02-b").unwrap();
-    assert_eq!(get(&room, "pdu-a02-b", name), None);
+    assert_eq!(get(&room, "pdu-a02-b", name, Duration::from_millis(200)), None);
     room.mend("pdu-a02-b").unwrap();
-    assert!(get(&room, "pdu-a02-b", name).is_some());
+    assert!(get(&room, "pdu-a02-b", name, Duration::from_secs(10)).is_some());
     for (device, cell, unit) in [
         ("env-a", "1.3.6.1.4.1.318.1.1.10.3.13.1.1.3.2", 1),
         ("env-c", "1.3.6.1.4.1.20916.1.10.1.2.1.0", 100),
