@@ -10,6 +10,7 @@
 pub mod agent;
 pub mod cell;
 pub mod faults;
+pub mod fleet;
 pub mod pagerduty;
 mod random;
 pub mod recording;
@@ -22,6 +23,7 @@ pub mod tree;
 pub use agent::{Agent, AgentSpec, Counters, Model};
 pub use cell::{Cell, Form, Script};
 pub use faults::{Fault, FaultRule, Faults};
+pub use fleet::{addresses, fleet};
 pub use recording::{Recording, RecordingError};
 pub use server::{AgentHandle, Simulator, SimulatorError};
 pub use signal::Signal;

@@ -14,6 +14,7 @@ mod sheet;
 mod ups;
 
 use super::agent::AgentSpec;
+use super::fleet::addresses;
 use super::random::{Random, derive};
 use super::server::{AgentHandle, Simulator, SimulatorError};
 use crate::model::Labels;
@@ -21,7 +22,7 @@ use crate::snmp::wire::Version;
 use environment::{Monitor, ems, room_alert};
 use pdu::{Outlet, Pdu, PduPlan};
 use sheet::{Living, Nameplate, Sheet, System, World};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use ups::{Ups, UpsPlan};
@@ -124,19 +125,19 @@ impl Room {
     #[must_use]
     pub fn build(seed: u64, plan: &RoomPlan) -> Self {
         let total = plan.pdus + plan.upses + plan.monitors;
-        let mut devices = Vec::with_capacity(total);
-        for number in 0..total {
-            let place =
-                Place { seed: derive(seed, number as u64), address: address(number, plan.port), plan };
-            devices.push(if number < plan.pdus {
+        let seeds = (0..).map(|number| derive(seed, number));
+        let addresses = addresses(SocketAddrV4::new(FIRST_ADDRESS, plan.port));
+        let places = seeds.zip(addresses).map(|(seed, address)| Place { seed, address, plan });
+        let devices = places.zip(0..total).map(|(place, number)| {
+            if number < plan.pdus {
                 place.pdu(number)
             } else if number < plan.pdus + plan.upses {
                 place.ups(number - plan.pdus)
             } else {
                 place.monitor(number - plan.pdus - plan.upses)
-            });
-        }
-        Self { devices }
+            }
+        });
+        Self { devices: devices.collect() }
     }
 
     /// Runs the agents.
@@ -261,7 +262,7 @@ impl Place<'_> {
     fn pdu(&self, number: usize) -> SimulatedDevice {
         let (rack, feed) = (number / 2, if number.is_multiple_of(2) { "a" } else { "b" });
         let (row, place) = (rack / RACKS_PER_ROW, rack % RACKS_PER_ROW + 1);
-        let site = SITES[usize::from(self.plan.pdus / 2 <= number)];
+        let site = self.site_of_row(row);
         let rack_name = format!("{}{place:02}", row_name(row));
         let name = format!("pdu-{rack_name}-{feed}");
         let location = format!("{site}, row {}, rack {rack_name}, feed {feed}", row_name(row));
@@ -338,8 +339,7 @@ impl Place<'_> {
     }
 
     fn monitor(&self, number: usize) -> SimulatedDevice {
-        let rows = (self.plan.pdus / 2).div_ceil(RACKS_PER_ROW).max(1);
-        let site = SITES[usize::from(rows / 2 <= number && 1 < rows)];
+        let site = self.site_of_row(number);
         let name = format!("env-{}", row_name(number));
         let location = format!("{site}, row {}", row_name(number));
         let labels = [("site", site.to_owned()), ("row", row_name(number))];
@@ -370,6 +370,12 @@ impl Place<'_> {
             control: Control::Monitor(monitor),
             name,
         }
+    }
+
+    /// The first half of the rows stands in the first site.
+    fn site_of_row(&self, row: usize) -> &'static str {
+        let rows = self.plan.pdus.div_ceil(2).div_ceil(RACKS_PER_ROW);
+        SITES[usize::from(rows.div_ceil(2) <= row)]
     }
 
     fn system<'s>(
@@ -531,17 +537,12 @@ fn row_name(row: usize) -> String {
     if row < 26 { letter.to_string() } else { format!("{}{letter}", row_name(row / 26 - 1)) }
 }
 
-/// From 127.20.0.1 on, 250 addresses in each third octet.
-fn address(number: usize, port: u16) -> SocketAddr {
-    let octet = |it: usize| u8::try_from(it).unwrap_or(u8::MAX);
-    let ip = Ipv4Addr::new(127, 20, octet(number / 250), octet(number % 250 + 1));
-    SocketAddr::from((ip, port))
-}
-
 fn lock<W: World>(living: &Mutex<Living<W>>) -> std::sync::MutexGuard<'_, Living<W>> {
     living.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Where the room begins.
+const FIRST_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 20, 0, 1);
 /// Of its rating, what an overloaded phase carries.
 const OVERLOAD_SHARE: f64 = 1.15;
 const RACKS_PER_ROW: usize = 10;

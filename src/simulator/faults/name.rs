@@ -132,7 +132,7 @@ fn duration(text: &str) -> Option<Duration> {
 impl FromStr for FaultRule {
     type Err = FaultParseError;
 
-    /// `drop-answer@0.1`, `delay=200ms`, `gen-err=1.3.6.1.2.1.1.5@0.5`.
+    /// `drop-answer@0.1`, `delay=200ms`, `gen-err=1.3.6.1.2.1.1.5@0.5`. `_` stands for `-` in names.
     fn from_str(text: &str) -> Result<Self, FaultParseError> {
         let (what, rate) = text.split_once('@').map_or((text, None), |(what, rate)| (what, Some(rate)));
         let rate = match rate {
@@ -143,7 +143,8 @@ impl FromStr for FaultRule {
             },
         };
         let (name, figure) = what.split_once('=').map_or((what, None), |(name, it)| (name, Some(it)));
-        let known = Fault::NAMES.iter().find(|(known, _)| *known == name);
+        let dashed = name.replace('_', "-");
+        let known = Fault::NAMES.iter().find(|(known, _)| *known == dashed);
         let &(name, written) = known.ok_or_else(|| FaultParseError::Name(name.to_owned()))?;
         let fault = Fault::read(name, figure).ok_or(FaultParseError::Figure { name, written })?;
         Ok(Self { fault, rate })
@@ -201,6 +202,8 @@ mod tests {
             "wrong-bulk-above=4",
         ] {
             assert_eq!(text.parse::<FaultRule>().unwrap().to_string(), text);
+            let underscored = text.replace('-', "_").parse::<FaultRule>();
+            assert_eq!(underscored.unwrap().to_string(), text);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Environmental monitors: temperature and humidity in the aisles, and a door.
+//! Environmental monitors: temperature and humidity of the air that racks breathe, and a door.
 
 use super::sheet::{Root, Sheet, System, World};
 use crate::simulator::cell::Form::Integer;
@@ -28,7 +28,8 @@ impl Air {
     }
 }
 
-/// The device behind a monitor's agent. Its first probe hangs in the cold aisle, others in the hot one.
+/// The device behind a monitor's agent. Its first probe hangs in the cold aisle, others
+/// before racks.
 #[derive(Debug, Clone)]
 pub(super) struct Monitor {
     pub(super) seed: u64,
@@ -120,7 +121,7 @@ pub(super) mod ems {
     fn probe(sheet: &mut Sheet<Air>, number: u32, at: usize, installed: bool) {
         let cell = |column| EMS.cell(&[13, 1, 1, column], &[number]);
         sheet.integer(cell(1), number.into());
-        let aisle = if at == 0 { "Cold aisle".to_owned() } else { format!("Hot aisle {at}") };
+        let aisle = if at == 0 { "Cold aisle".to_owned() } else { format!("Rack inlet {at}") };
         sheet.text(cell(2), if installed { &aisle } else { "" });
         if installed {
             sheet.live(cell(3), Integer, move |it| it.celsius(at));
@@ -163,7 +164,7 @@ pub(super) mod room_alert {
             sheet.live(cell(5), Integer, move |it| it.celsius(at) * 100.0);
             sheet.live(cell(6), Integer, move |it| it.dew_point_celsius(at) * 100.0);
             sheet.live(cell(7), Integer, move |it| fahrenheit(it.dew_point_celsius(at)) * 100.0);
-            sheet.text(cell(8), &format!("Hot aisle {at}"));
+            sheet.text(cell(8), &format!("Rack inlet {at}"));
         }
         for (group, name) in [(5, "Door"), (6, "Water"), (7, "Smoke"), (8, "Spare")] {
             sheet.integer(SENSORS.at(&[group, 1, 0]), 0);

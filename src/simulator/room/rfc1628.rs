@@ -2,7 +2,7 @@
 
 use super::sheet::{Root, Sheet, System};
 use super::ups::{Battery, Ups, UpsState};
-use crate::simulator::cell::Form::{Gauge32, Integer};
+use crate::simulator::cell::Form::{Counter32, Gauge32, Integer};
 
 /// upsMIB: what cards say that know no other.
 pub(super) const OBJECT_ID: &[u32] = &[1, 3, 6, 1, 2, 1, 33];
@@ -68,7 +68,7 @@ fn battery(sheet: &mut Sheet<UpsState>) {
 }
 
 fn input(sheet: &mut Sheet<UpsState>, ups: &Ups) {
-    sheet.integer(UPS.at(&[3, 1, 0]), 0);
+    sheet.live(UPS.at(&[3, 1, 0]), Counter32, |it| it.outages);
     sheet.integer(UPS.at(&[3, 2, 0]), i64::try_from(ups.plan().lines).unwrap_or(1));
     for line in lines(ups) {
         let cell = |column| UPS.cell(&[3, 3, 1, column], &[line]);

@@ -38,6 +38,8 @@ pub(super) struct UpsState {
     pub(super) battery_amperes: f64,
     pub(super) celsius: f64,
     pub(super) watt_hours: f64,
+    /// How often the mains have failed.
+    pub(super) outages: f64,
 }
 
 /// How its battery is.
@@ -77,6 +79,7 @@ impl UpsState {
 pub(super) struct Ups {
     plan: UpsPlan,
     outage: Option<Outage>,
+    outages: u32,
     revision: u64,
 }
 
@@ -90,7 +93,7 @@ struct Outage {
 
 impl Ups {
     pub(super) const fn new(plan: UpsPlan) -> Self {
-        Self { plan, outage: None, revision: 0 }
+        Self { plan, outage: None, outages: 0, revision: 0 }
     }
 
     pub(super) const fn plan(&self) -> &UpsPlan {
@@ -100,6 +103,7 @@ impl Ups {
     /// Takes the mains away. The battery drains `pace` times faster than a real one.
     pub(super) fn fail_mains(&mut self, pace: f64) {
         self.revision += 1;
+        self.outages = self.outages.saturating_add(1);
         self.outage = Some(Outage { since: None, pace: pace.max(0.0) });
     }
 
@@ -154,6 +158,7 @@ impl World for Ups {
             battery_volts,
             battery_amperes: if outage.is_some() { watts * LOSSES / battery_volts } else { -0.1 },
             celsius: 24.0 + 1.5 * wander(derive(plan.seed, 5), seconds / 1500.0) + drained * 6.0,
+            outages: f64::from(self.outages),
             watt_hours: plan.rated_watts * mean_share * (4000.0 + seconds / 3600.0),
         }
     }
