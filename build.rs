@@ -113,5 +113,5 @@ fn variable(name: &str) -> String {
 
 fn fail(why: &str) -> ! {
     println!("cargo::error={why}");
-    std::process::exit(1)
+    std::process::abort()
 }
