@@ -74,7 +74,8 @@ pub struct Profile {
     pub text: String,
     matching: Option<Match>,
     identity: IdentitySpec,
-    blocks: Vec<Arc<Block>>,
+    /// Its own tables, then those of each ancestor.
+    generations: Vec<Vec<Arc<Block>>>,
     scalars: Vec<Oid>,
     columns: Vec<Oid>,
 }
@@ -85,9 +86,9 @@ impl Profile {
         vendor: String,
         agent: AgentLimits,
         identity: IdentitySpec,
-        blocks: Vec<Arc<Block>>,
+        generations: Vec<Vec<Arc<Block>>>,
     ) -> Self {
-        let (scalars, columns) = to_learn(&identity, &blocks);
+        let (scalars, columns) = to_learn(&identity, generations.iter().flatten());
         Self {
             name: own.name.value.as_str().into(),
             description: own.description.clone(),
@@ -97,7 +98,7 @@ impl Profile {
             text: own.text.clone(),
             matching: own.matching.clone(),
             identity,
-            blocks,
+            generations,
             scalars,
             columns,
         }
@@ -141,7 +142,7 @@ impl Profile {
 
     /// What it reads, in the order of its tables, those that it inherits after its own.
     pub fn readings(&self) -> impl Iterator<Item = ReadingInfo<'_>> {
-        self.blocks.iter().flat_map(|block| {
+        self.generations.iter().flatten().flat_map(|block| {
             block.readings.iter().map(|it| ReadingInfo {
                 kind: block.kind,
                 quantity: it.quantity,
@@ -166,14 +167,17 @@ pub struct ReadingInfo<'a> {
 }
 
 /// The cells to GET and the columns to walk.
-fn to_learn(identity: &IdentitySpec, blocks: &[Arc<Block>]) -> (Vec<Oid>, Vec<Oid>) {
+fn to_learn<'a>(
+    identity: &IdentitySpec,
+    blocks: impl Iterator<Item = &'a Arc<Block>>,
+) -> (Vec<Oid>, Vec<Oid>) {
     let (mut scalars, mut columns) = (Vec::new(), Vec::new());
     let mut note = |object: &ObjectRef| match object.cell() {
         Some(cell) => scalars.push(cell),
         None => columns.push(object.root.clone()),
     };
     identity.objects().for_each(&mut note);
-    blocks.iter().flat_map(|it| it.objects()).for_each(&mut note);
+    blocks.flat_map(|it| it.objects()).for_each(&mut note);
     columns.sort();
     columns.dedup_by(|later, earlier| later.starts_with(earlier));
     scalars.sort();
