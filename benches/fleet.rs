@@ -11,6 +11,9 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     clippy::print_stdout,
     clippy::cast_precision_loss,
     reason = "a bench: it may fail loudly, and its sums fit"

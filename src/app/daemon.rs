@@ -168,7 +168,7 @@ impl Daemon {
         match stopping.await {
             Ok(0) => tracing::info!("stopped; all events were accepted"),
             Ok(left) => {
-                tracing::warn!(left, "stopped; events that were not accepted go out at the next start")
+                tracing::warn!(left, "stopped; events that were not accepted go out at the next start");
             }
             Err(error) => tracing::error!("the end was not orderly: {error}"),
         }

@@ -88,7 +88,7 @@ fn line(mibs: &Mibs, oid: &Oid, value: &Value, numeric: bool) -> String {
     let (kind, text) = shown(value);
     let label = match value {
         Value::Integer(number) if !numeric => {
-            mibs.lookup(oid).object.and_then(|object| object.names.get(number).cloned())
+            mibs.lookup(oid).object.and_then(|object| object.names.name(*number).map(str::to_owned))
         }
         _ => None,
     };

@@ -6,6 +6,7 @@ use rackwarden::simulator::agent::AgentSpec;
 use rackwarden::simulator::cell::text;
 use rackwarden::simulator::pagerduty::{Board, PagerDuty};
 use rackwarden::simulator::tree::Tree;
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -62,10 +63,12 @@ impl World {
             self.pagerduty.url(),
         );
         for (name, agent) in devices.iter().zip(self.simulator.agents()) {
-            config += &format!(
+            write!(
+                config,
                 "[[devices]]\nname = \"{name}\"\naddress = \"{}\"\nlabels = {{ site = \"lab\" }}\n",
                 agent.address()
-            );
+            )
+            .unwrap();
         }
         std::fs::write(self.path().join("rackwarden.toml"), config).unwrap();
     }
@@ -111,7 +114,11 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("{path} never came to be as wanted: {last:?}\n{}", self.log());
+        panic!(
+            "{path} never came to be as wanted: {last:?}
+{}",
+            self.log()
+        );
     }
 
     async fn paged(&self, what: &str, holds: impl Fn(&Board) -> bool) {

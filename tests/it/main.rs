@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::string_slice,
     clippy::print_stdout,
     reason = "tests: a panic is a failure, and helpers outside of #[test] functions fail the same way"

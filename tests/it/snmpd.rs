@@ -1,6 +1,8 @@
 //! Interop with net-snmp: its agent is learnt, polled and walked by v1 and v2c; its tools name the same
 //! rows as ours. Left out, with a word, where net-snmp is not installed.
 
+#![expect(clippy::print_stderr, reason = "a test that leaves something out says so")]
+
 use rackwarden::model::{Labels, Oid, Quantity, Secret, SystemClock};
 use rackwarden::poller::once::{self, Target};
 use rackwarden::poller::settings::{Credential, DeviceSettings, SnmpVersion};
