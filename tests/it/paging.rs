@@ -540,7 +540,6 @@ const KILLED_ALERTS: usize = 200;
 /// The collector that [`nothing_is_lost_or_doubled_by_kill_9`] kills; without its environment it does
 /// nothing.
 #[test]
-#[ignore = "run by other tests in a process of its own"]
 fn child_that_is_killed() {
     let (Some(folder), Ok(url)) = (std::env::var_os(FOLDER_VARIABLE), std::env::var(URL_VARIABLE)) else {
         return;
@@ -575,7 +574,7 @@ fn child(test: &str, folder: &Path, url: &str, shell: Option<&str>) -> Child {
         }
         None => Command::new(&this),
     };
-    command.args(["--exact", &test, "--ignored", "--nocapture"]);
+    command.args(["--exact", &test, "--nocapture"]);
     fs::write(folder.join("routing-key"), KEY).unwrap();
     command.env(FOLDER_VARIABLE, folder).env(URL_VARIABLE, url).env("CREDENTIALS_DIRECTORY", folder);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
@@ -621,7 +620,6 @@ const BIG_ALERTS: usize = 300;
 
 /// The collector whose disk [`a_full_disk_keeps_nobody_from_being_paged`] makes small.
 #[test]
-#[ignore = "run by other tests in a process of its own"]
 fn child_with_a_full_disk() {
     let (Some(folder), Ok(url)) = (std::env::var_os(FOLDER_VARIABLE), std::env::var(URL_VARIABLE)) else {
         return;
@@ -666,17 +664,17 @@ fn a_full_disk_keeps_nobody_from_being_paged() {
     handle.stop(LIMIT);
 }
 
-/// From the transition to the POST's arrival; `--ignored --nocapture` prints it.
+/// From the transition to the POST's arrival; `--nocapture` prints it. The bound is wide: the machine may
+/// be busy and its disk slow; the demo measures the whole way in an optimised build.
 #[test]
-#[ignore = "a measurement"]
-fn latency() {
+fn pages_leave_within_milliseconds() {
     let mut room = Room::new();
     let path = room.folder.path().join("routing-key");
     fs::write(&path, KEY).unwrap();
     room.settings.integrations[0].routing_key = SecretSource::File(path);
     let handle = room.open();
     let mut took = Vec::new();
-    for number in 0..300 {
+    for number in 0..100 {
         let begin = room.clock.moment();
         room.trigger(&handle, &number.to_string());
         room.wait("the page", |it| it.requests.len() == number + 1);
@@ -684,14 +682,14 @@ fn latency() {
     }
     handle.stop(LIMIT);
     took.sort();
-    println!("submit to POST: median {:?}, 99 % {:?}, most {:?}", took[150], took[297], took[299]);
+    println!("submit to POST: median {:?}, 99 % {:?}, most {:?}", took[50], took[98], took[99]);
     let families = rackwarden::telemetry::registry().gather();
     let commits =
         families.iter().find(|it| it.name() == "rackwarden_notify_commit_duration_seconds").unwrap();
     let commits = commits.get_metric()[0].get_histogram();
-    let mean = Duration::from_secs_f64(commits.get_sample_sum() / 600.0);
-    println!("{} commits, {mean:?} for each of 600 changes", commits.get_sample_count());
-    assert!(took[150] < Duration::from_millis(10));
+    let mean = Duration::from_secs_f64(commits.get_sample_sum() / 200.0);
+    println!("{} commits, {mean:?} for each of 200 changes", commits.get_sample_count());
+    assert!(took[50] < Duration::from_millis(100));
 }
 
 fn any_text() -> impl Strategy<Value = String> {
