@@ -45,6 +45,9 @@ pub(super) fn load(path: &Path) -> Result<(Settings, Arc<ProfileSet>), Vec<Diagn
         ProfileSet::load(folders).0.iter().map(|it| it.name.to_string()).collect::<Vec<_>>()
     };
     let loaded = Config::new(path).profiles(&names).read()?;
+    for warning in &loaded.warnings {
+        eprintln!("warning: {warning}");
+    }
     let (profiles, mistakes) = ProfileSet::load(&loaded.settings.profile_folders);
     if mistakes.is_empty() { Ok((loaded.settings, Arc::new(profiles))) } else { Err(mistakes) }
 }

@@ -11,6 +11,7 @@ use crate::model::{Batch, Missing, Moment, Now, Oid, PollError, Sample, Shape, S
 use crate::profile::{Plan, ProfileSet};
 use crate::snmp::wire::{Names, Pdu, Version};
 use crate::snmp::{Cell, GetJob, GetLimits, GetStep, Head};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,6 +66,7 @@ pub struct Device {
     failures: u32,
     uptime_ticks: Option<u32>,
     learnt_at: Moment,
+    learn_every: Duration,
     learn_anew: LearnAnew,
 }
 
@@ -90,6 +92,9 @@ impl Device {
     /// Rows come and go with sensors and modules; an hour is soon enough for those that neither a
     /// restart nor a missing cell gives away.
     const LEARN_EVERY: Duration = Duration::from_secs(3600);
+    /// So much longer at most, by the device's name: a fleet that was started at once is not learnt anew
+    /// at once.
+    const LEARN_SPREAD_SECONDS: u64 = 1200;
     /// A device whose rows flap is learnt anew at most this often.
     const LEARN_EVERY_MIN: Duration = Duration::from_secs(300);
     /// sysUpTime wraps after 497 days (RFC 3418): a fall from within an hour of the top is no restart.
@@ -109,6 +114,10 @@ impl Device {
             interval: settings.interval,
             ..Source::default()
         });
+        let mut hasher = std::hash::DefaultHasher::new();
+        settings.name.hash(&mut hasher);
+        let learn_every =
+            Self::LEARN_EVERY + Duration::from_secs(hasher.finish() % Self::LEARN_SPREAD_SECONDS);
         let community = Arc::from(settings.credential.community.expose().as_bytes());
         Self {
             head: Head { version, community },
@@ -124,6 +133,7 @@ impl Device {
             failures: 0,
             uptime_ticks: None,
             learnt_at: Moment::ZERO,
+            learn_every,
             learn_anew: LearnAnew::No,
         }
     }
@@ -159,7 +169,7 @@ impl Device {
         self.attempt = 0;
         let age = now.moment.since(self.learnt_at);
         let due = match self.learn_anew {
-            LearnAnew::No => Self::LEARN_EVERY <= age,
+            LearnAnew::No => self.learn_every <= age,
             LearnAnew::Soon => Self::LEARN_EVERY_MIN <= age,
             LearnAnew::Now => true,
         };

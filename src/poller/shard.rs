@@ -233,20 +233,25 @@ impl Shard {
 
     /// The next datagram to send, written to `out` (which is cleared), and where it goes.
     pub fn poll_transmit(&mut self, now: Now, out: &mut Vec<u8>) -> Option<(u32, SocketAddr)> {
-        out.clear();
         self.admit(now);
-        let at = self.outgoing.pop_front()?;
-        let slot = self.slots.get_mut(at as usize)?;
-        let (Some(device), Some(address)) = (&slot.device, slot.address) else {
-            return None;
-        };
-        let id = request_id(at, slot.generation);
-        device.write_request(id, out);
-        slot.state = State::InFlight;
-        let timeout = device.settings().timeout;
-        self.set_deadline(at, now.moment + timeout);
-        events::request_sent();
-        Some((at, address))
+        while let Some(at) = self.outgoing.pop_front() {
+            out.clear();
+            let Some(slot) = self.slots.get_mut(at as usize) else { continue };
+            let Some(device) = &slot.device else { continue };
+            let timeout = device.settings().timeout;
+            slot.state = State::InFlight;
+            let sent = slot.address.map(|address| {
+                device.write_request(request_id(at, slot.generation), out);
+                (at, address)
+            });
+            // Without an address (its name was lost meanwhile) the request is as good as lost on the way.
+            self.set_deadline(at, now.moment + timeout);
+            if sent.is_some() {
+                events::request_sent();
+                return sent;
+            }
+        }
+        None
     }
 
     /// The host or network refused the datagram that [`Self::poll_transmit`] gave for that slot.

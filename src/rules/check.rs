@@ -6,8 +6,7 @@ use super::input::{ApplyTo, DurationInput, RuleInput};
 use super::kind::{Measure, RuleType, Trigger};
 use super::rule::Rule;
 use super::selector::{Glob, ObjectPattern, Selection};
-use super::words::closest;
-use crate::model::{ComponentKind, Problem, Ratings, Severity};
+use crate::model::{ComponentKind, Problem, Ratings, Severity, closest};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,7 +80,7 @@ pub fn check_all(inputs: &[RuleInput]) -> Result<Vec<Rule>, Vec<(usize, Problem)
 /// `alternatives` for a help: what was probably meant, and all that there is.
 pub(super) fn choices<'a>(word: &str, all: impl Iterator<Item = &'a str> + Clone, what: &str) -> String {
     let list = all.clone().collect::<Vec<&str>>().join(", ");
-    match closest(word, all) {
+    match closest(&word.replace(['-', ' '], "_"), all) {
         Some(meant) if !word.is_empty() => format!("did you mean \"{meant}\"? {what}: {list}"),
         Some(_) | None => format!("{what}: {list}"),
     }

@@ -66,19 +66,6 @@ pub fn duration(duration: Duration) -> String {
     if said.is_empty() { "0 s".to_owned() } else { said.join(" ") }
 }
 
-/// The candidate that was probably meant: near enough to the word, and nearest of all.
-#[must_use]
-pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let word: Vec<char> = word.to_lowercase().replace(['-', ' '], "_").chars().take(WORD_MAX).collect();
-    let near = 1 + word.len() / 4;
-    candidates
-        .into_iter()
-        .map(|it| (distance(&word, &it.chars().collect::<Vec<char>>()), it))
-        .min_by_key(|(apart, _)| *apart)
-        .filter(|(apart, it)| *apart <= near && *apart < it.len())
-        .map(|(_, it)| it)
-}
-
 fn push_unit(text: &mut String, unit: &str) {
     let words = match unit {
         "1" | "" => return,
@@ -127,25 +114,6 @@ fn push_decimals(text: &mut String, value: f64, decimals: usize) {
     }
 }
 
-/// Levenshtein's distance; a swap of neighbours counts as one.
-fn distance(left: &[char], right: &[char]) -> usize {
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=right.len()).collect();
-    for (row, &l) in left.iter().enumerate() {
-        let mut line = vec![row + 1];
-        for (column, &r) in right.iter().enumerate() {
-            let replaced = above[column] + usize::from(l != r);
-            let mut best = replaced.min(above[column + 1] + 1).min(line[column] + 1);
-            if 0 < row && 0 < column && l == right[column - 1] && left[row - 1] == r {
-                best = best.min(before[column - 1] + 1);
-            }
-            line.push(best);
-        }
-        before = std::mem::replace(&mut above, line);
-    }
-    above.last().copied().unwrap_or(0)
-}
-
 /// Room for most numbers with their unit.
 const NUMBER_CHARS: usize = 24;
 /// By the number of decimals.
@@ -153,12 +121,10 @@ const POWERS_OF_TEN: [u32; DECIMALS_MAX + 1] =
     [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
 /// Beyond nine decimals there is only what binary fractions leave behind.
 const DECIMALS_MAX: usize = 9;
-/// A word longer than this resembles none of ours: the distance is not computed further.
-const WORD_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use super::{closest, duration, number, push_against, quantity};
+    use super::{duration, number, push_against, quantity};
     use std::time::Duration;
 
     #[test]
@@ -214,15 +180,5 @@ mod tests {
         ] {
             assert_eq!(duration(Duration::from_millis(milliseconds)), shown);
         }
-    }
-
-    #[test]
-    fn suggests_the_nearest_word() {
-        let words = ["current", "percent_of_rated", "voltage"];
-        assert_eq!(closest("curent", words), Some("current"));
-        assert_eq!(closest("Percent-of-rated", words), Some("percent_of_rated"));
-        assert_eq!(closest("votlage", words), Some("voltage"));
-        assert_eq!(closest("bananas", words), None);
-        assert_eq!(closest("", words), None);
     }
 }
