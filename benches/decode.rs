@@ -82,10 +82,20 @@ fn decode(criterion: &mut Criterion) {
 
 fn load(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("load");
-    group.bench_function("MIB names in the binary", |bencher| {
+    group.bench_function("parse all MIB modules, as for a user's own", |bencher| {
         bencher.iter(|| Mibs::with_user_modules(std::iter::empty()));
     });
-    group.bench_function("profiles in the binary", |bencher| bencher.iter(|| ProfileSet::load(&[])));
+    // A fresh set has read the heads only.
+    group.bench_function("read all profiles in the binary in full", |bencher| {
+        bencher.iter(|| ProfileSet::load(&[]).0.iter().count());
+    });
+    let system = SystemGroup {
+        sys_object_id: Oid::new(&[1, 3, 6, 1, 4, 1, 318, 1, 3, 4, 6]),
+        ..SystemGroup::default()
+    };
+    group.bench_function("choose and read the candidates of one device", |bencher| {
+        bencher.iter(|| ProfileSet::load(&[]).0.candidates(&system));
+    });
     group.finish();
 }
 

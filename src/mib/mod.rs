@@ -1,60 +1,52 @@
 //! Names, numbers, enumerations and units of MIB objects: our own slim SMI modules, embedded from
 //! `mibs/`, and modules that a user adds.
 //!
-//! Invariants: nothing outside of this module names `mib_rs`; names are always qualified by their
-//! module (`PowerNet-MIB::rPDU2PhaseStatusCurrent`), since vendors reuse each other's names; a user's
-//! module replaces ours of the same name; a module with mistakes costs its own names, nothing else.
+//! Invariants: nothing outside of this module (and `build.rs`) names `mib_rs`; names are always
+//! qualified by their module (`PowerNet-MIB::rPDU2PhaseStatusCurrent`), since vendors reuse each
+//! other's names; a user's module replaces ours of the same name; a module with mistakes costs its own
+//! names, nothing else; the embedded names cost nothing before they are asked for.
 
+mod embedded;
+mod enumeration;
 mod object;
+mod parsed;
 mod scan;
 
-pub use object::{Enumeration, Kind, MibError, Named, Object};
+pub use enumeration::Enumeration;
+pub use object::{Kind, MibError, Named, Object};
 
 use crate::model::{Oid, closest};
 use include_dir::{Dir, include_dir};
-use mib_rs::types::{DiagnosticConfig, ResolverStrictness};
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use parsed::Parsed;
 
 /// The names known to this process.
 #[derive(Debug)]
 pub struct Mibs {
-    mib: mib_rs::Mib,
+    /// `None`: those in the binary.
+    parsed: Option<Parsed>,
 }
 
 impl Mibs {
-    /// The modules in the binary. They are read at the first use, once.
+    /// The modules in the binary.
     #[must_use]
     pub fn embedded() -> &'static Self {
-        static EMBEDDED: LazyLock<Mibs> = LazyLock::new(|| Mibs::with_user_modules(std::iter::empty()));
-        &EMBEDDED
+        &Self { parsed: None }
     }
 
-    /// The modules in the binary and these texts, each with one module or several. A text without a
-    /// module is ignored: see [`Self::modules_of`].
+    /// The modules in the binary and those in these texts, each with one module or several. A text
+    /// without a module is ignored: see [`Self::modules_of`]. Parses all of them, ours too, since a
+    /// user's module may build on them: some tens of milliseconds.
     #[must_use]
     pub fn with_user_modules(texts: impl IntoIterator<Item = Vec<u8>>) -> Self {
-        let embedded = MODULES.files().map(|it| it.contents().to_vec());
-        Self::of_texts(embedded.chain(texts))
+        let ours = MODULES.files().map(|it| it.contents().to_vec());
+        Self::of_texts(ours.chain(texts))
     }
 
     /// The modules in these texts alone (and the base modules of SMI); of two with the same name the
     /// later one stays.
     #[must_use]
     pub fn of_texts(texts: impl IntoIterator<Item = Vec<u8>>) -> Self {
-        let mut modules: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-        for text in texts {
-            for name in Self::modules_of(&text) {
-                modules.insert(name, text.clone());
-            }
-        }
-        let mib = mib_rs::Loader::new()
-            .source(mib_rs::source::memory_modules(modules))
-            .resolver_strictness(ResolverStrictness::Permissive)
-            .diagnostic_config(DiagnosticConfig::silent())
-            .parallelism(1)
-            .load();
-        Self { mib: mib.unwrap_or_default() }
+        Self { parsed: Some(Parsed::of_texts(texts)) }
     }
 
     /// The names of the modules that a text defines.
@@ -79,59 +71,62 @@ impl Mibs {
             Some((object, suffix)) => (object, suffix.parse::<Oid>()?.arcs().to_vec()),
             None => (rest, Vec::new()),
         };
-        let found = self.mib.module(module).ok_or_else(|| MibError::Module {
-            name: module.to_owned(),
-            near: closest(module, self.mib.user_modules().map(|it| it.name())).map(str::to_owned),
-        })?;
-        let node = found.node(object).ok_or_else(|| MibError::Object {
-            module: module.to_owned(),
-            name: object.to_owned(),
-            near: closest(object, found.nodes().map(|it| it.name())).map(str::to_owned),
-        })?;
-        let object = match found.object(object) {
-            Some(defined) => Object::of_object(module, &node, &defined),
-            None => Object::of_node(module, &node),
-        };
-        Ok(Named { object: Some(object), oid: Oid::new(node.oid()).child(&suffix), suffix })
+        match self.object(module, object) {
+            Some(found) => Ok(Named { oid: found.oid.child(&suffix), object: Some(found), suffix }),
+            None => Err(self.unknown(module, object)),
+        }
     }
 
     /// The deepest named object at or above `oid`, and what follows it.
     #[must_use]
     pub fn lookup(&self, oid: &Oid) -> Named {
-        let wanted = mib_rs::mib::Oid::from(oid.arcs());
-        let found = self.mib.lookup_instance(&wanted);
-        let node = found.node();
-        let module = node.module().map(|it| it.name()).unwrap_or_default();
-        let object = (!node.name().is_empty()).then(|| match node.object() {
-            Some(defined) => Object::of_object(module, &node, &defined),
-            None => Object::of_node(module, &node),
-        });
-        Named { object, oid: oid.clone(), suffix: found.suffix().to_vec() }
+        self.parsed.as_ref().map_or_else(|| embedded::lookup(oid), |it| it.lookup(oid))
     }
 
     /// The named objects below `oid` and it itself, in the order of their numbers.
     pub fn below<'a>(&'a self, oid: &Oid) -> impl Iterator<Item = Object> + use<'a> {
-        let wanted = mib_rs::mib::Oid::from(oid.arcs());
-        let root = self.mib.exact_node_by_oid(&wanted);
-        root.into_iter().flat_map(|it| it.subtree()).filter(|it| !it.name().is_empty()).map(|node| {
-            let module = node.module().map(|it| it.name()).unwrap_or_default();
-            match node.object() {
-                Some(defined) => Object::of_object(module, &node, &defined),
-                None => Object::of_node(module, &node),
-            }
-        })
+        let ours = self.parsed.is_none().then(|| embedded::below(oid));
+        let parsed = self.parsed.as_ref().map(|it| it.below(oid));
+        ours.into_iter().flatten().chain(parsed.into_iter().flatten())
     }
 
-    /// The names of the modules, without those of SMI itself.
-    pub fn modules(&self) -> impl Iterator<Item = &str> {
-        self.mib.user_modules().map(|it| it.name())
+    /// The names of the modules.
+    pub fn modules<'a>(&'a self) -> impl Iterator<Item = &'a str> {
+        let ours = self.parsed.is_none().then(|| embedded::modules().map(|it| -> &'a str { it }));
+        let parsed = self.parsed.as_ref().map(Parsed::modules);
+        ours.into_iter().flatten().chain(parsed.into_iter().flatten())
+    }
+
+    /// The names of a module's objects, without the module.
+    pub fn objects<'a>(&'a self, module: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+        let ours = self.parsed.is_none().then(|| embedded::objects(module).map(|it| -> &'a str { it }));
+        let parsed = self.parsed.as_ref().map(|it| it.objects(module));
+        ours.into_iter().flatten().chain(parsed.into_iter().flatten())
+    }
+
+    fn object(&self, module: &str, name: &str) -> Option<Object> {
+        match &self.parsed {
+            None => embedded::object(module, name),
+            Some(parsed) => parsed.object(module, name),
+        }
+    }
+
+    fn unknown(&self, module: &str, name: &str) -> MibError {
+        let known =
+            self.parsed.as_ref().map_or_else(|| embedded::has_module(module), |it| it.has_module(module));
+        if known {
+            let near = closest(name, self.objects(module)).map(str::to_owned);
+            return MibError::Object { module: module.to_owned(), name: name.to_owned(), near };
+        }
+        let near = closest(module, self.modules()).map(str::to_owned);
+        MibError::Module { name: module.to_owned(), near }
     }
 
     /// The modules that define a name, for the suggestion on an unqualified one.
     fn defining(&self, name: &str) -> Vec<String> {
         let bare = name.split('.').next().unwrap_or(name);
-        let found = self.mib.modules_defining(bare);
-        found.into_iter().map(|it| self.mib.module_by_id(it).name().to_owned()).collect()
+        let defines = |module: &&str| self.objects(module).any(|it| it == bare);
+        self.modules().filter(defines).map(str::to_owned).collect()
     }
 }
 

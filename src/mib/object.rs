@@ -1,11 +1,7 @@
-//! One object of a MIB, copied out of the parsed modules so that nothing borrows them.
+//! One object of a MIB, copied out of its module so that nothing borrows that.
 
+use super::enumeration::Enumeration;
 use crate::model::{Oid, OidError};
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-/// The names of a column's numbers. Shared by all that use the column.
-pub type Enumeration = Arc<BTreeMap<i64, String>>;
 
 /// What an object is (RFC 2578 section 7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,43 +31,6 @@ pub struct Object {
     pub units: String,
     /// The names of its numbers, also through a textual convention; empty where it has none.
     pub names: Enumeration,
-}
-
-impl Object {
-    pub(super) fn of_object(module: &str, node: &mib_rs::Node<'_>, object: &mib_rs::Object<'_>) -> Self {
-        let kind = if object.is_scalar() {
-            Kind::Scalar
-        } else if object.is_column() {
-            Kind::Column
-        } else {
-            Kind::Table
-        };
-        let names: BTreeMap<i64, String> =
-            object.effective_enums().iter().map(|it| (it.value, it.label.clone())).collect();
-        Self {
-            name: format!("{module}::{}", object.name()),
-            oid: Oid::new(node.oid()),
-            kind,
-            syntax: object.ty().map(|it| it.effective_base().to_string()).unwrap_or_default(),
-            units: object.units().to_owned(),
-            names: Arc::new(names),
-        }
-    }
-
-    pub(super) fn of_node(module: &str, node: &mib_rs::Node<'_>) -> Self {
-        Self {
-            name: if module.is_empty() {
-                node.name().to_owned()
-            } else {
-                format!("{module}::{}", node.name())
-            },
-            oid: Oid::new(node.oid()),
-            kind: Kind::Branch,
-            syntax: String::new(),
-            units: String::new(),
-            names: Enumeration::default(),
-        }
-    }
 }
 
 /// What a name or a number stands for.

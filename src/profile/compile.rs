@@ -18,10 +18,13 @@ impl Profile {
     #[must_use]
     pub fn compile(&self, learned: &Learned, system: &SystemGroup) -> Plan {
         let mut draft = Draft::new(learned);
-        for block in &self.blocks {
-            if !block.unless.iter().any(|it| it.cells(learned).next().is_some()) {
-                draft.add_block(block);
+        for generation in &self.generations {
+            for block in generation {
+                if !block.unless.iter().any(|it| it.cells(learned).next().is_some()) {
+                    draft.add_block(block);
+                }
             }
+            draft.generation += 1;
         }
         let (cells, shape, decoders, warnings) = draft.finish();
         Plan {
@@ -56,6 +59,8 @@ impl Profile {
 /// A plan in the making: cells by OID, components in the order of their finding.
 struct Draft<'a> {
     learned: &'a Learned,
+    /// 0 for the profile's own tables, more for each ancestor's.
+    generation: usize,
     components: Vec<(Component, LabelRank)>,
     places: HashMap<(ComponentKind, Box<str>), usize>,
     readings: Vec<DraftReading>,
@@ -67,6 +72,7 @@ impl<'a> Draft<'a> {
     fn new(learned: &'a Learned) -> Self {
         Self {
             learned,
+            generation: 0,
             components: Vec::new(),
             places: HashMap::new(),
             readings: Vec::new(),
@@ -103,6 +109,7 @@ impl<'a> Draft<'a> {
             Some((oid, it.test.clone()))
         });
         let made = DraftReading {
+            generation: self.generation,
             component,
             quantity: reading.quantity,
             name: reading.name.clone(),
@@ -120,14 +127,15 @@ impl<'a> Draft<'a> {
             return;
         };
         let Some(kept) = self.readings.get_mut(before) else { return };
+        // An ancestor's table yields by design, and so does another reading of the same cell.
+        let by_design = kept.generation != made.generation || kept.source == made.source;
         // The earlier block is the better one, unless its cell says "not supported" here.
-        let (kept_source, dropped) = if made.works && !kept.works {
-            (source.clone(), std::mem::replace(kept, made).source)
-        } else {
-            (kept.source.clone(), source.clone())
-        };
-        self.warnings.duplicates += 1;
-        self.warnings.note(|| format!("{dropped} is left out: {kept_source} is the same reading"));
+        let dropped = if made.works && !kept.works { std::mem::replace(kept, made) } else { made };
+        if !by_design {
+            self.warnings.duplicates += 1;
+            let (dropped, kept) = (&dropped.source, &kept.source);
+            self.warnings.note(|| format!("{dropped} is left out: {kept} is the same reading"));
+        }
     }
 
     /// The component of a row, made or completed.

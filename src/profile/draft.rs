@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 /// A reading that was found.
 pub(super) struct DraftReading {
+    /// Whose table it is: 0 for the profile's own, more for an ancestor's.
+    pub(super) generation: usize,
     pub(super) component: usize,
     pub(super) quantity: Quantity,
     pub(super) name: Box<str>,

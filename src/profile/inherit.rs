@@ -17,13 +17,13 @@ pub(super) fn join(own: &Definition, found: &Found, problems: &mut Vec<Diagnosti
     let order = walk.order;
     let mut agent = own.agent;
     let mut identity = IdentitySpec::default();
-    let mut blocks = Vec::new();
+    let mut generations = Vec::new();
     for it in &order {
         agent.getbulk = agent.getbulk.or(it.agent.getbulk);
         agent.max_varbinds = agent.max_varbinds.or(it.agent.max_varbinds);
         agent.max_repetitions = agent.max_repetitions.or(it.agent.max_repetitions);
         identity.extend(&it.identity);
-        blocks.extend(it.blocks.iter().cloned());
+        generations.push(it.blocks.clone());
     }
     let limits = AgentLimits::default();
     let agent = AgentLimits {
@@ -32,7 +32,7 @@ pub(super) fn join(own: &Definition, found: &Found, problems: &mut Vec<Diagnosti
         max_repetitions: agent.max_repetitions.unwrap_or(limits.max_repetitions),
     };
     let vendor = order.iter().find_map(|it| it.vendor.clone()).unwrap_or_default();
-    Some(Profile::new(own, vendor, agent, identity, blocks))
+    Some(Profile::new(own, vendor, agent, identity, generations))
 }
 
 struct Walk<'a, 'p> {

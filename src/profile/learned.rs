@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 /// The cells of a device as they were when it was learnt. Exceptions (`noSuchInstance` and its like)
-/// are no cells.
+/// are no cells, and neither is NULL, which some agents send in the place of those.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Learned {
     cells: BTreeMap<Oid, Value>,
@@ -14,7 +14,7 @@ pub struct Learned {
 impl Learned {
     /// Notes a cell; the later of two with the same OID stays.
     pub fn insert(&mut self, oid: Oid, value: Value) {
-        if !value.is_exception() {
+        if !value.is_exception() && value != Value::Null {
             self.cells.insert(oid, value);
         }
     }

@@ -1,6 +1,6 @@
 //! Reads the profiles in the binary and those of the user.
 
-use super::definition::Definition;
+use super::definition::{Definition, Match};
 use super::matcher::{self, SystemGroup};
 use super::{Profile, check, inherit};
 use crate::mib::Mibs;
@@ -8,12 +8,23 @@ use crate::model::Diagnostic;
 use include_dir::{Dir, include_dir};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
-/// All profiles, by name.
+/// All profiles, by name. A shipped one is read in full when it is first asked for: commands that need
+/// one profile, or none, do not pay for all.
 #[derive(Debug, Clone, Default)]
 pub struct ProfileSet {
-    profiles: BTreeMap<Arc<str>, Arc<Profile>>,
+    slots: BTreeMap<Arc<str>, Slot>,
+}
+
+/// A profile, perhaps not read yet.
+#[derive(Debug, Clone)]
+struct Slot {
+    matching: Option<Match>,
+    /// `None` inside: a shipped profile with a mistake, which a test rules out.
+    profile: OnceLock<Option<Arc<Profile>>>,
+    /// What to read it from, where it is not read yet.
+    file: Option<Arc<ProfileFile>>,
 }
 
 /// One profile file.
@@ -31,10 +42,7 @@ impl ProfileSet {
     /// The profiles in the binary. They are read at the first use, once.
     #[must_use]
     pub fn embedded() -> &'static Self {
-        static EMBEDDED: LazyLock<ProfileSet> = LazyLock::new(|| {
-            let (set, _) = ProfileSet::of_files(Mibs::embedded(), embedded_files());
-            set
-        });
+        static EMBEDDED: LazyLock<ProfileSet> = LazyLock::new(ProfileSet::of_heads);
         &EMBEDDED
     }
 
@@ -43,11 +51,11 @@ impl ProfileSet {
     /// reported; a file with a mistake is left out, and the shipped profile of its name stays.
     #[must_use]
     pub fn load(user_folders: &[PathBuf]) -> (Self, Vec<Diagnostic>) {
-        if user_folders.is_empty() {
-            return Self::of_files(Mibs::embedded(), embedded_files());
-        }
         let mut problems = Vec::new();
         let (profiles, modules) = user_files(user_folders, &mut problems);
+        if profiles.is_empty() && modules.is_empty() {
+            return (Self::embedded().clone(), problems);
+        }
         let files = embedded_files().chain(profiles);
         let (set, found) = if modules.is_empty() {
             Self::of_files(Mibs::embedded(), files)
@@ -56,6 +64,13 @@ impl ProfileSet {
         };
         problems.extend(found);
         (set, problems)
+    }
+
+    /// The MIB names in the binary and those of the modules in these folders, as [`Self::load`] reads
+    /// them. What cannot be read is left out: [`Self::load`] reports it.
+    #[must_use]
+    pub fn mibs(user_folders: &[PathBuf]) -> Mibs {
+        Mibs::with_user_modules(user_files(user_folders, &mut Vec::new()).1)
     }
 
     /// The profiles in these files. All mistakes of all files are reported.
@@ -75,7 +90,10 @@ impl ProfileSet {
         let mut set = Self::default();
         for definition in found.definitions.values() {
             if let Some(profile) = inherit::join(definition, &found, &mut problems) {
-                set.profiles.insert(Arc::clone(&profile.name), Arc::new(profile));
+                let matching = definition.matching.clone();
+                let name = Arc::clone(&profile.name);
+                let profile = OnceLock::from(Some(Arc::new(profile)));
+                set.slots.insert(name, Slot { matching, profile, file: None });
             }
         }
         (set, problems)
@@ -84,19 +102,57 @@ impl ProfileSet {
     /// The profile of that name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Arc<Profile>> {
-        self.profiles.get(name)
+        let slot = self.slots.get(name)?;
+        slot.profile.get_or_init(|| self.read(name).map(Arc::new)).as_ref()
+    }
+
+    /// The names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.slots.keys()
     }
 
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Profile>> {
-        self.profiles.values()
+        self.slots.keys().filter_map(|name| self.find(name))
     }
 
     /// The profiles that may fit a device, best first. Those with [`Profile::probes`] fit only if the
     /// agent has an instance below any of them.
     #[must_use]
     pub fn candidates(&self, system: &SystemGroup) -> Vec<Arc<Profile>> {
-        matcher::candidates(self.iter(), system)
+        let matches = self.slots.iter().filter_map(|(name, slot)| Some((&**name, slot.matching.as_ref()?)));
+        let names = matcher::candidates(matches, system);
+        names.into_iter().filter_map(|name| self.find(name).cloned()).collect()
+    }
+
+    /// The shipped profiles, of which just the heads are read.
+    fn of_heads() -> Self {
+        let mut set = Self::default();
+        for file in embedded_files() {
+            let Some((name, matching)) = check::head(&file.path, &file.text, Mibs::embedded()) else {
+                continue;
+            };
+            let slot = Slot { matching, profile: OnceLock::new(), file: Some(Arc::new(file)) };
+            set.slots.insert(name.into(), slot);
+        }
+        set
+    }
+
+    /// Reads a shipped profile and its ancestors.
+    fn read(&self, name: &str) -> Option<Profile> {
+        let mut found = Found::default();
+        let mut wanted = vec![name.to_owned()];
+        while let Some(next) = wanted.pop() {
+            if found.definitions.contains_key(&next) {
+                continue;
+            }
+            let file = self.slots.get(&*next)?.file.as_ref()?;
+            let mut definition = check::definition(&file.path, &file.text, Mibs::embedded()).ok()?;
+            definition.text.clone_from(&file.text);
+            wanted.extend(definition.inherits.iter().map(|it| it.value.clone()));
+            found.definitions.insert(next, definition);
+        }
+        inherit::join(found.definitions.get(name)?, &found, &mut Vec::new())
     }
 }
 

@@ -1,10 +1,8 @@
 //! Chooses the profile that fits a device.
 
-use super::Profile;
 use super::definition::Match;
 use crate::model::Oid;
 use std::cmp::Reverse;
-use std::sync::Arc;
 
 /// What every agent says of itself (SNMPv2-MIB::system).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,24 +17,22 @@ pub struct SystemGroup {
     pub sys_uptime_ticks: Option<u32>,
 }
 
-/// The profiles that may fit, best first: by the length of the sysObjectID subtree, then by priority,
-/// then those that ask for more, then by name. Those without a sysObjectID come last. One with
-/// [`Profile::probes`] fits only if the agent has an instance below any of them: the caller asks.
+/// The names of the profiles that may fit, best first: by the length of the sysObjectID subtree, then by
+/// priority, then those that ask for more, then by name. Those without a sysObjectID come last.
 pub(super) fn candidates<'a>(
-    profiles: impl Iterator<Item = &'a Arc<Profile>>,
+    matches: impl Iterator<Item = (&'a str, &'a Match)>,
     system: &SystemGroup,
-) -> Vec<Arc<Profile>> {
+) -> Vec<&'a str> {
     let descr = system.sys_descr.to_lowercase();
-    let mut found: Vec<(_, &Arc<Profile>)> = profiles
-        .filter_map(|profile| {
-            let matching = profile.matching.as_ref()?;
+    let mut found: Vec<_> = matches
+        .filter_map(|(name, matching)| {
             let arcs = length(matching, system, &descr)?;
             let asks = usize::from(!matching.sys_descr.is_empty()) + usize::from(!matching.probes.is_empty());
-            Some(((Reverse(arcs), Reverse(matching.priority), Reverse(asks), &profile.name), profile))
+            Some((Reverse(arcs), Reverse(matching.priority), Reverse(asks), name))
         })
         .collect();
-    found.sort_by(|a, b| a.0.cmp(&b.0));
-    found.into_iter().map(|(_, profile)| Arc::clone(profile)).collect()
+    found.sort();
+    found.into_iter().map(|(_, _, _, name)| name).collect()
 }
 
 /// How much of the sysObjectID matches; 0 where the profile does not ask for it; `None`: no match.

@@ -32,10 +32,10 @@ pub use load::{ProfileFile, ProfileSet};
 pub use matcher::SystemGroup;
 pub use plan::{Plan, Warnings};
 
-use crate::model::Oid;
+use crate::model::{ComponentKind, Oid, Quantity};
 use definition::{Block, Definition, IdentitySpec, Match};
 use lookup::ObjectRef;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What an agent can bear.
@@ -70,9 +70,12 @@ pub struct Profile {
     pub agent: AgentLimits,
     /// The file that it comes from.
     pub file: PathBuf,
+    /// What that file holds.
+    pub text: String,
     matching: Option<Match>,
     identity: IdentitySpec,
-    blocks: Vec<Arc<Block>>,
+    /// Its own tables, then those of each ancestor.
+    generations: Vec<Vec<Arc<Block>>>,
     scalars: Vec<Oid>,
     columns: Vec<Oid>,
 }
@@ -83,18 +86,19 @@ impl Profile {
         vendor: String,
         agent: AgentLimits,
         identity: IdentitySpec,
-        blocks: Vec<Arc<Block>>,
+        generations: Vec<Vec<Arc<Block>>>,
     ) -> Self {
-        let (scalars, columns) = to_learn(&identity, &blocks);
+        let (scalars, columns) = to_learn(&identity, generations.iter().flatten());
         Self {
             name: own.name.value.as_str().into(),
             description: own.description.clone(),
             vendor,
             agent,
             file: own.file.clone(),
+            text: own.text.clone(),
             matching: own.matching.clone(),
             identity,
-            blocks,
+            generations,
             scalars,
             columns,
         }
@@ -130,22 +134,50 @@ impl Profile {
         &self.columns
     }
 
-    /// Where the file says so, for messages.
+    /// The texts of which one must be within sysDescr, in lower case; empty: none is asked for.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.file
+    pub fn sys_descrs(&self) -> &[String] {
+        self.matching.as_ref().map_or(&[], |it| &it.sys_descr)
+    }
+
+    /// What it reads, in the order of its tables, those that it inherits after its own.
+    pub fn readings(&self) -> impl Iterator<Item = ReadingInfo<'_>> {
+        self.generations.iter().flatten().flat_map(|block| {
+            block.readings.iter().map(|it| ReadingInfo {
+                kind: block.kind,
+                quantity: it.quantity,
+                name: &it.name,
+                object: &it.object.root,
+            })
+        })
     }
 }
 
+/// One reading that a profile knows, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadingInfo<'a> {
+    /// The kind of component.
+    pub kind: ComponentKind,
+    /// What it measures.
+    pub quantity: Quantity,
+    /// Tells it from others of the same quantity.
+    pub name: &'a str,
+    /// The column or scalar that it is read from, without an instance.
+    pub object: &'a Oid,
+}
+
 /// The cells to GET and the columns to walk.
-fn to_learn(identity: &IdentitySpec, blocks: &[Arc<Block>]) -> (Vec<Oid>, Vec<Oid>) {
+fn to_learn<'a>(
+    identity: &IdentitySpec,
+    blocks: impl Iterator<Item = &'a Arc<Block>>,
+) -> (Vec<Oid>, Vec<Oid>) {
     let (mut scalars, mut columns) = (Vec::new(), Vec::new());
     let mut note = |object: &ObjectRef| match object.cell() {
         Some(cell) => scalars.push(cell),
         None => columns.push(object.root.clone()),
     };
     identity.objects().for_each(&mut note);
-    blocks.iter().flat_map(|it| it.objects()).for_each(&mut note);
+    blocks.flat_map(|it| it.objects()).for_each(&mut note);
     columns.sort();
     columns.dedup_by(|later, earlier| later.starts_with(earlier));
     scalars.sort();

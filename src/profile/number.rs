@@ -15,7 +15,8 @@ pub(super) fn wire_number(value: &Value) -> Result<f64, Missing> {
         Value::Opaque(octets) => opaque_float(octets).ok_or(Missing::WrongType),
         Value::NoSuchObject => Err(Missing::NoSuchObject),
         Value::NoSuchInstance | Value::EndOfMibView => Err(Missing::NoSuchInstance),
-        Value::Null | Value::ObjectIdentifier(_) | Value::IpAddress(_) => Err(Missing::WrongType),
+        Value::Null => Err(Missing::NotSupported),
+        Value::ObjectIdentifier(_) | Value::IpAddress(_) => Err(Missing::WrongType),
     }
 }
 
@@ -155,7 +156,7 @@ mod tests {
             (Value::Opaque([0x9f, 0x79, 8, 0x40, 0x37, 0, 0, 0, 0, 0, 0].into()), Ok(23.0)),
             (Value::Opaque([0x9f, 0x78, 4, 0x7f, 0x80, 0, 0].into()), Err(Missing::WrongType)),
             (Value::Opaque([0x9f, 0x78, 4, 0x41].into()), Err(Missing::WrongType)),
-            (Value::Null, Err(Missing::WrongType)),
+            (Value::Null, Err(Missing::NotSupported)),
             (Value::EndOfMibView, Err(Missing::NoSuchInstance)),
             (Value::NoSuchObject, Err(Missing::NoSuchObject)),
         ] {

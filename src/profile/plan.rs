@@ -28,7 +28,7 @@ pub struct Plan {
 /// What was odd when a plan was made.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Warnings {
-    /// Readings dropped because an earlier table has the same one.
+    /// Readings dropped because an earlier table of the same profile has the same one in another cell.
     pub duplicates: usize,
     /// Readings whose scale or unit the agent does not tell: they stay missing (`no_scale`).
     pub without_scale: usize,

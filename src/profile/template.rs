@@ -119,8 +119,8 @@ pub(super) fn shown(object: &ObjectRef, value: &Value) -> Option<String> {
     if let Some(text) = value.text() {
         return Some(text.chars().take(TEXT_MAX).collect());
     }
-    if let Some(name) = value.integer().and_then(|it| object.names.get(&it)) {
-        return Some(name.clone());
+    if let Some(name) = value.integer().and_then(|it| object.names.name(it)) {
+        return Some(name.to_owned());
     }
     match value {
         Value::ObjectIdentifier(oid) => Some(oid.to_string()),

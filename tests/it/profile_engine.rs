@@ -351,6 +351,51 @@ fn blocks_merge_and_the_earlier_one_is_kept_where_it_works() {
 }
 
 #[test]
+fn two_scales_of_one_cell_are_told_apart_by_range() {
+    let profile = r#"
+        [[component]]
+        kind = "phase"
+          [[component.reading]]
+          quantity = "voltage"
+          oid = "T::testPhaseVoltage"
+          range = [0, 700]
+          [[component.reading]]
+          quantity = "voltage"
+          oid = "T::testPhaseVoltage"
+          scale = 0.1
+          range = [700, 7000]
+        "#;
+    let polled = read(profile, "T::testPhaseVoltage.1 = integer: 231\nT::testPhaseVoltage.2 = integer: 2310");
+    let voltages: Vec<_> = polled.readings.iter().map(|it| it.sample.value().unwrap()).collect();
+    assert_eq!(voltages, [231.0, 231.0]);
+    assert_eq!(polled.warnings, [""; 0]);
+}
+
+#[test]
+fn a_second_table_with_the_same_reading_is_told() {
+    let block = |oid: &str| {
+        format!(
+            "[[component]]\nkind = \"phase\"\n[[component.reading]]\nquantity = \"current\"\noid = \"T::{oid}\"\n"
+        )
+    };
+    let polled = read(
+        &(block("testPhaseCurrent") + &block("testUnitRating")),
+        "T::testPhaseCurrent.1 = integer: 1\nT::testUnitRating.1 = integer: 2",
+    );
+    let wanted = "1.3.6.1.4.1.99999.3.1.3.1 is left out: 1.3.6.1.4.1.99999.2.1.4.1 is the same reading";
+    assert_eq!(polled.warnings, [wanted]);
+}
+
+#[test]
+fn null_is_no_cell() {
+    check(
+        "[[component]]\nkind = \"phase\"\n[[component.reading]]\nquantity = \"current\"\noid = \"T::testPhaseCurrent\"\n",
+        "T::testPhaseCurrent.1 = null:\nT::testPhaseCurrent.2 = integer: 2",
+        "phase 2 \"Phase 2\" current 2 A from 2.1.4.2",
+    );
+}
+
+#[test]
 fn numbers_come_in_all_types() {
     check(
         r#"
@@ -449,7 +494,8 @@ fn ancestors_add_their_tables_after_ones_own() {
     );
     let plan = profile.compile(&cells.unwrap(), &SystemGroup::default());
     assert_eq!(names(&plan.cells), ["TEST-MIB::testPhaseVoltage.1.1"]);
-    assert_eq!(plan.warnings.duplicates, 1);
+    // The ancestor's table yields by design.
+    assert!(plan.warnings.is_empty());
 }
 
 #[test]

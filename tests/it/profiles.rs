@@ -19,8 +19,8 @@
 use crate::support::polled::{Polled, PolledReading, poll};
 use crate::support::{agent, devices, shipped};
 use rackwarden::mib::Mibs;
-use rackwarden::model::{Ratings, Sample, Value};
-use rackwarden::profile::ProfileSet;
+use rackwarden::model::{Oid, Ratings, Sample, Value};
+use rackwarden::profile::{ProfileSet, SystemGroup};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -35,9 +35,22 @@ fn shipped_profiles_have_no_mistake() {
 #[test]
 fn embedded_profiles_are_those_on_the_disk() {
     let (on_disk, _) = shipped::profiles(&shipped::mibs());
-    let names = |set: &ProfileSet| set.iter().map(|it| it.name.to_string()).collect::<Vec<_>>();
-    assert_eq!(names(ProfileSet::embedded()), names(&on_disk));
-    assert!(ProfileSet::load(&[]).1.is_empty());
+    let shown = |set: &ProfileSet| -> Vec<String> {
+        let profiles = set.iter();
+        profiles.map(|it| format!("{} {:?} {:?}", it.name, it.sys_object_ids(), it.columns())).collect()
+    };
+    assert_eq!(shown(ProfileSet::embedded()), shown(&on_disk));
+    // The embedded ones are chosen by their heads, those on the disk by all of the file.
+    for profile in on_disk.iter() {
+        for sys_object_id in profile.sys_object_ids().iter().cloned().chain([Oid::default()]) {
+            let sys_descr = profile.sys_descrs().first().cloned().unwrap_or_default();
+            let system = SystemGroup { sys_object_id, sys_descr, ..SystemGroup::default() };
+            let names = |set: &ProfileSet| {
+                set.candidates(&system).iter().map(|it| it.name.to_string()).collect::<Vec<_>>()
+            };
+            assert_eq!(names(ProfileSet::embedded()), names(&on_disk));
+        }
+    }
 }
 
 #[test]

@@ -37,6 +37,18 @@ pub(super) fn definition(file: &Path, text: &str, mibs: &Mibs) -> Result<Definit
     }
 }
 
+/// Reads just the name and `[match]` of a file without mistakes, from what stands before its first
+/// component: a tenth of the work.
+pub(super) fn head(file: &Path, text: &str, mibs: &Mibs) -> Option<(String, Option<Match>)> {
+    let head = text.find("\n[[component]]").and_then(|it| text.get(..=it)).unwrap_or(text);
+    let parsed = DeTable::parse(head).ok()?;
+    let source = Source::new(file, head, mibs);
+    let root = Section::new(&source, FILE, 0..0, parsed.get_ref(), FILE_KEYS);
+    let name = root.section("profile", PROFILE_KEYS)?.string("name")?.value.to_owned();
+    let matching = root.section("match", MATCH_KEYS).map(|it| read_match(&it));
+    (source.problem_count() == 0).then_some((name, matching))
+}
+
 fn read_file(root: &Section<'_>, file: &Path) -> Option<Definition> {
     let profile = root.section("profile", PROFILE_KEYS);
     if !root.has("profile") {

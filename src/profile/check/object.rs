@@ -156,9 +156,9 @@ pub(super) fn text_key(source: &Source<'_>, object: &ObjectRef, text: &str, span
         let oid = text.contains('.').then(|| text.parse::<Oid>().ok()).flatten();
         return Some(oid.map_or_else(|| Key::of_text(text), Key::Oid));
     }
-    let found = object.names.iter().find(|(_, name)| *name == text).map(|(number, _)| Key::Number(*number));
+    let found = object.names.number(text).map(Key::Number);
     if found.is_none() {
-        source.unknown_word(span, "name", text, IN_ENUMERATION, object.names.values().map(String::as_str));
+        source.unknown_word(span, "name", text, IN_ENUMERATION, object.names.iter().map(|(_, name)| name));
     }
     found
 }

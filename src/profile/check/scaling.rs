@@ -137,12 +137,12 @@ fn read_missing(section: &Section<'_>, object: Option<&ObjectRef>) -> (Box<[f64]
             continue;
         };
         let Some(object) = object else { continue };
-        match object.names.iter().find(|(_, name)| **name == **text) {
+        match object.names.number(text) {
             #[expect(clippy::cast_precision_loss, reason = "an enumeration's number is 32 bits")]
-            Some((number, _)) => numbers.push(*number as f64),
+            Some(number) => numbers.push(number as f64),
             None if object.names.is_empty() => texts.push(text.trim().into()),
             None => {
-                let names = object.names.values().map(String::as_str);
+                let names = object.names.iter().map(|(_, name)| name);
                 section.source.unknown_word(&value.span(), "name", text, object::IN_ENUMERATION, names);
             }
         }

@@ -10,7 +10,9 @@ use toml::de::DeValue;
 
 /// The states of a reading.
 pub(super) fn read(section: &Section<'_>, object: Option<&ObjectRef>) -> Option<Arc<StateTable>> {
-    let mut names: BTreeMap<i64, String> = object.map(|it| (*it.names).clone()).unwrap_or_default();
+    let mut names: BTreeMap<i64, String> = BTreeMap::new();
+    names
+        .extend(object.iter().flat_map(|it| it.names.iter()).map(|(number, name)| (number, name.to_owned())));
     read_names(section, &mut names);
     let known: Vec<&str> =
         Health::ALL.map(Health::name).into_iter().chain(Meaning::ALL.map(Meaning::name)).collect();
