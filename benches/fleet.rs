@@ -74,7 +74,12 @@ fn serve(agents: usize) {
         ),
         ("1.3.6.1.2.1.1.3.0".parse().unwrap(), Value::TimeTicks(1)),
     ];
-    for outlet in 1..=30 {
+    let phases: Oid = "1.3.6.1.4.1.318.1.1.26.6.3.1".parse().unwrap();
+    for phase in 1..=3 {
+        rows.push((phases.child(&[5, phase]), Value::Gauge32(81)));
+        rows.push((phases.child(&[6, phase]), Value::Gauge32(230)));
+    }
+    for outlet in 1..=27 {
         rows.push((root.child(&[6, outlet]), Value::Gauge32(15)));
         rows.push((root.child(&[7, outlet]), Value::Gauge32(345)));
     }

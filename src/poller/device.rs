@@ -64,6 +64,8 @@ pub struct Device {
     answered_cells_max: usize,
     /// Failed polls in a row.
     failures: u32,
+    /// It answers, but nothing can be read from it.
+    is_unreadable: bool,
     uptime_ticks: Option<u32>,
     learnt_at: Moment,
     learn_every: Duration,
@@ -97,6 +99,8 @@ impl Device {
     const LEARN_SPREAD_SECONDS: u64 = 1200;
     /// A device whose rows flap is learnt anew at most this often.
     const LEARN_EVERY_MIN: Duration = Duration::from_secs(300);
+    /// Somebody may be changing its configuration, or writing its profile.
+    const UNREADABLE_INTERVAL: Duration = Duration::from_secs(60);
     /// sysUpTime wraps after 497 days (RFC 3418): a fall from within an hour of the top is no restart.
     const UPTIME_WRAP_TICKS: u32 = u32::MAX - 360_000;
 
@@ -131,6 +135,7 @@ impl Device {
             limits: GetLimits::default(),
             answered_cells_max: 0,
             failures: 0,
+            is_unreadable: false,
             uptime_ticks: None,
             learnt_at: Moment::ZERO,
             learn_every,
@@ -161,6 +166,14 @@ impl Device {
     pub fn replace_profiles(&mut self, profiles: Arc<ProfileSet>) {
         self.profiles = profiles;
         self.learn_anew = LearnAnew::Now;
+    }
+
+    /// How often it is asked: its interval, but a device that no profile reads is not tried through all
+    /// of them that often.
+    #[must_use]
+    pub fn interval(&self) -> Duration {
+        let interval = self.settings.interval;
+        if self.is_unreadable { interval.max(Self::UNREADABLE_INTERVAL) } else { interval }
     }
 
     /// Starts a poll: a request is due.
@@ -307,6 +320,7 @@ impl Device {
         };
         self.limits = job.limits();
         self.failures = 0;
+        self.is_unreadable = false;
         let (uptime, cells) = job.cells().split_first().unwrap_or((&Err(Missing::NotPolled), &[]));
         self.watch_uptime(uptime);
         // A time-out is no sign that rows are gone.
@@ -336,6 +350,8 @@ impl Device {
         self.activity = Activity::Idle;
         self.attempt = 0;
         self.failures = self.failures.saturating_add(1);
+        self.is_unreadable =
+            matches!(error, PollError::NoProfile { .. } | PollError::Empty { .. } | PollError::Limit(_));
         let (source, shape) = match &self.ready {
             Some(ready) => (Arc::clone(&ready.source), Arc::clone(&ready.plan.shape)),
             None => (Arc::clone(&self.source), Arc::new(Shape::default())),

@@ -397,7 +397,7 @@ impl Shard {
         let due = if std::mem::take(&mut slot.again) {
             now.moment
         } else {
-            next_turn(now.moment, device.settings().interval, slot.phase)
+            next_turn(now.moment, device.interval(), slot.phase)
         };
         self.set_deadline(at, due);
     }

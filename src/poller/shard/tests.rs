@@ -374,6 +374,10 @@ fn unknown_agents_and_unresolved_names_say_so() {
     room.run(15 * SECOND);
     assert_eq!(room.of(0).last().unwrap().batch.error.as_ref().unwrap().class(), "no_profile");
     assert_eq!(room.of(1).last().unwrap().batch.error.as_ref().unwrap().class(), "name");
+    let asked = room.agents[0].counters().requests;
+    room.run(50 * SECOND);
+    let tries = room.agents[0].counters().requests - asked;
+    assert!(tries <= 1, "not tried through all profiles every 10 s: {tries} requests");
     room.shard.set_address(1, Some(address(1)));
     room.run(15 * SECOND);
     assert!(is_whole(room.of(1).last().unwrap()));
