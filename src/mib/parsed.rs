@@ -57,8 +57,12 @@ impl Parsed {
     }
 
     pub(super) fn lookup(&self, oid: &Oid) -> Named {
-        let found = self.0.lookup_instance(&mib_rs::mib::Oid::from(oid.arcs()));
-        Named { object: named(found.node()), oid: oid.clone(), suffix: found.suffix().to_vec() }
+        // A branch that only stands in the way of its children has no name.
+        let deepest = self.0.lookup_instance(&mib_rs::mib::Oid::from(oid.arcs())).node();
+        let found = std::iter::successors(Some(deepest), |it| it.parent()).find(|it| !it.name().is_empty());
+        let above = found.map_or(0, |it| it.oid().len());
+        let suffix = oid.arcs().get(above..).unwrap_or_default().to_vec();
+        Named { object: found.and_then(named), oid: oid.clone(), suffix }
     }
 
     pub(super) fn below<'a>(&'a self, oid: &Oid) -> impl Iterator<Item = Object> + use<'a> {

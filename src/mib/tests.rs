@@ -10,6 +10,7 @@ IMPORTS OBJECT-TYPE, Integer32, enterprises FROM SNMPv2-SMI
         TEXTUAL-CONVENTION, DisplayString FROM SNMPv2-TC;
 
 slim OBJECT IDENTIFIER ::= { enterprises 99999 }
+slimDeep OBJECT IDENTIFIER ::= { slim 8 8 }
 OnOff ::= TEXTUAL-CONVENTION STATUS current DESCRIPTION "" SYNTAX INTEGER { on(1), off(2) }
 
 slimName OBJECT-TYPE SYNTAX DisplayString MAX-ACCESS read-only STATUS current ::= { slim 1 }
@@ -61,6 +62,8 @@ fn numbers_get_their_names_back() {
         ("1.3.6.1.4.1.99999.2.1.2.14", "SLIM-MIB::slimSwitch.14"),
         ("1.3.6.1.4.1.99999.2.1.2", "SLIM-MIB::slimSwitch"),
         ("1.3.6.1.4.1.8", "SNMPv2-SMI::enterprises.8"),
+        ("1.3.6.1.4.1.99999.8.1", "SLIM-MIB::slim.8.1"),
+        ("1.3.6.1.4.1.99999.8.8.1", "SLIM-MIB::slimDeep.1"),
     ] {
         let oid: Oid = oid.parse().unwrap();
         assert_eq!(mibs.lookup(&oid).to_string(), name);
