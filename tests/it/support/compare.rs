@@ -26,6 +26,14 @@ impl Outcome {
     pub(crate) fn is_right(&self) -> bool {
         self.wrong.is_empty() && self.sentinels.is_empty()
     }
+
+    /// Forgets the rows whose OIDs begin with one of these.
+    pub(crate) fn leave_out(&mut self, beginnings: &[String]) {
+        let stays = |line: &String| !beginnings.iter().any(|it| line.starts_with(it.as_str()));
+        for list in [&mut self.missing, &mut self.elsewhere, &mut self.wrong] {
+            list.retain(stays);
+        }
+    }
 }
 
 /// Each expected row must be a reading of that cell, with that quantity, unit and value; each sentinel
