@@ -26,6 +26,14 @@ impl Outcome {
     pub(crate) fn is_right(&self) -> bool {
         self.wrong.is_empty() && self.sentinels.is_empty()
     }
+
+    /// Forgets the rows whose OIDs begin with one of these.
+    pub(crate) fn leave_out(&mut self, beginnings: &[String]) {
+        let stays = |line: &String| !beginnings.iter().any(|it| line.starts_with(it.as_str()));
+        for list in [&mut self.missing, &mut self.elsewhere, &mut self.wrong] {
+            list.retain(stays);
+        }
+    }
 }
 
 /// Each expected row must be a reading of that cell, with that quantity, unit and value; each sentinel
@@ -42,10 +50,6 @@ pub(crate) fn compare(polled: &Polled, expected: &[Expected], sentinels: &[Oid])
         // The agent's own column says that the value does not hold: the table has the bare number.
         if of_cell.iter().any(|it| it.sample == Sample::Missing(Missing::Unavailable)) {
             outcome.missing.push(format!("{line}: the agent says that it is unavailable"));
-            continue;
-        }
-        if is_settled_otherwise(row) {
-            outcome.missing.push(format!("{line}: settled otherwise"));
             continue;
         }
         if let Some(found) = of_cell.first() {
@@ -71,17 +75,6 @@ pub(crate) fn compare(polled: &Polled, expected: &[Expected], sentinels: &[Oid])
     outcome.extra =
         polled.readings.iter().filter(|it| !expected.iter().any(|row| row.oid == it.source)).count();
     outcome
-}
-
-/// Rows of the tables that the MIB and physics contradict: subtrees, each with the reason.
-///
-/// * 42610.1.4.4.1.6.1.2.1 of power strips by Powertek: columns 9 and 15 are a bank's current and a
-///   phase's voltage; 228.7 V is no power of an inlet that carries no current.
-const SETTLED_OTHERWISE: &[&str] =
-    &["1.3.6.1.4.1.42610.1.4.4.1.6.1.2.1.9", "1.3.6.1.4.1.42610.1.4.4.1.6.1.2.1.15"];
-
-fn is_settled_otherwise(row: &Expected) -> bool {
-    SETTLED_OTHERWISE.iter().any(|it| row.oid.starts_with(&it.parse().unwrap()))
 }
 
 fn fits(reading: &PolledReading, row: &Expected) -> bool {
