@@ -110,7 +110,7 @@ async fn measure(agents: usize) {
         .unwrap();
     }
     for rule in 0..20 {
-        write!(config, "[[alerts]]\nname = \"outlet {rule}\"\ntype = \"reading\"\ntrigger = \"current\"\ncomponents = [\"outlet\"]\noperator = \">\"\nwarning = {}\n", 10 + rule).unwrap();
+        write!(config, "[[alerts]]\nname = \"phase {rule}\"\ntype = \"reading\"\ntrigger = \"current\"\ncomponents = [\"phase\"]\noperator = \">\"\nwarning = {}\n", 10 + rule).unwrap();
     }
     let path = folder.path().join("rackwarden.toml");
     std::fs::write(&path, config).unwrap();

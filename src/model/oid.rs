@@ -6,10 +6,11 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-/// An object identifier. Ordering is lexicographic by sub-identifier, as GETNEXT walks.
+/// An object identifier, cheap to clone. Ordering is lexicographic by sub-identifier, as GETNEXT walks.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Oid(Box<[u32]>);
+pub struct Oid(Arc<[u32]>);
 
 /// Why a text or some octets are no object identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

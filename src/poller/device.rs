@@ -5,6 +5,7 @@
 //! is due at a time; a poll that brought nothing says why for each reading; a device that is known to be
 //! dead is asked once a poll, without retries, with the very request that its return would answer.
 
+use super::kinds::Kinds;
 use super::learn::{LearnStep, Learner};
 use super::settings::{DeviceSettings, SnmpVersion};
 use crate::model::{Batch, Missing, Moment, Now, Oid, PollError, Sample, Shape, Source, Value};
@@ -39,6 +40,12 @@ pub struct Ready {
     source: Arc<Source>,
 }
 
+impl Ready {
+    pub(super) const fn names(&self) -> &Arc<Names> {
+        &self.names
+    }
+}
+
 /// What an answer or a time-out led to.
 #[derive(Debug)]
 pub enum Step {
@@ -53,6 +60,7 @@ pub enum Step {
 pub struct Device {
     settings: Arc<DeviceSettings>,
     profiles: Arc<ProfileSet>,
+    kinds: Arc<Kinds>,
     head: Head,
     source: Arc<Source>,
     ready: Option<Arc<Ready>>,
@@ -127,6 +135,7 @@ impl Device {
             head: Head { version, community },
             settings,
             profiles,
+            kinds: Arc::default(),
             source,
             ready: None,
             activity: Activity::Idle,
@@ -141,6 +150,12 @@ impl Device {
             learn_every,
             learn_anew: LearnAnew::No,
         }
+    }
+
+    /// Shares what it has in common with others that share `kinds`.
+    #[must_use]
+    pub fn sharing(self, kinds: Arc<Kinds>) -> Self {
+        Self { kinds, ..self }
     }
 
     /// Its settings.
@@ -268,6 +283,7 @@ impl Device {
                 self.learnt_at = now.moment;
                 self.learn_anew = LearnAnew::No;
                 let ready = Arc::new(self.make_ready(*plan));
+                self.kinds.remember(&ready);
                 self.activity = self.poll(&ready, notes);
                 self.ready = Some(ready);
                 Step::Ask
@@ -288,11 +304,13 @@ impl Device {
     }
 
     fn make_ready(&self, mut plan: Plan) -> Ready {
-        let uptime = Oid::new(&[1, 3, 6, 1, 2, 1, 1, 3, 0]);
-        let with_uptime = std::iter::once(&uptime).chain(&plan.cells);
-        // The plan's cells were read from an agent, so they can be written; one that cannot be leaves
-        // the whole list empty, and each reading then says "not polled".
-        let names = Arc::new(Names::new(with_uptime).unwrap_or_default());
+        let names = self.kinds.share(&mut plan).unwrap_or_else(|| {
+            let uptime = Oid::new(&[1, 3, 6, 1, 2, 1, 1, 3, 0]);
+            let with_uptime = std::iter::once(&uptime).chain(plan.cells.iter());
+            // The plan's cells were read from an agent, so they can be written; one that cannot be
+            // leaves the whole list empty, and each reading then says "not polled".
+            Arc::new(Names::new(with_uptime).unwrap_or_default())
+        });
         let source = Source {
             profile: Arc::clone(&plan.profile),
             identity: plan.identity.clone(),

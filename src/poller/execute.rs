@@ -5,6 +5,7 @@
 //! handled is caught and counted; the thread goes on.
 
 use super::device::{Device, Outcome};
+use super::kinds::Kinds;
 use super::settings::DeviceSettings;
 use super::shard::{Disposition, Shard};
 use crate::model::{Now, PollError, SystemClock};
@@ -110,6 +111,7 @@ impl ShardHandle {
                 by_name: HashMap::new(),
                 names: HashMap::new(),
                 profiles,
+                kinds: Arc::default(),
                 clock,
                 sink,
                 inbox,
@@ -149,6 +151,7 @@ struct Worker {
     by_name: HashMap<Arc<str>, u32>,
     names: HashMap<u32, Arc<str>>,
     profiles: Arc<ProfileSet>,
+    kinds: Arc<Kinds>,
     clock: SystemClock,
     sink: Box<dyn Sink>,
     inbox: Receiver<Command>,
@@ -227,12 +230,12 @@ impl Worker {
     ) {
         if let Some(slot) = self.by_name.get(&settings.name).copied() {
             // The same device with other settings: its alerts go on.
-            let device = Device::new(settings, Arc::clone(&self.profiles));
+            let device = Device::new(settings, Arc::clone(&self.profiles)).sharing(Arc::clone(&self.kinds));
             self.shard.replace(slot, device, address, now);
             return;
         }
         let name = Arc::clone(&settings.name);
-        let device = Device::new(settings, Arc::clone(&self.profiles));
+        let device = Device::new(settings, Arc::clone(&self.profiles)).sharing(Arc::clone(&self.kinds));
         if let Some(slot) = self.shard.add(device, address, spread, now) {
             self.by_name.insert(Arc::clone(&name), slot);
             self.names.insert(slot, name);

@@ -5,6 +5,7 @@
 
 pub mod device;
 pub mod execute;
+pub mod kinds;
 pub mod learn;
 pub mod once;
 pub mod settings;

@@ -30,10 +30,10 @@ impl Profile {
         Plan {
             profile: Arc::clone(&self.name),
             identity: self.identify(learned, system),
-            cells,
+            cells: cells.into(),
             shape: Arc::new(shape),
             warnings,
-            decoders,
+            decoders: decoders.into(),
         }
     }
 
@@ -177,7 +177,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Orders components and readings as they are shown, and numbers the cells.
-    fn finish(mut self) -> (Vec<Oid>, Shape, Box<[Decoder]>, Warnings) {
+    fn finish(mut self) -> (Vec<Oid>, Shape, Vec<Decoder>, Warnings) {
         let mut order: Vec<usize> = (0..self.components.len()).collect();
         let components = &self.components;
         let key = |at: &usize| components.get(*at).map(|(it, _)| (it.kind, order::natural(&it.index)));
@@ -215,7 +215,7 @@ impl<'a> Draft<'a> {
         let mut components: Vec<Option<Component>> =
             self.components.into_iter().map(|(it, _)| Some(it)).collect();
         let components = order.into_iter().filter_map(|at| components.get_mut(at)?.take()).collect();
-        (cells, Shape { components, readings }, decoders.into(), self.warnings)
+        (cells, Shape { components, readings }, decoders, self.warnings)
     }
 }
 

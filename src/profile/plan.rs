@@ -17,12 +17,12 @@ pub struct Plan {
     /// Who the device says it is.
     pub identity: Identity,
     /// The cells that each poll GETs, in the order of their OIDs, each once.
-    pub cells: Vec<Oid>,
+    pub cells: Arc<[Oid]>,
     /// What the samples are.
     pub shape: Arc<Shape>,
     /// What was odd about the device.
     pub warnings: Warnings,
-    pub(super) decoders: Box<[Decoder]>,
+    pub(super) decoders: Arc<[Decoder]>,
 }
 
 /// What was odd when a plan was made.
@@ -47,7 +47,7 @@ impl Warnings {
 }
 
 /// How one reading is read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Decoder {
     /// A place in [`Plan::cells`].
     pub(super) cell: u32,
@@ -57,13 +57,13 @@ pub(super) struct Decoder {
 }
 
 /// The agent's own word on whether a value holds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Valid {
     pub(super) cell: u32,
     pub(super) test: Test,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Rule {
     Number(Linear),
     State(Arc<StateTable>),
@@ -73,7 +73,7 @@ pub(super) enum Rule {
     NoScale,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Polled {
     pub(super) linear: Linear,
     pub(super) scale: Option<(u32, ScaleFrom)>,
@@ -92,6 +92,20 @@ impl Plan {
             Ok(_) => Sample::Missing(Missing::OutOfRange),
             Err(missing) => Sample::Missing(missing),
         }));
+    }
+
+    /// Takes the parts that are equal from another plan, so that devices of a kind share them. A fleet of
+    /// ten thousand PDUs holds its cells and decoders once, and shapes as often as labels differ.
+    pub fn share_with(&mut self, other: &Self) {
+        if self.cells == other.cells {
+            self.cells = Arc::clone(&other.cells);
+        }
+        if self.decoders == other.decoders {
+            self.decoders = Arc::clone(&other.decoders);
+        }
+        if self.shape == other.shape {
+            self.shape = Arc::clone(&other.shape);
+        }
     }
 
     /// The answer behind a reading.
