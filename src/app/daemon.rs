@@ -20,13 +20,14 @@ use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::AbortHandle;
 
 /// Why the daemon cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -64,11 +65,13 @@ pub struct Daemon {
     pub(super) shared: Arc<Shared>,
     pub(super) shards: Arc<Vec<ShardHandle>>,
     pub(super) names: Arc<Names>,
+    /// Of the user's own profiles and modules, as they were loaded.
+    pub(super) profiles_digest: u64,
     pub(super) clock: SystemClock,
     ready: watch::Sender<Readiness>,
     http_address: SocketAddr,
     stop_http: watch::Sender<bool>,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Vec<AbortHandle>,
 }
 
 /// A shard's thread takes so many devices with ease; more devices, more threads, up to the cores.
@@ -96,7 +99,8 @@ impl Daemon {
         alert_events::init();
         let runtime = Handle::current();
         let folder = settings.state_folder.clone();
-        std::fs::create_dir_all(&folder).map_err(|source| AppError::State { folder, source })?;
+        let private = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        private.map_err(|source| AppError::State { folder, source })?;
         let address = settings.http.listen;
         let listener =
             TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })?;
@@ -127,6 +131,7 @@ impl Daemon {
             shared,
             shards: Arc::new(shards),
             names: Arc::default(),
+            profiles_digest: 0,
             clock,
             ready,
             http_address,
@@ -134,6 +139,7 @@ impl Daemon {
             tasks: Vec::new(),
         };
         daemon.serve(&runtime, listener, ready_watch, stopped);
+        daemon.profiles_digest = digest(&daemon.settings.profile_folders);
         daemon.resolve_unclaimed();
         daemon.begin_polling(&runtime);
         Ok(daemon)
@@ -160,7 +166,7 @@ impl Daemon {
         }
         let shared = Arc::clone(&self.shared);
         let stopping = tokio::task::spawn_blocking(move || {
-            for shard in Arc::into_inner(shards).unwrap_or_default() {
+            for shard in shards.iter() {
                 shard.stop();
             }
             shared.outbox.stop(STOP_LIMIT)
@@ -225,7 +231,7 @@ impl Daemon {
             if let Some(shards) = shards.upgrade()
                 && let Some(shard) = shard_of(&shards, name)
             {
-                shard.send(Command::Address(Arc::clone(name), Some(address)));
+                shard.send(Command::Address(Arc::clone(name), address));
                 shard.send(Command::PollNow(Arc::clone(name)));
             }
         };
@@ -268,6 +274,22 @@ pub(super) fn ruleset(settings: &Settings) -> Ruleset {
         (Arc::clone(&device.name), by_kind.collect())
     });
     Ruleset::compile(settings.rules.clone()).with_device_ratings(ratings)
+}
+
+/// What tells whether the user's own profiles and modules have changed.
+pub(super) fn digest(folders: &[std::path::PathBuf]) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    for folder in folders {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+        let mut files: Vec<_> = entries.map(|it| it.path()).filter(|it| it.is_file()).collect();
+        files.sort();
+        for file in files {
+            file.hash(&mut hasher);
+            // A file that cannot be read is reported where the profiles are loaded.
+            std::fs::read(&file).unwrap_or_default().hash(&mut hasher);
+        }
+    }
+    hasher.finish()
 }
 
 fn start_shards(

@@ -1,7 +1,7 @@
 //! Reload by difference: only what changed is planned anew; a configuration with mistakes changes
 //! nothing.
 
-use super::daemon::{Daemon, ruleset};
+use super::daemon::{Daemon, digest, ruleset};
 use crate::config::{Difference, Settings};
 use crate::poller::Command;
 use crate::profile::ProfileSet;
@@ -20,14 +20,16 @@ impl Daemon {
         if difference.notify {
             self.shared.outbox.reload(&self.settings.notify);
         }
-        self.reload_devices(&difference);
-        // Whether a file in a profile folder changed is not known: learning anew costs little.
-        if difference.profiles || !self.settings.profile_folders.is_empty() {
+        // Before the devices: one that is added is then learnt by the new ones.
+        let digest = digest(&self.settings.profile_folders);
+        if difference.profiles || digest != self.profiles_digest {
             self.profiles = profiles;
+            self.profiles_digest = digest;
             for shard in self.shards.iter() {
                 shard.send(Command::Profiles(Arc::clone(&self.profiles)));
             }
         }
+        self.reload_devices(&difference);
         for what in &difference.restart {
             events::needs_restart(what);
         }

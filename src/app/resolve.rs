@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// How long an address counts; the resolver's own cache heeds the record's time to live.
 const AGE_MAX: Duration = Duration::from_secs(300);
@@ -22,6 +23,8 @@ pub(super) fn literal(device: &DeviceSettings) -> Option<SocketAddr> {
 #[derive(Debug, Default)]
 pub(super) struct Names {
     wanted: Mutex<HashMap<Arc<str>, Arc<DeviceSettings>>>,
+    /// Told of each replacement.
+    changed: Notify,
 }
 
 impl Names {
@@ -33,6 +36,7 @@ impl Names {
             .map(|it| (Arc::clone(&it.name), Arc::clone(it)))
             .collect();
         *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = by_name;
+        self.changed.notify_one();
     }
 
     fn list(&self) -> Vec<Arc<DeviceSettings>> {
@@ -40,9 +44,10 @@ impl Names {
     }
 }
 
-/// Resolves for ever; tells each device's address when it is new.
-pub(super) async fn run(names: Arc<Names>, tell: impl Fn(&Arc<str>, SocketAddr) + Send) {
-    let mut known: HashMap<Arc<str>, SocketAddr> = HashMap::new();
+/// Resolves for ever; tells each device's address when it is new, and once more after each replacement,
+/// for devices that were planned anew meanwhile. `None`: the resolver knows no address.
+pub(super) async fn run(names: Arc<Names>, tell: impl Fn(&Arc<str>, Option<SocketAddr>) + Send) {
+    let mut known: HashMap<Arc<str>, Option<SocketAddr>> = HashMap::new();
     loop {
         let mut failed = false;
         let wanted = names.list();
@@ -57,16 +62,20 @@ pub(super) async fn run(names: Arc<Names>, tell: impl Fn(&Arc<str>, SocketAddr) 
                 });
             }
             while let Some(Ok((device, found))) = lookups.join_next().await {
-                match found {
-                    Ok(Some(address)) if known.get(&device.name) != Some(&address) => {
-                        known.insert(Arc::clone(&device.name), address);
-                        tell(&device.name, address);
-                    }
-                    Ok(Some(_)) => (),
-                    Ok(None) | Err(_) => failed = true,
+                let address = found.ok().flatten();
+                failed |= address.is_none();
+                // A name that cannot be resolved any more keeps its last address.
+                let lost = address.is_none() && known.get(&device.name).is_some_and(Option::is_some);
+                if !lost && known.get(&device.name) != Some(&address) {
+                    known.insert(Arc::clone(&device.name), address);
+                    tell(&device.name, address);
                 }
             }
         }
-        tokio::time::sleep(if failed || wanted.is_empty() { RETRY } else { AGE_MAX }).await;
+        let pause = if failed { RETRY } else { AGE_MAX };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => (),
+            () = names.changed.notified() => known.clear(),
+        }
     }
 }

@@ -55,7 +55,7 @@ impl Value {
     }
 
     /// The text in an OCTET STRING: UTF-8, else Latin-1; control characters become spaces, and
-    /// blanks and NULs around it are dropped. `None` for other types.
+    /// blanks and NULs around it are dropped; so do characters that reverse or hide text. `None` for other types.
     #[must_use]
     pub fn text(&self) -> Option<String> {
         let Self::OctetString(octets) = self else { return None };
@@ -65,7 +65,7 @@ impl Value {
         };
         let clean: String = decoded
             .chars()
-            .map(|it| if it.is_control() { if it == '\0' { '\0' } else { ' ' } } else { it })
+            .map(|it| if it != '\0' && (it.is_control() || is_invisible(it)) { ' ' } else { it })
             .collect();
         Some(clean.trim_matches(|it: char| it == '\0' || it.is_whitespace()).replace('\0', ""))
     }
@@ -74,5 +74,25 @@ impl Value {
     #[must_use]
     pub const fn is_exception(&self) -> bool {
         matches!(self, Self::NoSuchObject | Self::NoSuchInstance | Self::EndOfMibView)
+    }
+}
+
+/// Characters that reverse or hide what stands beside them: a device's name must not do that to a page.
+const fn is_invisible(letter: char) -> bool {
+    matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Value;
+
+    #[test]
+    fn texts_are_clean() {
+        let text = |octets: &[u8]| Value::OctetString(octets.into()).text().unwrap();
+        assert_eq!(text(b"  rack 4\0\0"), "rack 4");
+        assert_eq!(text(b"a\x1b[31mb\nc"), "a [31mb c");
+        assert_eq!(text(&[0xfc, b'x']), "\u{fc}x", "Latin-1");
+        assert_eq!(text("a\u{202e}b".as_bytes()), "a b");
+        assert_eq!(Value::Integer(1).text(), None);
     }
 }

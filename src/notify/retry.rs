@@ -29,7 +29,7 @@ impl RetryPolicy {
         throttled_first: Duration::from_secs(30),
         throttled_longest: Duration::from_secs(300),
         key_missing: Duration::from_secs(5),
-        asked_longest: Duration::from_secs(900),
+        asked_longest: Duration::from_secs(300),
     };
 
     /// The pause after the `failures`-th failure in a row (from 1). `jitter` from 0 to 1 shortens a
@@ -99,7 +99,7 @@ mod tests {
         check(Reason::Throttled, 9, Some(7), 0.0, 7_000);
         check(Reason::Throttled, 9, Some(10), 1.0, 11_000);
         check(Reason::Throttled, 1, Some(0), 0.0, 1_000);
-        check(Reason::ServerError, 1, Some(86_400), 0.0, 900_000);
+        check(Reason::ServerError, 1, Some(86_400), 0.0, 300_000);
         check(Reason::ServerError, 1, None, f64::NAN, 1_000);
         check(Reason::ServerError, 0, None, -3.0, 1_000);
     }

@@ -49,8 +49,10 @@ impl Ready {
 /// What an answer or a time-out led to.
 #[derive(Debug)]
 pub enum Step {
-    /// A request is due (a new one, or the same again).
+    /// A request is due.
     Ask,
+    /// The same request is due again, or a smaller one in its place: a late answer to it still counts.
+    Repeat,
     /// The poll is over.
     Finished(Box<Outcome>),
 }
@@ -78,6 +80,10 @@ pub struct Device {
     learnt_at: Moment,
     learn_every: Duration,
     learn_anew: LearnAnew,
+    /// Why the learning under way, or the last one, was begun.
+    learning_for: LearnAnew,
+    /// Learnings in a row that brought less than is known.
+    doubts: u32,
 }
 
 /// Whether what is known of the device is in doubt.
@@ -89,6 +95,8 @@ enum LearnAnew {
     Soon,
     /// It was restarted: at the next poll.
     Now,
+    /// Its profiles were changed: at the next poll, and whatever comes of it holds.
+    Profiles,
 }
 
 #[derive(Debug)]
@@ -109,6 +117,15 @@ impl Device {
     const LEARN_EVERY_MIN: Duration = Duration::from_secs(300);
     /// Somebody may be changing its configuration, or writing its profile.
     const UNREADABLE_INTERVAL: Duration = Duration::from_secs(60);
+    /// A first learning may take so long: the largest recorded device needs 1,200 requests.
+    const LEARN_LIMIT: Duration = Duration::from_secs(300);
+    /// While a device that is known is learnt anew, it is not polled: that may take so long.
+    const LEARN_ANEW_LIMIT: Duration = Duration::from_secs(60);
+    /// A poll may take three intervals, but this much at least.
+    const POLL_LIMIT_MIN: Duration = Duration::from_secs(30);
+    /// A learning that was not answered whole is believed after so many tries; one that was, but brought
+    /// less, when a second one says the same.
+    const DOUBTS_MAX: u32 = 3;
     /// sysUpTime wraps after 497 days (RFC 3418): a fall from within an hour of the top is no restart.
     const UPTIME_WRAP_TICKS: u32 = u32::MAX - 360_000;
 
@@ -149,6 +166,8 @@ impl Device {
             learnt_at: Moment::ZERO,
             learn_every,
             learn_anew: LearnAnew::No,
+            learning_for: LearnAnew::No,
+            doubts: 0,
         }
     }
 
@@ -180,7 +199,7 @@ impl Device {
     /// Other profiles: it is learnt anew at its next turn.
     pub fn replace_profiles(&mut self, profiles: Arc<ProfileSet>) {
         self.profiles = profiles;
-        self.learn_anew = LearnAnew::Now;
+        self.learn_anew = LearnAnew::Profiles;
     }
 
     /// How often it is asked: its interval, but a device that no profile reads is not tried through all
@@ -199,11 +218,13 @@ impl Device {
         let due = match self.learn_anew {
             LearnAnew::No => self.learn_every <= age,
             LearnAnew::Soon => Self::LEARN_EVERY_MIN <= age,
-            LearnAnew::Now => true,
+            LearnAnew::Now | LearnAnew::Profiles => true,
         };
         self.activity = match &self.ready {
             Some(ready) if !due || self.is_dead() => self.poll(ready, Vec::new()),
             _ => {
+                // Doubts that arise from here on are about what is being learnt now.
+                self.learning_for = std::mem::replace(&mut self.learn_anew, LearnAnew::No);
                 let chosen = self.settings.profile.clone();
                 Activity::Learn(Box::new(Learner::new(Arc::clone(&self.profiles), chosen)))
             }
@@ -222,6 +243,9 @@ impl Device {
     /// Takes the answer to the request that was due.
     pub fn on_response(&mut self, pdu: &Pdu<'_>, now: Now) -> Step {
         self.attempt = 0;
+        if let Some(step) = self.out_of_time(now) {
+            return step;
+        }
         match &mut self.activity {
             Activity::Idle => self.fail(PollError::Timeout, Vec::new(), now),
             Activity::Learn(learner) => {
@@ -247,9 +271,12 @@ impl Device {
             if let Activity::Learn(learner) = &mut self.activity {
                 learner.on_timeout();
             }
-            return Step::Ask;
+            return Step::Repeat;
         }
         self.attempt = 0;
+        if let Some(step) = self.out_of_time(now) {
+            return step;
+        }
         match &mut self.activity {
             Activity::Idle => self.fail(PollError::Timeout, Vec::new(), now),
             Activity::Learn(learner) => {
@@ -261,6 +288,29 @@ impl Device {
                 self.polled(step, now)
             }
         }
+    }
+
+    /// A poll that takes too long ends: an agent must not escape its alerts by answering slowly.
+    fn out_of_time(&mut self, now: Now) -> Option<Step> {
+        let took = now.moment.since(self.begun.moment);
+        let knows = self.ready.is_some();
+        let (limit, what) = match &self.activity {
+            Activity::Idle => return None,
+            Activity::Learn(_) if knows => (Self::LEARN_ANEW_LIMIT, "learning it anew"),
+            Activity::Learn(_) => (Self::LEARN_LIMIT, "learning it"),
+            Activity::Poll { .. } => ((3 * self.settings.interval).max(Self::POLL_LIMIT_MIN), "a poll"),
+        };
+        if took < limit {
+            return None;
+        }
+        if knows && matches!(self.activity, Activity::Learn(_)) {
+            self.learnt_at = now.moment;
+            // The poll that follows has its own time.
+            self.begun = now;
+            return Some(self.go_on(vec![format!("{what} took longer than {} s", limit.as_secs())]));
+        }
+        let error = PollError::Limit(format!("{what} takes longer than {} s", limit.as_secs()));
+        Some(self.fail(error, Vec::new(), now))
     }
 
     /// The poll cannot go on: the host or network refuses, or there is no address.
@@ -278,29 +328,51 @@ impl Device {
         match step {
             LearnStep::Ask => Step::Ask,
             LearnStep::Done(plan) => {
-                self.limits = learner.get_limits();
+                let complete = learner.learned().is_complete();
                 self.uptime_ticks = learner.system().sys_uptime_ticks;
                 self.learnt_at = now.moment;
-                self.learn_anew = LearnAnew::No;
+                if self.is_doubtful(&plan, complete) {
+                    self.doubts += 1;
+                    return self.go_on(notes);
+                }
+                self.limits = learner_limits(&self.activity).unwrap_or(self.limits);
+                self.doubts = 0;
+                if !complete {
+                    self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
+                }
                 let ready = Arc::new(self.make_ready(*plan));
                 self.kinds.remember(&ready);
                 self.activity = self.poll(&ready, notes);
                 self.ready = Some(ready);
                 Step::Ask
             }
-            // An agent that has just started may lack its tables for a while: the old plan goes on.
-            LearnStep::Failed(PollError::NoProfile { .. } | PollError::Empty { .. })
-                if self.ready.is_some() =>
-            {
+            // An agent that has just started may lack its tables for a while, and one that answers may
+            // leave some columns unanswered: what is known of it goes on.
+            LearnStep::Failed(_) if self.ready.is_some() && learner.was_answered() => {
                 self.learnt_at = now.moment;
-                self.learn_anew = LearnAnew::Soon;
-                if let Some(ready) = self.ready.clone() {
-                    self.activity = self.poll(&ready, notes);
-                }
-                Step::Ask
+                self.go_on(notes)
             }
             LearnStep::Failed(error) => self.fail(error, notes, now),
         }
+    }
+
+    /// Whether what was learnt is less than what is known, and not to be believed yet: a table that is
+    /// read while the agent starts is empty for a while, and columns may stay unanswered. Nothing must
+    /// resolve an alert for want of data.
+    fn is_doubtful(&self, plan: &Plan, complete: bool) -> bool {
+        let Some(known) = &self.ready else { return false };
+        let less = !complete || known.plan.has_more_than(plan);
+        let doubts_max = if complete { 1 } else { Self::DOUBTS_MAX };
+        less && self.learning_for != LearnAnew::Profiles && self.doubts < doubts_max
+    }
+
+    /// Polls what is known, and learns anew before long.
+    fn go_on(&mut self, notes: Vec<String>) -> Step {
+        self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
+        if let Some(ready) = self.ready.clone() {
+            self.activity = self.poll(&ready, notes);
+        }
+        Step::Ask
     }
 
     fn make_ready(&self, mut plan: Plan) -> Ready {
@@ -336,11 +408,16 @@ impl Device {
         let Some(ready) = self.ready.clone().filter(|_| job.was_answered()) else {
             return self.fail(PollError::Timeout, notes, now);
         };
+        let refused = |cell: &Cell| matches!(cell, Err(Missing::AgentError | Missing::TooBig));
+        if 1 < job.cells().len() && job.cells().iter().skip(1).all(refused) {
+            let status = "an error to every request".to_owned();
+            return self.fail(PollError::AgentError { status }, notes, now);
+        }
         self.limits = job.limits();
         self.failures = 0;
         self.is_unreadable = false;
         let (uptime, cells) = job.cells().split_first().unwrap_or((&Err(Missing::NotPolled), &[]));
-        self.watch_uptime(uptime);
+        self.watch_uptime(uptime, now);
         // A time-out is no sign that rows are gone.
         if cells.iter().any(|cell| matches!(cell, Err(Missing::NoSuchInstance | Missing::NoSuchObject))) {
             self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
@@ -348,18 +425,26 @@ impl Device {
         let mut samples = Vec::with_capacity(ready.plan.shape.readings.len());
         ready.plan.decode(cells, &mut samples);
         let shape = Arc::clone(&ready.plan.shape);
+        // A scale that was settled on a dead line does not fit the living one.
+        if samples.contains(&Sample::Missing(Missing::OutOfRange)) {
+            self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
+        }
         let batch = self.batch(&ready.source, shape, samples, None, now);
         let cells = cells.to_vec();
         Step::Finished(Box::new(Outcome { batch, ready: Some(ready), cells, notes }))
     }
 
     /// A restart may have renumbered the rows.
-    fn watch_uptime(&mut self, cell: &Cell) {
+    fn watch_uptime(&mut self, cell: &Cell, now: Now) {
         let Ok(Value::TimeTicks(ticks)) = cell else { return };
         let fell =
             self.uptime_ticks.is_some_and(|before| *ticks < before && before < Self::UPTIME_WRAP_TICKS);
         if fell {
-            self.learn_anew = LearnAnew::Now;
+            // Two agents behind one address, or a broken clock, fall at each poll.
+            let again = self.learning_for == LearnAnew::Now
+                && now.moment.since(self.learnt_at) < Self::LEARN_EVERY_MIN;
+            let how = if again { LearnAnew::Soon } else { LearnAnew::Now };
+            self.learn_anew = self.learn_anew.max(how);
         }
         self.uptime_ticks = Some(*ticks);
     }
@@ -373,6 +458,12 @@ impl Device {
         let (source, shape) = match &self.ready {
             Some(ready) => (Arc::clone(&ready.source), Arc::clone(&ready.plan.shape)),
             None => (Arc::clone(&self.source), Arc::new(Shape::default())),
+        };
+        let source = if self.is_unreadable {
+            // Whoever judges its age must know how seldom it is asked.
+            Arc::new(Source { interval: self.interval(), ..Source::clone(&source) })
+        } else {
+            source
         };
         let missing = match error {
             PollError::AgentError { .. } => Missing::AgentError,
@@ -399,6 +490,13 @@ impl Device {
             samples: samples.into(),
             error,
         }
+    }
+}
+
+fn learner_limits(activity: &Activity) -> Option<GetLimits> {
+    match activity {
+        Activity::Learn(learner) => Some(learner.get_limits()),
+        Activity::Idle | Activity::Poll { .. } => None,
     }
 }
 

@@ -20,8 +20,8 @@ use std::io::{IoSlice, IoSliceMut};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ pub struct StartError {
 pub struct ShardHandle {
     commands: SyncSender<Command>,
     wake: Arc<EventFd>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl ShardHandle {
@@ -125,7 +125,7 @@ impl ShardHandle {
             .name(format!("poll-{number}"))
             .spawn(run)
             .map_err(failed("thread"))?;
-        Ok(Self { commands, wake, thread: Some(thread) })
+        Ok(Self { commands, wake, thread: Mutex::new(Some(thread)) })
     }
 
     /// Hands a command over; waits while [`COMMANDS_MAX`] are waiting. Lost if the thread has ended.
@@ -136,9 +136,10 @@ impl ShardHandle {
     }
 
     /// Ends the thread and waits for it.
-    pub fn stop(mut self) {
+    pub fn stop(&self) {
         self.send(Command::Stop);
-        if let Some(thread) = self.thread.take()
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
             && thread.join().is_err()
         {
             events::poll_panicked();

@@ -41,6 +41,9 @@ pub struct Learner {
     notes: Vec<String>,
     /// What the walks so far turned out to bear.
     repetitions_max: u32,
+    /// Walks that ended at the end of the agent's MIB.
+    ends: u32,
+    answered: bool,
     get_limits: GetLimits,
 }
 
@@ -68,6 +71,8 @@ enum Stage {
 impl Learner {
     /// A limit for an agent that leads on for ever: the largest recorded device needs some 1,200.
     pub const REQUESTS_MAX: u32 = 20_000;
+    /// The largest recorded device has some 9,000 cells.
+    const CELLS_MAX: usize = 100_000;
     /// After so many columns in silence the agent is taken as gone.
     const SILENT_MAX: u32 = 2;
     /// SNMPv2-MIB: sysDescr, sysObjectID, sysUpTime, sysName, each with its instance 0.
@@ -95,6 +100,8 @@ impl Learner {
             silent: 0,
             notes: Vec::new(),
             repetitions_max: u32::MAX,
+            ends: 0,
+            answered: false,
             get_limits: GetLimits::default(),
         }
     }
@@ -109,6 +116,12 @@ impl Learner {
     #[must_use]
     pub const fn get_limits(&self) -> GetLimits {
         self.get_limits
+    }
+
+    /// Whether the agent answered anything at all.
+    #[must_use]
+    pub const fn was_answered(&self) -> bool {
+        self.answered
     }
 
     /// The cells that were read, once it is over.
@@ -145,6 +158,7 @@ impl Learner {
             )));
         }
         self.silent = 0;
+        self.answered = true;
         match &mut self.stage {
             Stage::Identify(job) | Stage::Scalars { job, .. } => match job.on_response(pdu) {
                 GetStep::Ask => LearnStep::Ask,
@@ -201,8 +215,10 @@ impl Learner {
             Stage::Scalars { profile, job } => {
                 self.get_limits.cells_max = self.get_limits.cells_max.min(job.limits().cells_max);
                 for (oid, cell) in profile.scalars().iter().zip(job.cells()) {
-                    if let Ok(value) = cell {
-                        self.learned.insert(oid.clone(), value.clone());
+                    match cell {
+                        Ok(value) => self.learned.insert(oid.clone(), value.clone()),
+                        Err(Missing::NoSuchObject | Missing::NoSuchInstance) => (),
+                        Err(_) => self.learned.insert_unanswered(oid.clone()),
                     }
                 }
                 self.column(head, profile, 0)
@@ -280,6 +296,7 @@ impl Learner {
 
     fn scalars(&mut self, head: &Head, profile: Arc<Profile>) -> LearnStep {
         self.learned = Learned::default();
+        self.ends = 0;
         let names = Arc::new(Names::new(profile.scalars()).unwrap_or_default());
         self.get_limits = GetLimits { cells_max: profile.agent.max_varbinds, ..GetLimits::default() };
         let job = GetJob::new(names, self.get_limits);
@@ -305,6 +322,9 @@ impl Learner {
         for (oid, value) in walk.into_rows() {
             self.learned.insert(oid, value);
         }
+        if Self::CELLS_MAX < self.learned.len() {
+            return LearnStep::Failed(PollError::Limit(format!("{} cells to learn it", Self::CELLS_MAX)));
+        }
         let columns = profile.columns();
         let mut next = at + 1;
         match &end {
@@ -313,9 +333,16 @@ impl Learner {
                 let absent = |it: &&Oid| **it < *beyond && !beyond.starts_with(it);
                 next += columns.iter().skip(next).take_while(absent).count();
             }
-            WalkEnd::EndOfMib => next = columns.len(),
+            WalkEnd::EndOfMib => {
+                // Agents made of parts end each of them: a second end is believed.
+                self.ends += 1;
+                if 1 < self.ends {
+                    next = columns.len();
+                }
+            }
             _ => {
                 let root = columns.get(at).cloned().unwrap_or_default();
+                self.learned.insert_unanswered(root.clone());
                 self.notes.push(format!("walk of {root}: {}", explain(&end)));
             }
         }
@@ -333,8 +360,12 @@ impl Learner {
 }
 
 fn text(cell: &Cell) -> String {
-    cell.as_ref().ok().and_then(Value::text).unwrap_or_default()
+    let text = cell.as_ref().ok().and_then(Value::text).unwrap_or_default();
+    text.chars().take(SYSTEM_TEXT_MAX).collect()
 }
+
+/// sysDescr and sysName are DisplayStrings of 255 characters at most (RFC 3418).
+const SYSTEM_TEXT_MAX: usize = 255;
 
 fn explain(end: &WalkEnd) -> String {
     match end {

@@ -54,41 +54,26 @@ pub fn poll(
 ) -> Outcome {
     let mut device = Device::new(settings, profiles);
     device.begin(clock.now());
-    let finished = |step: Step| match step {
-        Step::Ask => None,
-        Step::Finished(outcome) => Some(*outcome),
-    };
     let mut line = match Line::open(target) {
         Ok(line) => line,
         Err(error) => return done(device.on_error(error, clock.now())),
     };
+    line.next_request();
     loop {
-        line.next_request();
-        // A repeat of a request keeps its id; each new one gets another.
-        let outcome = loop {
-            let mut octets = Vec::new();
-            device.write_request(line.request_id, &mut octets);
-            let before = line.request_id;
-            let step = match line.exchange(&octets, device.head(), target.timeout, clock) {
-                Heard::Answer(answer) => {
-                    line.next_request();
-                    match decode(&answer) {
-                        Ok(message) => device.on_response(&message.pdu, clock.now()),
-                        Err(error) => device.on_error(PollError::Malformed(error.to_string()), clock.now()),
-                    }
-                }
-                Heard::Nothing => device.on_timeout(clock.now()),
-                Heard::Failed(error) => device.on_error(error, clock.now()),
-            };
-            if let Some(outcome) = finished(step) {
-                break Some(outcome);
-            }
-            if before != line.request_id {
-                break None;
-            }
+        let mut octets = Vec::new();
+        device.write_request(line.request_id, &mut octets);
+        let step = match line.exchange(&octets, device.head(), target.timeout, clock) {
+            Heard::Answer(answer) => match decode(&answer) {
+                Ok(message) => device.on_response(&message.pdu, clock.now()),
+                Err(error) => device.on_error(PollError::Malformed(error.to_string()), clock.now()),
+            },
+            Heard::Nothing => device.on_timeout(clock.now()),
+            Heard::Failed(error) => device.on_error(error, clock.now()),
         };
-        if let Some(outcome) = outcome {
-            return outcome;
+        match step {
+            Step::Ask => line.next_request(),
+            Step::Repeat => (),
+            Step::Finished(outcome) => return *outcome,
         }
     }
 }
@@ -96,7 +81,7 @@ pub fn poll(
 fn done(step: Step) -> Outcome {
     match step {
         Step::Finished(outcome) => *outcome,
-        Step::Ask => unreachable_outcome(),
+        Step::Ask | Step::Repeat => unreachable_outcome(),
     }
 }
 

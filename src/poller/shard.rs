@@ -68,6 +68,8 @@ struct Slot {
     phase: Duration,
     /// Asked for out of turn while it was busy.
     again: bool,
+    /// Its name was looked up, and has no address. Before that, having none is no failure.
+    lookup_failed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +136,7 @@ impl Shard {
             window: None,
             phase,
             again: false,
+            lookup_failed: false,
         };
         let at = match self.free.pop() {
             Some(at) => {
@@ -176,8 +179,12 @@ impl Shard {
         self.dead_due.retain(|it| *it != at);
         let Some(slot) = self.slots.get_mut(at as usize) else { return };
         slot.phase = fraction(hash_of(&device.settings().name), device.settings().interval);
+        let place = |it: &Device| (it.settings().host.clone(), it.settings().port);
+        let same_place = slot.device.as_ref().is_some_and(|it| place(it) == place(&device));
+        // The address of a name that has not changed holds until the resolver says otherwise.
+        slot.address = address.or_else(|| slot.address.filter(|_| same_place));
         slot.device = Some(device);
-        slot.address = address;
+        slot.lookup_failed = false;
         slot.state = State::Resting;
         self.set_deadline(at, now.moment);
     }
@@ -193,6 +200,7 @@ impl Shard {
     pub fn set_address(&mut self, at: u32, address: Option<SocketAddr>) {
         if let Some(slot) = self.slots.get_mut(at as usize) {
             slot.address = address;
+            slot.lookup_failed = address.is_none();
         }
     }
 
@@ -262,7 +270,7 @@ impl Shard {
         now: Now,
         sink: &mut dyn FnMut(u32, Outcome),
     ) {
-        self.with_device(at, now, sink, Id::New, |device| device.on_error(error, now));
+        self.with_device(at, now, sink, |device| device.on_error(error, now));
     }
 
     /// Takes a datagram.
@@ -291,7 +299,7 @@ impl Shard {
         if slot.generation != generation || slot.state != State::InFlight {
             return Disposition::Late;
         }
-        self.with_device(at, now, sink, Id::New, |device| device.on_response(&message.pdu, now));
+        self.with_device(at, now, sink, |device| device.on_response(&message.pdu, now));
         Disposition::Correlated
     }
 
@@ -311,7 +319,7 @@ impl Shard {
                     events::request_timed_out();
                     // From now on it is waited for, but nobody else's turn is held up by it.
                     self.leave_window(at);
-                    self.with_device(at, now, sink, Id::Same, |device| device.on_timeout(now));
+                    self.with_device(at, now, sink, |device| device.on_timeout(now));
                 }
                 Some(State::Resting) => self.fall_due(at, now, sink),
                 Some(State::Due | State::Sending) | None => (),
@@ -322,10 +330,14 @@ impl Shard {
     fn fall_due(&mut self, at: u32, now: Now, sink: &mut dyn FnMut(u32, Outcome)) {
         let Some(slot) = self.slots.get_mut(at as usize) else { return };
         let Some(device) = &slot.device else { return };
+        if slot.address.is_none() && !slot.lookup_failed {
+            self.rest(at, now);
+            return;
+        }
         if slot.address.is_none() {
             let name = device.settings().host.clone();
-            let error = PollError::Name { name, reason: "it has not been resolved".to_owned() };
-            self.with_device(at, now, sink, Id::New, |device| {
+            let error = PollError::Name { name, reason: "the resolver finds none".to_owned() };
+            self.with_device(at, now, sink, |device| {
                 device.begin(now);
                 device.on_error(error, now)
             });
@@ -374,13 +386,13 @@ impl Shard {
         at: u32,
         now: Now,
         sink: &mut dyn FnMut(u32, Outcome),
-        id: Id,
         act: impl FnOnce(&mut Device) -> Step,
     ) {
         let Some(slot) = self.slots.get_mut(at as usize) else { return };
         let Some(device) = &mut slot.device else { return };
         match act(device) {
-            Step::Ask => self.send(at, id),
+            Step::Ask => self.send(at, Id::New),
+            Step::Repeat => self.send(at, Id::Same),
             Step::Finished(outcome) => {
                 self.leave_window(at);
                 self.rest(at, now);

@@ -9,6 +9,8 @@ use std::ops::Bound;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Learned {
     cells: BTreeMap<Oid, Value>,
+    /// Objects that were asked for and not answered whole: their absence says nothing.
+    unanswered: Vec<Oid>,
 }
 
 impl Learned {
@@ -17,6 +19,24 @@ impl Learned {
         if !value.is_exception() && value != Value::Null {
             self.cells.insert(oid, value);
         }
+    }
+
+    /// Notes that what stands below `root` was not answered, or not whole.
+    pub fn insert_unanswered(&mut self, root: Oid) {
+        self.unanswered.push(root);
+    }
+
+    /// Whether everything was answered.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.unanswered.is_empty()
+    }
+
+    /// Whether the absence of cells of that object may be for want of an answer: then no default stands in
+    /// for it.
+    #[must_use]
+    pub fn is_in_doubt(&self, object: &Oid) -> bool {
+        self.unanswered.iter().any(|it| it.starts_with(object) || object.starts_with(it))
     }
 
     /// The cell of exactly that OID.

@@ -78,6 +78,11 @@ pub(super) struct Lookup {
 }
 
 impl Lookup {
+    /// Whether one of its objects was not answered when the device was learnt.
+    pub(super) fn is_in_doubt(&self, learned: &Learned) -> bool {
+        self.objects().any(|it| learned.is_in_doubt(&it.root))
+    }
+
     /// The cell in that row. With `index_from`, the instance is the number there; where the agent
     /// has none such, it is that number after ever shorter prefixes of the row's instance.
     pub(super) fn find<'a>(&self, learned: &'a Learned, row: Row<'_>) -> Option<(Oid, &'a Value)> {

@@ -94,6 +94,12 @@ impl Plan {
         }));
     }
 
+    /// Whether it has a reading that `other` lacks.
+    #[must_use]
+    pub fn has_more_than(&self, other: &Self) -> bool {
+        self.cells.iter().any(|it| other.cells.binary_search(it).is_err())
+    }
+
     /// Takes the parts that are equal from another plan, so that devices of a kind share them. A fleet of
     /// ten thousand PDUs holds its cells and decoders once, and shapes as often as labels differ.
     pub fn share_with(&mut self, other: &Self) {

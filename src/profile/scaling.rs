@@ -117,7 +117,7 @@ impl Scaling {
         let Some(digits) = &self.digits else { return Some(linear) };
         let count = match digits.lookup.find(learned, row) {
             Some((_, value)) => number::whole(value)?,
-            None => digits.default?,
+            None => digits.default.filter(|_| !digits.lookup.is_in_doubt(learned))?,
         };
         let power = i32::try_from(count).ok().filter(|it| it.abs() <= DIGITS_MAX)?;
         Some(if power < 0 {
@@ -133,7 +133,7 @@ impl Scaling {
         let Some(from) = &self.scale_from else { return Some(linear) };
         Some(linear.times(match from.lookup.find(learned, row) {
             Some((_, value)) => from.factor(value)?,
-            None => from.default?,
+            None => from.default.filter(|_| !from.lookup.is_in_doubt(learned))?,
         }))
     }
 
@@ -143,7 +143,7 @@ impl Scaling {
         let unit = match &self.unit_from {
             Some(from) => match from.lookup.find(learned, row) {
                 Some((_, value)) => from.unit(value)?,
-                None => from.default?,
+                None => from.default.filter(|_| !from.lookup.is_in_doubt(learned))?,
             },
             None => self.unit,
         };

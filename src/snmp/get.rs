@@ -60,9 +60,16 @@ pub struct GetJob {
     /// Runs that are still to be asked, the next one last.
     runs: Vec<(usize, usize)>,
     answered: bool,
+    /// Errors that did not say which cell is at fault.
+    cornered: u32,
 }
 
 impl GetJob {
+    /// An answer with so many more names than were asked for that are none of them is not read to its end.
+    const FOREIGN_MAX: usize = 8;
+    /// So many errors that do not say which cell is at fault are followed up; then the rest is given up.
+    const CORNERED_MAX: u32 = 64;
+
     /// A job for all of `names`.
     #[must_use]
     pub fn new(names: Arc<Names>, limits: GetLimits) -> Self {
@@ -73,6 +80,7 @@ impl GetJob {
             cells: vec![Err(Missing::NotPolled); count],
             runs: Vec::new(),
             answered: false,
+            cornered: 0,
         };
         if count != 0 {
             job.runs.push((0, count));
@@ -172,6 +180,7 @@ impl GetJob {
 
     fn take(&mut self, pdu: &Pdu<'_>, from: usize, to: usize) {
         let mut at = from;
+        let mut foreign = 0_usize;
         let mut settled = 0_usize;
         for varbind in pdu.varbinds.clone() {
             let Ok(varbind) = varbind else { break };
@@ -180,7 +189,13 @@ impl GetJob {
             } else {
                 self.place_of(varbind.name, from, to)
             };
-            let Some(place) = place else { continue };
+            let Some(place) = place else {
+                foreign += 1;
+                if to - from + Self::FOREIGN_MAX < foreign {
+                    break;
+                }
+                continue;
+            };
             if let Some(cell) = self.cells.get_mut(place) {
                 settled += usize::from(*cell == Err(Missing::NotPolled));
                 *cell = read(varbind.value);
@@ -204,8 +219,9 @@ impl GetJob {
         if let Some(place) = (from..to).find(|&it| self.names.name(it) == name) {
             return Some(place);
         }
-        let name = Oid::decode_content(name).ok()?;
-        (from..to).find(|&it| Oid::decode_content(self.names.name(it)).is_ok_and(|asked| asked == name))
+        let mut fewest = Vec::new();
+        Oid::decode_content(name).ok()?.encode_content(&mut fewest).ok()?;
+        (from..to).find(|&it| self.names.name(it) == fewest)
     }
 
     /// Asks the cells of a run that are not settled again, as runs.
@@ -247,7 +263,14 @@ impl GetJob {
                 self.ask_unsettled(from, to);
             }
             None if to - from == 1 => self.settle(from, to, missing),
+            None if Self::CORNERED_MAX < self.cornered => {
+                self.settle(from, to, missing);
+                while let Some((from, to)) = self.runs.pop() {
+                    self.settle(from, to, missing);
+                }
+            }
             None => {
+                self.cornered += 1;
                 let middle = from + (to - from) / 2;
                 self.runs.push((middle, to));
                 self.runs.push((from, middle));

@@ -357,8 +357,77 @@ fn endless_and_vanishing_rows() {
         last.batch.samples.iter().filter(|it| **it == Sample::Missing(Missing::NoSuchInstance)).count(),
         1
     );
-    room.run(300 * SECOND);
+    room.run(700 * SECOND);
     assert_eq!(room.of(0).last().unwrap().batch.samples.len(), 23, "learnt anew without the row");
+}
+
+#[test]
+fn a_learning_that_brings_less_is_not_believed_at_once() {
+    // The agent restarts, and for a while one of its tables is empty.
+    let mut room = Room::new([spec(12)]);
+    room.run(12 * SECOND);
+    room.agents[0].reboot(room.now);
+    for outlet in 1..=12 {
+        room.agents[0].set(oid("1.3.6.1.4.1.9999.1.2").child(&[outlet]), Cell::Absent);
+    }
+    room.run(20 * SECOND);
+    assert_eq!(room.of(0).last().unwrap().batch.samples.len(), 24, "what is known of it goes on");
+    for outlet in 1..=12 {
+        room.agents[0].unset(&oid("1.3.6.1.4.1.9999.1.2").child(&[outlet]));
+    }
+    room.run(20 * SECOND);
+    assert!(is_whole(room.of(0).last().unwrap()));
+    // A column that answers with errors while it is learnt anew.
+    room.fault(0, Fault::GenErr(oid("1.3.6.1.4.1.9999.1.1")), 1.0);
+    room.agents[0].reboot(room.now);
+    room.run(20 * SECOND);
+    let last = room.of(0).last().unwrap();
+    assert_eq!((last.batch.error.clone(), last.batch.samples.len()), (None, 24));
+    // Nothing but errors is a failed poll.
+    room.fault(0, Fault::GenErr(oid("1.3.6.1.4.1")), 1.0);
+    room.run(20 * SECOND);
+    assert_eq!(room.of(0).last().unwrap().batch.error.as_ref().unwrap().class(), "agent_error");
+}
+
+#[test]
+fn an_agent_that_restarts_at_each_poll_is_not_learnt_at_each() {
+    let mut room = Room::new([spec(12)]);
+    room.run(12 * SECOND);
+    let before = room.agents[0].counters().get_bulks;
+    for _ in 0..20 {
+        room.agents[0].reboot(room.now);
+        room.run(10 * SECOND);
+    }
+    let learnings = (room.agents[0].counters().get_bulks - before) / 2;
+    assert!(learnings <= 2, "{learnings} learnings in 200 s");
+    assert!(room.of(0).all(is_whole));
+}
+
+#[test]
+fn a_poll_does_not_last_for_ever() {
+    let mut room = Room::new([spec(6000)]);
+    room.fault(0, Fault::Delay(Duration::from_millis(900)), 1.0);
+    room.run(320 * SECOND);
+    let outcome = room.of(0).next().unwrap();
+    assert_eq!(outcome.batch.error.as_ref().unwrap().class(), "limit", "an agent cannot hide by being slow");
+}
+
+#[test]
+fn a_name_that_is_being_looked_up_is_no_failure() {
+    let mut room = Room::new([spec(1)]);
+    let device = Device::new(Arc::new(settings("pdu-dns")), profiles());
+    let slot = room.shard.add(device, None, SECOND, now_at(room.now)).unwrap();
+    room.run(30 * SECOND);
+    assert_eq!(room.of(slot).count(), 0);
+    room.shard.set_address(slot, Some(address(0)));
+    room.run(12 * SECOND);
+    assert!(is_whole(room.of(slot).last().unwrap()));
+    // Other settings for the same name and port: its address holds.
+    let other = DeviceSettings { retries: 5, ..settings("pdu-dns") };
+    room.shard.replace(slot, Device::new(Arc::new(other), profiles()), None, now_at(room.now));
+    let before = room.of(slot).count();
+    room.run(12 * SECOND);
+    assert!(before < room.of(slot).count() && is_whole(room.of(slot).last().unwrap()));
 }
 
 #[test]

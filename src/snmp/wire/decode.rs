@@ -64,8 +64,8 @@ pub struct Pdu<'a> {
     pub varbinds: Varbinds<'a>,
 }
 
-/// The variable bindings, read as they are iterated. The first malformed one ends the iteration as an
-/// error.
+/// The variable bindings, read as they are iterated. The first without a sound envelope and name ends the
+/// iteration as an error; one with a sound name and an odd value is [`ValueRef::Unreadable`].
 #[derive(Debug, Clone)]
 pub struct Varbinds<'a> {
     rest: &'a [u8],
@@ -109,6 +109,8 @@ pub enum ValueRef<'a> {
     NoSuchInstance,
     /// endOfMibView
     EndOfMibView,
+    /// A value of an unknown type or with a wrong length, within a sound binding: this cell alone is lost.
+    Unreadable,
 }
 
 /// Reads a message.
@@ -163,9 +165,8 @@ impl<'a> Varbinds<'a> {
         self.rest = rest;
         let mut binding = AsnReader::from_bytes(binding);
         let name = element(&mut binding, tag::OBJECT_IDENTIFIER, "a name")?;
-        let value = value(&mut binding)?;
-        end(&binding, "a variable binding")?;
-        Ok(Varbind { name, value })
+        let read = value(&mut binding).and_then(|it| end(&binding, "a variable binding").map(|()| it));
+        Ok(Varbind { name, value: read.unwrap_or(ValueRef::Unreadable) })
     }
 }
 
@@ -195,25 +196,26 @@ impl Varbind<'_> {
 }
 
 impl ValueRef<'_> {
-    /// The same, owned.
+    /// The same, owned; of strings the first 1,024 octets.
     ///
     /// # Errors
-    /// [`OidError`], where an OBJECT IDENTIFIER's octets are none.
+    /// [`OidError`], where an OBJECT IDENTIFIER's octets are none, or the value is unreadable.
     pub fn to_value(self) -> Result<Value, OidError> {
         Ok(match self {
             Self::Integer(it) => Value::Integer(it),
-            Self::OctetString(it) => Value::OctetString(it.into()),
+            Self::OctetString(it) => Value::OctetString(cut(it).into()),
             Self::Null => Value::Null,
             Self::ObjectIdentifier(it) => Value::ObjectIdentifier(Oid::decode_content(it)?),
             Self::IpAddress(it) => Value::IpAddress(it),
             Self::Counter32(it) => Value::Counter32(it),
             Self::Gauge32(it) => Value::Gauge32(it),
             Self::TimeTicks(it) => Value::TimeTicks(it),
-            Self::Opaque(it) => Value::Opaque(it.into()),
+            Self::Opaque(it) => Value::Opaque(cut(it).into()),
             Self::Counter64(it) => Value::Counter64(it),
             Self::NoSuchObject => Value::NoSuchObject,
             Self::NoSuchInstance => Value::NoSuchInstance,
             Self::EndOfMibView => Value::EndOfMibView,
+            Self::Unreadable => return Err(OidError::Octets),
         })
     }
 
@@ -222,6 +224,14 @@ impl ValueRef<'_> {
     pub const fn is_exception(self) -> bool {
         matches!(self, Self::NoSuchObject | Self::NoSuchInstance | Self::EndOfMibView)
     }
+}
+
+/// Strings are kept up to this length: DisplayString has 255 octets at most (RFC 2579), and an agent must
+/// not fill the collector's memory with 60 kB in each row.
+const STRING_OCTETS_MAX: usize = 1024;
+
+fn cut(octets: &[u8]) -> &[u8] {
+    octets.get(..STRING_OCTETS_MAX).unwrap_or(octets)
 }
 
 fn value<'a>(reader: &mut AsnReader<'a>) -> Result<ValueRef<'a>, DecodeError> {
