@@ -2,7 +2,7 @@
 
 use super::cycle::Step;
 use super::{AlertFacts, AlertKey};
-use crate::model::{Batch, PollError, Severity, Source, StateValue, UnixMillis};
+use crate::model::{Batch, Severity, Source, StateValue, UnixMillis};
 use crate::rules::words::{duration, number, push_against, push_quantity, quantity};
 use crate::rules::{CompiledRule, Condition, Level, Operator, RuleUnit};
 use std::sync::Arc;
@@ -124,7 +124,7 @@ impl Subject<'_> {
             Measured::State { state: Some(state), .. } => state.name.to_string(),
             Measured::State { number: code, state: None } => number(code),
             Measured::Polls { .. } => {
-                self.batch.error.as_ref().map_or("answers", PollError::class).to_owned()
+                self.batch.error.as_ref().map_or_else(|| "it answers".to_owned(), ToString::to_string)
             }
         }
     }

@@ -54,6 +54,8 @@ pub struct Pipeline {
 }
 
 struct Bound {
+    /// Whether the last poll went well; `None` before the first.
+    is_up: Option<bool>,
     alerts: DeviceAlerts,
     rules: Arc<Ruleset>,
     source: Arc<Source>,
@@ -79,6 +81,7 @@ impl Pipeline {
             Arc::ptr_eq(&it.rules, &rules) && Arc::ptr_eq(&it.shape, shape) && Arc::ptr_eq(&it.source, source)
         });
         if !holds {
+            let is_up = place.as_ref().and_then(|it| it.is_up);
             let previous = place.take().map(|it| it.alerts);
             let restored = if previous.is_none() {
                 self.shared.polled_once.fetch_add(1, Ordering::Relaxed);
@@ -88,7 +91,13 @@ impl Pipeline {
             };
             let alerts =
                 DeviceAlerts::bind(&rules, source, shape, previous, restored, now, &mut self.transitions);
+            for report in alerts.bindings().iter().filter(|it| it.unbound != 0) {
+                if let Some(complaint) = report.complaint() {
+                    alert_events::cannot_judge(&report.rule, &source.device, &complaint);
+                }
+            }
             *place = Some(Bound {
+                is_up,
                 alerts,
                 rules: Arc::clone(&rules),
                 source: Arc::clone(source),
@@ -120,11 +129,24 @@ impl Pipeline {
 impl Sink for Pipeline {
     fn polled(&mut self, slot: u32, outcome: Outcome) {
         let batch = outcome.batch;
+        for note in &outcome.notes {
+            events::noted(&batch.source.device, note);
+        }
         events::poll_ended(batch.error.as_ref().map_or("ok", |it| it.class()));
         let (source, shape, now) = (Arc::clone(&batch.source), Arc::clone(&batch.shape), batch.time);
         let mut transitions = std::mem::take(&mut self.transitions);
         let shared = Arc::clone(&self.shared);
         if let Some(bound) = self.bound(slot, &source, &shape, now) {
+            let is_up = batch.error.is_none();
+            if bound.is_up != Some(is_up) {
+                events::device_changed(
+                    &source.device,
+                    &source.address,
+                    batch.error.as_ref(),
+                    bound.is_up.is_none(),
+                );
+                bound.is_up = Some(is_up);
+            }
             bound.alerts.evaluate(&batch, &mut transitions);
             shared.board.apply(&mut bound.alerts);
         }

@@ -3,7 +3,13 @@
 //! Exit codes are a contract, see [`Exit`]. `--json` output goes to standard output alone, messages for
 //! people to standard error.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this module is for")]
+#![expect(clippy::print_stderr, reason = "printing is what this module is for")]
+
+/// As the standard one, but whoever reads may stop: `rackwarden walk HOST | head` ends quietly.
+macro_rules! println {
+    () => { $crate::cli::print_line(format_args!("")) };
+    ($($part:tt)*) => { $crate::cli::print_line(format_args!($($part)*)) };
+}
 
 mod check;
 mod demo;
@@ -81,6 +87,18 @@ pub fn main() -> std::process::ExitCode {
         Verb::Page(verb) => page::run(&verb),
     };
     exit.into()
+}
+
+/// What a shell tells of a program that SIGPIPE has ended.
+const SIGPIPE_STATUS: i32 = 141;
+
+#[expect(clippy::exit, reason = "nobody reads any more: there is nothing left to do, wherever this is")]
+fn print_line(text: std::fmt::Arguments<'_>) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    if writeln!(out, "{text}").is_err() {
+        std::process::exit(SIGPIPE_STATUS);
+    }
 }
 
 /// Until SIGINT or SIGTERM, or that long.

@@ -143,9 +143,7 @@ pub(super) fn explain(error: &PollError, ready: &Ready) -> String {
             "an SNMP agent lives at {address}, but it does not answer this community: wrong community, or an access list that leaves this host out"
         );
     }
-    format!(
-        "no answer from {address} in time: wrong community or address, a filter between, or the agent is down"
-    )
+    format!("no answer in time: wrong community or address, a filter between, or the agent is down")
 }
 
 fn print_json(ready: &Ready, outcome: &Outcome, message: Option<&str>) {
@@ -308,9 +306,12 @@ fn shown(component: &Component, reading: &ReadingShape, sample: Sample) -> Strin
         Quantity::ApparentPower => component.ratings.apparent_power_volt_amperes,
         _ => None,
     };
-    let unit = reading.quantity.unit();
-    let rated = rated.map(|it| format!("  (rated {it} {unit})")).unwrap_or_default();
-    format!("{number} {unit}{rated}")
+    let unit = match reading.quantity {
+        Quantity::PowerFactor => String::new(),
+        quantity => format!(" {}", quantity.unit()),
+    };
+    let rated = rated.map(|it| format!("  (rated {it}{unit})")).unwrap_or_default();
+    format!("{number}{unit}{rated}")
 }
 
 fn words(missing: Missing) -> String {

@@ -54,7 +54,7 @@ pub(super) fn gather(main: &Path, environment: &Environment, report: &mut Report
         let text = read(&path, left).unwrap_or_else(|refusal| {
             let finding = report.mistake(Place::whole(at), chain(&refusal));
             if at == 0 && matches!(&refusal, Refusal::Unreadable(it) if it.kind() == std::io::ErrorKind::NotFound) {
-                finding.help("name another file with --config, or copy the commented default that comes with the package");
+                finding.help("name another file with --config, or copy the commented default, packaging/rackwarden.toml");
             }
             report.breaks(at, 0);
             String::new()

@@ -422,7 +422,7 @@ static ALERT: Table = Table {
             "resend",
             Form::Duration { least: RESEND_LEAST, most: FOR_MOST },
             "\"4h\"",
-            "How often the page is sent again while the alert goes on; never if you say nothing",
+            "Kept for later: how often the page is to be sent again while the alert goes on; nothing acts on it yet",
         )
         .also(&["repeat_interval", "renotify"]),
     ],

@@ -25,5 +25,10 @@ pub fn init() {
 /// An alert began (`trigger`), changed (`change`) or ended (`resolve`).
 pub fn transition(kind: &'static str, severity: Severity, key: &dyn std::fmt::Display, reason: &str) {
     TRANSITIONS.with_label_values(&[kind, severity.name()]).inc();
-    tracing::info!(kind, %severity, alert = %key, reason, "alert");
+    tracing::info!(kind, %severity, alert = ?key.to_string(), reason, "alert");
+}
+
+/// A rule is for readings of this device that it cannot judge: nobody watches them.
+pub fn cannot_judge(rule: &str, device: &str, complaint: &str) {
+    tracing::warn!(rule, device, complaint, "a rule cannot judge what it is for");
 }

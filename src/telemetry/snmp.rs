@@ -83,3 +83,19 @@ pub fn poll_panicked() {
 pub fn devices_changed(count: usize) {
     DEVICES.set(i64::try_from(count).unwrap_or(i64::MAX));
 }
+
+/// A device has stopped or begun to answer, or was heard of for the first time.
+pub fn device_changed(device: &str, address: &str, error: Option<&crate::model::PollError>, first: bool) {
+    match error {
+        Some(error) => {
+            tracing::warn!(device, address, class = error.class(), %error, "device cannot be read")
+        }
+        None if first => tracing::debug!(device, address, "device is read"),
+        None => tracing::info!(device, address, "device is read again"),
+    }
+}
+
+/// Something went wrong with a device that did not fail its poll.
+pub fn noted(device: &str, note: &str) {
+    tracing::warn!(device, note, "not all of the device was read");
+}

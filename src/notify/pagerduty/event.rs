@@ -158,7 +158,14 @@ pub fn summary(transition: &Transition) -> String {
     };
     let reason = if transition.reason.is_empty() { facts.reading.as_str() } else { &transition.reason };
     let what = facts.trigger.replace('_', " ");
-    let what = if reason.contains(&what) || what.is_empty() { String::new() } else { what + " " };
+    // A number goes with its name ("current 23.4 A > 20 A"); a sentence stands after it ("offline: 3 polls ..").
+    let sentence =
+        facts.value.is_none() || transition.kind == TransitionKind::Resolve && facts.threshold.is_none();
+    let what = match (reason.contains(&what) || what.is_empty(), sentence) {
+        (true, _) => String::new(),
+        (false, true) => what + ": ",
+        (false, false) => what + " ",
+    };
     clean(&format!("{head} {}: {what}{reason}{tail}", place(transition)), SUMMARY_CHARS_MAX)
 }
 
