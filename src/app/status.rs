@@ -1,9 +1,12 @@
 //! What the HTTP side shows of alerts and paging.
 
-use crate::alert::Board;
+use crate::alert::{AlertFacts, AlertView, Board, Frozen};
 use crate::http::{ActiveAlert, AlertSource, OutboxFacts, OutboxStatus};
+use crate::model::{Missing, UnixMillis};
 use crate::notify::outbox::OutboxHandle;
-use crate::notify::outbox::health::{CircuitHealth, DiskHealth};
+use crate::notify::outbox::health::{CircuitHealth, DiskHealth, IntegrationHealth};
+use crate::rules::words::{push_against, push_quantity};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The board as a source of alerts.
@@ -12,7 +15,7 @@ pub(super) struct Alerts(pub(super) Arc<Board>);
 impl AlertSource for Alerts {
     fn active(&self) -> Vec<Arc<ActiveAlert>> {
         let views = self.0.list();
-        let show = |view: &Arc<crate::alert::AlertView>| {
+        let show = |view: &Arc<AlertView>| {
             let reason = reason(view);
             Arc::new(ActiveAlert {
                 facts: Arc::clone(&view.facts),
@@ -33,21 +36,21 @@ impl OutboxStatus for Paging {
         let health = self.0.health();
         let disk_error = match &health.disk {
             DiskHealth::Written => None,
-            DiskHealth::MemoryOnly { reason, .. } => {
-                Some(format!("events are kept in memory only: {reason}"))
+            DiskHealth::MemoryOnly { reason, since } => {
+                Some((format!("events are kept in memory only: {reason}"), Some(*since)))
             }
         };
         let count = |it: usize| u64::try_from(it).unwrap_or(u64::MAX);
         let facts = health.integrations.iter().map(|it| {
             let dead = health.dead_letters.iter().filter(|letter| letter.integration == it.name).count();
-            let last_error =
-                it.key_error.clone().or_else(|| it.last_error.as_ref().map(|(text, _)| text.clone()));
+            let (last_error, last_error_at) = disk_error.clone().or_else(|| standing_error(it)).unzip();
             OutboxFacts {
                 name: it.name.to_string(),
                 waiting: count(it.waiting),
                 sent: it.sent,
                 dead_letters: count(dead),
-                last_error: disk_error.clone().or(last_error),
+                last_error,
+                last_error_at: last_error_at.flatten(),
                 healthy: disk_error.is_none()
                     && it.key_error.is_none()
                     && it.circuit == CircuitHealth::Closed,
@@ -57,16 +60,165 @@ impl OutboxStatus for Paging {
     }
 }
 
-/// What was read against what, and why the alert stands still if it does.
-fn reason(view: &crate::alert::AlertView) -> String {
-    let facts = &view.facts;
-    let mut words = facts.reading.clone();
-    if let Some(threshold) = facts.threshold.filter(|_| !facts.operator.is_empty()) {
-        words =
-            format!("{words} {} {} {}", facts.operator, crate::rules::words::number(threshold), facts.unit);
+/// What went wrong last, and when, unless an event was accepted after it.
+fn standing_error(it: &IntegrationHealth) -> Option<(String, Option<UnixMillis>)> {
+    let at = it.last_error.as_ref().map(|(_, at)| *at);
+    if let Some(text) = &it.key_error {
+        return Some((text.clone(), at));
     }
+    let is_over = it.circuit == CircuitHealth::Closed && at <= it.last_accepted;
+    it.last_error.as_ref().filter(|_| !is_over).map(|(text, _)| (text.clone(), at))
+}
+
+/// What was read against what, and why the alert stands still if it does: the words of the pages.
+fn reason(view: &AlertView) -> String {
+    let words = condition(&view.facts);
     match &view.frozen {
-        Some(frozen) => format!("{words} (stands still: {frozen})"),
+        Some(frozen) => format!("{words} (stands still: {})", frozen_words(frozen)),
         None => words,
+    }
+}
+
+fn condition(facts: &AlertFacts) -> String {
+    if facts.component.is_none() {
+        return class_words(&facts.reading).to_owned();
+    }
+    if facts.operator.is_empty() {
+        let name = facts.key.parts().and_then(|it| it.reading).map(|it| it.name).unwrap_or_default();
+        let what = if name.is_empty() { "state" } else { &name };
+        return format!("{what} is {}", facts.reading);
+    }
+    let (Some(value), Some(threshold)) = (facts.value, facts.threshold) else {
+        return facts.reading.clone();
+    };
+    let mut words = String::new();
+    push_against(&mut words, value, threshold, facts.unit);
+    words.extend([" ", facts.operator, " "]);
+    push_quantity(&mut words, threshold, facts.unit);
+    words
+}
+
+/// The classes of [`crate::model::PollError`] in words; the page's list of failing devices has the
+/// details, which facts do not hold.
+fn class_words(class: &str) -> &str {
+    match class {
+        "timeout" => "no answer in time",
+        "refused" => "nothing listens at its address and port",
+        "unreachable" => "the network says that it cannot be reached",
+        "no_profile" => "no profile fits this agent",
+        "empty" => "its profile fits, but the agent has no row in any table",
+        "agent_error" => "the agent answers with an error",
+        "malformed" => "the agent's answer cannot be read",
+        "name" => "its name has no address",
+        "limit" => "the poll hit its limit",
+        "answers" => "it answers again",
+        other => other,
+    }
+}
+
+fn frozen_words(frozen: &Frozen) -> Cow<'static, str> {
+    match frozen {
+        Frozen::PollFailed(class) => format!("the last poll failed: {}", class_words(class)).into(),
+        Frozen::Missing(missing) => missing_words(*missing).into(),
+        Frozen::NotPolled
+        | Frozen::UnknownState
+        | Frozen::OtherShape
+        | Frozen::Gone
+        | Frozen::NotEvaluable(_) => frozen.to_string().into(),
+    }
+}
+
+const fn missing_words(missing: Missing) -> &'static str {
+    match missing {
+        Missing::NoSuchObject => "the agent does not know what is read",
+        Missing::NoSuchInstance => "the agent no longer has what is read",
+        Missing::NotSupported => "the agent says that it does not measure this",
+        Missing::Unavailable => "the agent says that its value does not hold",
+        Missing::OutOfRange => "the agent's value is out of range",
+        Missing::WrongType => "the agent's value is no number",
+        Missing::NoScale => "the value's scale is missing",
+        Missing::Timeout => "no answer in time",
+        Missing::AgentError => "the agent answers with an error",
+        Missing::TooBig => "the agent cannot fit the answer",
+        Missing::NotPolled => "it was not polled",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{class_words, reason};
+    use crate::alert::{AlertFacts, AlertKey, AlertView, Frozen, Phase};
+    use crate::model::{ComponentKind, Labels, Missing, Oid, PollError, Severity, UnixMillis};
+    use std::sync::Arc;
+
+    fn view(key: &str, reading: &str, compared: Option<(f64, f64, &'static str)>) -> AlertView {
+        let of_device = key.split('/').count() == 2;
+        let facts = AlertFacts {
+            key: AlertKey(key.into()),
+            rule: "rule".into(),
+            rule_type: "power_unit_offline",
+            trigger: "unreachable",
+            notes: None,
+            runbook: None,
+            integrations: Arc::from([]),
+            device: "pdu-1".into(),
+            address: String::new(),
+            model: String::new(),
+            labels: Labels::default(),
+            component: (!of_device).then(|| (ComponentKind::Phase, "1".into(), "L1".into())),
+            source: None,
+            reading: reading.to_owned(),
+            value: compared.map(|(value, ..)| value),
+            unit: compared.map_or("", |(_, _, unit)| unit),
+            operator: compared.map_or("", |_| ">"),
+            threshold: compared.map(|(_, threshold, _)| threshold),
+            rated: None,
+            since: UnixMillis(0),
+        };
+        AlertView {
+            facts: Arc::new(facts),
+            phase: Phase::Firing,
+            severity: Severity::Critical,
+            since: UnixMillis(0),
+            fired_at: None,
+            frozen: None,
+        }
+    }
+
+    #[test]
+    fn http_reasons_are_words() {
+        let warm = view("r/d/sensor/1/temperature", "27.62 °C", Some((27.62, 27.0, "degC")));
+        assert_eq!(reason(&warm), "27.62 °C > 27 °C");
+        let close = view("r/d/phase/1/current", "20 A", Some((20.0004, 20.0, "A")));
+        assert_eq!(reason(&close), "20.0004 A > 20 A");
+        assert_eq!(reason(&view("r/d/output/1/state", "onBattery", None)), "state is onBattery");
+        assert_eq!(reason(&view("r/d/output/1/state/test", "failed", None)), "test is failed");
+        assert_eq!(reason(&view("r/d", "timeout", None)), "no answer in time");
+        let mut still = warm;
+        still.frozen = Some(Frozen::PollFailed("no_profile"));
+        assert_eq!(
+            reason(&still),
+            "27.62 °C > 27 °C (stands still: the last poll failed: no profile fits this agent)"
+        );
+        still.frozen = Some(Frozen::Missing(Missing::NoSuchInstance));
+        assert_eq!(reason(&still), "27.62 °C > 27 °C (stands still: the agent no longer has what is read)");
+    }
+
+    #[test]
+    fn every_class_has_words_over_http() {
+        let text = String::new;
+        for error in [
+            PollError::Timeout,
+            PollError::Refused,
+            PollError::Unreachable(text()),
+            PollError::NoProfile { sys_object_id: Oid::default(), sys_descr: text() },
+            PollError::Empty { profile: text() },
+            PollError::AgentError { status: text() },
+            PollError::Malformed(text()),
+            PollError::Name { name: text(), reason: text() },
+            PollError::Limit(text()),
+        ] {
+            assert!(class_words(error.class()).contains(' '), "{error:?}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! /metrics: one snapshot of all devices, written while it is sent.
 
 use super::error::ApiError;
-use super::exposition::{Exposition, Scrape, ScrapeBody};
+use super::exposition::{AlertCounts, Exposition, Scrape, ScrapeBody};
 use super::router::Shared;
 use crate::telemetry::http as events;
 use axum::body::Body;
@@ -20,7 +20,8 @@ pub(super) async fn metrics(State(shared): State<Shared>, headers: HeaderMap) ->
     let app = shared.app.clone();
     let begun = tokio::task::spawn_blocking(move || {
         let exposition = Exposition::new(app.store.snapshot(), app.now());
-        Scrape::new(exposition, Arc::clone(&app.clock), gzip, turn)
+        let alerts = AlertCounts::of(&app.alerts.active());
+        Scrape::new(exposition, alerts, Arc::clone(&app.clock), gzip, turn)
     });
     let scrape = begun.await.map_err(|failure| {
         events::answer_failed(&failure);

@@ -3,6 +3,7 @@
 use super::connection::{self, Lease};
 use super::router::{Shared, router};
 use super::{AppState, Limits};
+use crate::telemetry;
 use crate::telemetry::http as events;
 use axum::Router;
 use std::collections::HashMap;
@@ -28,6 +29,9 @@ pub async fn serve_with(
 ) {
     let router = router(Shared::new(state, limits));
     let mut connections = Connections::new(router, limits);
+    events::init();
+    telemetry::store::init();
+    telemetry::notify::init();
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {

@@ -1,7 +1,7 @@
 //! What the HTTP side is given: the store, and a view of those parts whose types it need not know.
 
 use crate::alert::{AlertFacts, Phase};
-use crate::model::{Now, Severity};
+use crate::model::{Now, Severity, UnixMillis};
 use crate::store::Store;
 use std::fmt;
 use std::sync::Arc;
@@ -69,6 +69,8 @@ pub struct OutboxFacts {
     pub dead_letters: u64,
     /// What went wrong last; `None` once an event went through after it.
     pub last_error: Option<String>,
+    /// When that was, where it is known.
+    pub last_error_at: Option<UnixMillis>,
     /// Whether events can be kept and sent.
     pub healthy: bool,
 }

@@ -44,6 +44,18 @@ static SCRAPE_SERIES: LazyLock<IntGauge> = LazyLock::new(|| {
     gauge("rackwarden_http_scrape_series", "Series of devices in the last complete scrape of /metrics.")
 });
 
+/// Makes those whose labels are known, so that they stand in /metrics from the start.
+pub(crate) fn init() {
+    for reason in ["refused", "evicted", "head_overdue", "answer_overdue"] {
+        CONNECTIONS_ENDED.with_label_values(&[reason]);
+    }
+    LazyLock::force(&CONNECTIONS);
+    LazyLock::force(&ACCEPTS_FAILED);
+    LazyLock::force(&ANSWERS_FAILED);
+    LazyLock::force(&RENDER_SECONDS);
+    LazyLock::force(&SCRAPE_SERIES);
+}
+
 /// The route of requests that no path matches: paths that clients make up are no labels.
 pub(crate) const NO_ROUTE: &str = "none";
 

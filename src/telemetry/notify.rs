@@ -7,82 +7,99 @@ use std::time::Duration;
 static SUBMITTED: LazyLock<IntCounterVec> = LazyLock::new(|| {
     super::counter_vec(
         "rackwarden_notify_transitions_total",
-        "Transitions of alerts that were handed to the outbox",
+        "Transitions of alerts that were handed to the outbox.",
         &["action"],
     )
 });
 static ACCEPTED: LazyLock<IntCounterVec> = LazyLock::new(|| {
     super::counter_vec(
         "rackwarden_notify_events_accepted_total",
-        "Events that the receiver has accepted",
+        "Events that the receiver has accepted.",
         &["integration", "action"],
     )
 });
 static FAILURES: LazyLock<IntCounterVec> = LazyLock::new(|| {
     super::counter_vec(
         "rackwarden_notify_send_failures_total",
-        "Requests that did not bring an event through and are tried again",
+        "Requests that did not bring an event through and are tried again.",
         &["integration", "reason"],
     )
 });
 static DEAD_LETTERS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     super::counter_vec(
         "rackwarden_notify_dead_letters_total",
-        "Events that were given up",
+        "Events that were given up.",
         &["integration", "reason"],
     )
 });
 static MERGED: LazyLock<IntCounterVec> = LazyLock::new(|| {
     super::counter_vec(
         "rackwarden_notify_events_merged_total",
-        "Waiting events that a newer one made superfluous: superseded, or collapsed with their resolve",
+        "Waiting events that a newer one made superfluous: superseded, or collapsed with their resolve.",
         &["integration", "how"],
     )
 });
 static REPAIRED: LazyLock<IntCounterVec> = LazyLock::new(|| {
     super::counter_vec(
         "rackwarden_notify_events_repaired_total",
-        "Events that were sent once more without the fields that the receiver refused",
+        "Events that were sent once more without the fields that the receiver refused.",
         &["integration"],
     )
 });
 static WAITING: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     super::gauge_vec(
         "rackwarden_notify_waiting_events",
-        "Events that wait for the receiver or are on their way",
+        "Events that wait for the receiver or are on their way.",
         &["integration"],
     )
 });
 static ACCEPTANCE: LazyLock<Histogram> = LazyLock::new(|| {
     super::histogram(
         "rackwarden_notify_acceptance_duration_seconds",
-        "From the transition to the receiver's 202",
+        "From the transition to the receiver's 202.",
         &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0],
     )
 });
 static COMMIT: LazyLock<Histogram> = LazyLock::new(|| {
     super::histogram(
         "rackwarden_notify_commit_duration_seconds",
-        "Writing a group of changes to disk, fsync included",
+        "Writing a group of changes to disk, fsync included.",
         &[0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0],
     )
 });
 static DISK_FAILURES: LazyLock<IntCounter> = LazyLock::new(|| {
-    super::counter("rackwarden_notify_disk_failures_total", "Failures to open or write the outbox's file")
+    super::counter("rackwarden_notify_disk_failures_total", "Failures to open or write the outbox's file.")
 });
 static IN_MEMORY: LazyLock<IntGauge> = LazyLock::new(|| {
     super::gauge(
         "rackwarden_notify_outbox_in_memory",
-        "1 while the outbox's file cannot be written and events are kept in memory only",
+        "1 while the outbox's file cannot be written and events are kept in memory only.",
     )
 });
 static PANICS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     super::counter_vec(
         "rackwarden_notify_panics_total",
-        "Parts of paging that failed and were begun anew",
+        "Parts of paging that failed and were begun anew.",
         &["part"],
     )
 });
+
+/// Makes those whose labels are known, so that they stand in /metrics from the start.
+pub(crate) fn init() {
+    for action in ACTIONS {
+        SUBMITTED.with_label_values(&[action]);
+    }
+    for part in ["sender", "request", "writer"] {
+        PANICS.with_label_values(&[part]);
+    }
+    LazyLock::force(&ACCEPTANCE);
+    LazyLock::force(&COMMIT);
+    LazyLock::force(&DISK_FAILURES);
+    LazyLock::force(&IN_MEMORY);
+}
+
+/// What an event asks for.
+const ACTIONS: [&str; 2] = ["trigger", "resolve"];
 
 /// A transition came in.
 pub fn submitted(action: &str, alert: &str) {
@@ -146,8 +163,19 @@ pub fn collapsed(integration: &str, alert: &str) {
     tracing::info!(integration, alert, "an alert ended before it could be announced: nobody is paged");
 }
 
-/// How many events wait.
+/// How many events wait. An integration's other counters begin here too: one that first appears with
+/// its first event shows no increase.
 pub fn waiting(integration: &str, events: usize) {
+    for action in ACTIONS {
+        ACCEPTED.with_label_values(&[integration, action]);
+    }
+    for how in ["superseded", "collapsed"] {
+        MERGED.with_label_values(&[integration, how]);
+    }
+    for reason in ["refused", "field_refused", "overflow", "abandoned"] {
+        DEAD_LETTERS.with_label_values(&[integration, reason]);
+    }
+    REPAIRED.with_label_values(&[integration]);
     WAITING.with_label_values(&[integration]).set(i64::try_from(events).unwrap_or(i64::MAX));
 }
 
@@ -217,8 +245,12 @@ mod tests {
         super::disk_failed("t", true);
         super::disk_recovered();
         super::panicked("lane", "i");
-        let names: Vec<String> =
-            crate::telemetry::registry().gather().iter().map(|it| it.name().to_owned()).collect();
+        super::init();
+        let families = crate::telemetry::registry().gather();
+        for family in &families {
+            assert!(family.help().ends_with('.'), "{}: {}", family.name(), family.help());
+        }
+        let names: Vec<String> = families.iter().map(|it| it.name().to_owned()).collect();
         assert!(names.iter().any(|it| it == "rackwarden_notify_acceptance_duration_seconds"), "{names:?}");
     }
 }

@@ -14,6 +14,12 @@ static SERIES_DROPPED: LazyLock<IntCounter> = LazyLock::new(|| {
     )
 });
 
+/// Makes them, so that they stand in /metrics from the start.
+pub(crate) fn init() {
+    LazyLock::force(&DEVICES);
+    LazyLock::force(&SERIES_DROPPED);
+}
+
 /// The first batch of a device came.
 pub(crate) fn device_added() {
     DEVICES.inc();

@@ -113,7 +113,7 @@ impl Match {
 const PHASES: [Phase; 2] = [Phase::Firing, Phase::Pending];
 
 /// A phase's name in JSON.
-pub(super) const fn phase_name(phase: Phase) -> &'static str {
+pub(in crate::http) const fn phase_name(phase: Phase) -> &'static str {
     match phase {
         Phase::Pending => "pending",
         Phase::Firing => "firing",

@@ -9,6 +9,7 @@ mod filter;
 mod readings;
 mod status;
 
+pub(super) use filter::phase_name;
 pub(super) use status::{Alerts, fleet};
 
 use super::error::ApiError;

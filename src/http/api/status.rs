@@ -61,12 +61,21 @@ struct OutboxRow {
     sent: u64,
     dead_letters: u64,
     last_error: Option<String>,
+    last_error_at: Option<Time>,
 }
 
 impl From<OutboxFacts> for OutboxRow {
     fn from(it: OutboxFacts) -> Self {
-        let OutboxFacts { name, waiting, sent, dead_letters, last_error, healthy } = it;
-        Self { name, healthy, waiting, sent, dead_letters, last_error }
+        let OutboxFacts { name, waiting, sent, dead_letters, last_error, last_error_at, healthy } = it;
+        Self {
+            name,
+            healthy,
+            waiting,
+            sent,
+            dead_letters,
+            last_error,
+            last_error_at: last_error_at.map(Time),
+        }
     }
 }
 

@@ -11,8 +11,10 @@
 
 mod families;
 mod number;
+mod own;
 mod scrape;
 
+pub(super) use own::AlertCounts;
 pub(super) use scrape::{Scrape, ScrapeBody};
 
 use crate::model::{Now, Quantity};

@@ -1,7 +1,7 @@
 //! A scrape on its way out: chunks made one ahead of the client, off the runtime's threads, with gzip
 //! if the client takes it.
 
-use super::Exposition;
+use super::{AlertCounts, Exposition};
 use crate::model::{Moment, Now};
 use crate::telemetry;
 use crate::telemetry::http as events;
@@ -28,6 +28,7 @@ const CHUNK_ROOM_BYTES: usize = CHUNK_BYTES + 32 * 1024;
 /// The devices' families, then our own, in chunks.
 pub(in crate::http) struct Scrape {
     exposition: Exposition,
+    alerts: AlertCounts,
     clock: Arc<dyn Fn() -> Now + Send + Sync>,
     gzip: Option<GzEncoder<Vec<u8>>>,
     text: Vec<u8>,
@@ -39,13 +40,14 @@ pub(in crate::http) struct Scrape {
 impl Scrape {
     pub(in crate::http) fn new(
         exposition: Exposition,
+        alerts: AlertCounts,
         clock: Arc<dyn Fn() -> Now + Send + Sync>,
         gzip: bool,
         turn: OwnedSemaphorePermit,
     ) -> Self {
         let gzip = gzip.then(|| GzEncoder::new(Vec::new(), Compression::fast()));
         let text = Vec::with_capacity(CHUNK_ROOM_BYTES);
-        Self { exposition, clock, gzip, text, rendering: Duration::ZERO, done: false, _turn: turn }
+        Self { exposition, alerts, clock, gzip, text, rendering: Duration::ZERO, done: false, _turn: turn }
     }
 
     /// The next octets; none may be ready while gzip gathers.
@@ -53,6 +55,7 @@ impl Scrape {
         let start: Moment = (self.clock)().moment;
         self.done = !self.exposition.write(&mut self.text, CHUNK_BYTES);
         if self.done {
+            self.alerts.push(&mut self.text);
             push_own(&mut self.text);
         }
         let chunk = match self.gzip.as_mut() {

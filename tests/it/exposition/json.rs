@@ -33,7 +33,7 @@ fn room() -> Server {
     server
 }
 
-fn alert(device: &str, phase: Phase, severity: Severity, since: u64) -> Arc<ActiveAlert> {
+pub(super) fn alert(device: &str, phase: Phase, severity: Severity, since: u64) -> Arc<ActiveAlert> {
     let facts = AlertFacts {
         key: AlertKey(format!("rule/{device}/phase/1").into()),
         rule: "phase-load".into(),
@@ -71,6 +71,7 @@ fn outbox(healthy: bool) -> OutboxFacts {
         sent: 40,
         dead_letters: 1,
         last_error: Some("429 Too Many Requests".to_owned()),
+        last_error_at: Some(at(NOW - 60).unix),
         healthy,
     }
 }
@@ -267,6 +268,7 @@ fn status_version_1_is_frozen() {
             "sent": 40,
             "dead_letters": 1,
             "last_error": "429 Too Many Requests",
+            "last_error_at": "2023-11-14T23:42:20.000Z",
         }],
     });
     assert_eq!(server.get("/api/v1/status").json(), expected);
@@ -438,6 +440,9 @@ fn the_page_shows_what_is_wrong_and_escapes_it() {
     let server = room();
     let mut hostile = (*alert("<script>&\"'", Phase::Firing, Severity::Critical, 5000)).clone();
     hostile.reason = "23.4 A > 20 A".to_owned();
+    let facts = Arc::make_mut(&mut hostile.facts);
+    facts.notes = Some("Move load to <b> feed.".into());
+    facts.runbook = Some("javascript:alert(1)".into());
     server.others.alerts.lock().unwrap().push(Arc::new(hostile));
     let answer = server.get("/");
     assert!(answer.head.contains("content-security-policy: default-src 'none'"), "{}", answer.head);
@@ -447,12 +452,22 @@ fn the_page_shows_what_is_wrong_and_escapes_it() {
         "1 of 3",
         "<strong>pdu-1</strong> no answer in time",
         "<strong>pdu-0</strong> not polled for 100 s",
-        "no answer since the start",
+        "not read since the start",
+        "last read 40 s ago at <time datetime=\"2023-11-14T23:42:40.000Z\">2023-11-14 23:42:40</time> UTC",
+        "<b class=\"critical\">critical</b> <strong>&lt;script&gt;",
+        "phase 1 · L1 · APC AP8959",
+        "<small>site ams1</small>",
+        "<p>Move load to &lt;b&gt; feed.</p>",
+        "<p>runbook: javascript:alert(1)</p>",
+        "2023-11-14 23:36:40</time> UTC (6 min ago) · rule phase-load",
+        "as of <time datetime=\"2023-11-14T23:43:20.000Z\">2023-11-14 23:43:20</time> (UTC), rackwarden 0.",
+        "http-equiv=\"refresh\" content=\"30\"",
+        "<title>1 firing, 2 down",
         "href=\"/metrics\"",
     ] {
         assert!(html.contains(expected), "{expected}: {html}");
     }
-    assert!(!html.contains("<script"));
+    assert!(!html.contains("<script") && !html.contains("href=\"javascript"), "{html}");
 }
 
 #[test]

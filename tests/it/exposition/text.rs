@@ -2,11 +2,15 @@
 
 use super::client::{NOW, Server};
 use super::fleet::{Device, at, pdu, rated_amperes, value};
+use super::json::alert;
 use super::parse::parse;
+use rackwarden::alert::Phase;
 use rackwarden::http::{Exposition, Limits};
-use rackwarden::model::{Batch, ComponentKind, Missing, Quantity, Ratings, Sample};
+use rackwarden::model::{Batch, ComponentKind, Missing, Quantity, Ratings, Sample, Severity};
 use rackwarden::store::{Store, StoreSettings};
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -98,6 +102,73 @@ fn every_metric_of_devices_store_and_http_is_documented() {
     let missing: Vec<_> =
         of_devices.families.into_keys().chain(own).filter(|it| !docs.contains(&format!("`{it}`"))).collect();
     assert!(missing.is_empty(), "docs/metrics.md lacks {missing:?}");
+}
+
+/// Each literal in the source, so that a metric which no test moves is found as well.
+#[test]
+fn every_metric_in_the_source_is_documented() {
+    let docs = include_str!("../../../docs/metrics.md");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut names = BTreeSet::new();
+    for folder in ["telemetry", "http/exposition"] {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+            let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+            names.extend(text.split('"').filter_map(metric_name).map(str::to_owned));
+        }
+    }
+    assert!(names.contains("rackwarden_notify_panics_total") && names.contains("rackwarden_device_up"));
+    let missing: Vec<_> = names.iter().filter(|it| !docs.contains(&format!("| `{it}` |"))).collect();
+    assert!(missing.is_empty(), "docs/metrics.md lacks {missing:?}");
+}
+
+/// The whole name that a piece of source text is.
+fn metric_name(text: &str) -> Option<&str> {
+    let name = text.trim_end_matches('{');
+    let is_name = name.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'_');
+    (is_name && name.starts_with("rackwarden_")).then_some(name)
+}
+
+#[test]
+fn alerts_and_the_build_are_in_a_scrape() {
+    let server = Server::start(Limits::default());
+    let count = |phase: &str, severity: &str| {
+        let scrape = parse(&server.get("/metrics").text()).unwrap();
+        assert_eq!(scrape.series.keys().filter(|(name, _)| name == "rackwarden_alerts").count(), 8);
+        scrape.value("rackwarden_alerts", &[("phase", phase), ("severity", severity)]).to_string()
+    };
+    assert_eq!((&*count("firing", "critical"), &*count("pending", "info")), ("0", "0"));
+    server.others.alerts.lock().unwrap().extend([
+        alert("pdu-1", Phase::Firing, Severity::Critical, 1),
+        alert("pdu-2", Phase::Firing, Severity::Critical, 2),
+        alert("pdu-3", Phase::Pending, Severity::Info, 3),
+    ]);
+    assert_eq!((&*count("firing", "critical"), &*count("pending", "info")), ("2", "1"));
+    assert_eq!(count("firing", "info"), "0");
+
+    let text = server.get("/metrics").text();
+    let version = [("version", env!("CARGO_PKG_VERSION"))];
+    assert_eq!(parse(&text).unwrap().value("rackwarden_build_info", &version).to_string(), "1");
+    for help in text.lines().filter(|it| it.starts_with("# HELP ")) {
+        assert!(help.ends_with('.'), "{help}");
+    }
+    promtool(&text);
+}
+
+#[test]
+fn counters_stand_at_zero_from_the_start() {
+    let server = Server::start(Limits::default());
+    let scrape = parse(&server.get("/metrics").text()).unwrap();
+    for name in [
+        "rackwarden_store_series_dropped_total",
+        "rackwarden_http_connections_cut_total",
+        "rackwarden_http_answers_failed_total",
+        "rackwarden_notify_transitions_total",
+        "rackwarden_notify_disk_failures_total",
+        "rackwarden_notify_outbox_in_memory",
+        "rackwarden_notify_panics_total",
+    ] {
+        assert!(scrape.families.contains_key(name), "{name}");
+    }
 }
 
 #[test]
