@@ -36,8 +36,9 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Readings in one answer (a whole device more, at most): 17 MB of JSON.
-    pub const READINGS_PAGE_MAX: usize = 50_000;
+    /// Readings in one answer (a whole device more, at most): 3.5 MB of JSON, which a slow
+    /// reader makes the collector hold.
+    pub const READINGS_PAGE_MAX: usize = 10_000;
     /// Readings in one answer if the client does not say.
     pub const READINGS_PAGE: usize = 10_000;
     /// Devices in one answer.

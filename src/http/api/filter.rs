@@ -189,7 +189,7 @@ mod tests {
             (("colour", "red"), "colour: is no parameter of this path; known here: device, "),
             (("quantity", "amps"), "quantity: `amps` is none of its values; write one of current, voltage, "),
             (("match", "site"), "match: `site` holds no `=`; write match=NAME=VALUE"),
-            (("limit", "0"), "limit: `0` is out of bounds; write a number from 1 to 50000"),
+            (("limit", "0"), "limit: `0` is out of bounds; write a number from 1 to 10000"),
             (("limit", "-1"), "limit: `-1` is out of bounds"),
         ] {
             let message = parse(&[pair]).unwrap_err();

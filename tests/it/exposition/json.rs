@@ -324,7 +324,7 @@ fn errors_version_1_are_frozen() {
             "/api/v1/devices?limit=x",
             400,
             "bad_parameter",
-            "limit: `x` is out of bounds; write a number from 1 to 50000",
+            "limit: `x` is out of bounds; write a number from 1 to 10000",
         ),
     ] {
         let answer = server.get(path);
