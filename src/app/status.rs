@@ -2,7 +2,7 @@
 
 use crate::alert::{AlertFacts, AlertView, Board, Frozen};
 use crate::http::{ActiveAlert, AlertSource, OutboxFacts, OutboxStatus};
-use crate::model::{Missing, UnixMillis};
+use crate::model::{Missing, Quantity, UnixMillis};
 use crate::notify::outbox::OutboxHandle;
 use crate::notify::outbox::health::{CircuitHealth, DiskHealth, IntegrationHealth};
 use crate::rules::words::{push_against, push_quantity};
@@ -93,9 +93,20 @@ fn condition(facts: &AlertFacts) -> String {
     };
     let mut words = String::new();
     push_against(&mut words, value, threshold, facts.unit);
+    if let Some((rated, unit)) = rated(facts) {
+        words.push_str(" of ");
+        push_quantity(&mut words, rated, unit);
+    }
     words.extend([" ", facts.operator, " "]);
     push_quantity(&mut words, threshold, facts.unit);
     words
+}
+
+/// What a percentage refers to, with the unit of what is measured.
+fn rated(facts: &AlertFacts) -> Option<(f64, &'static str)> {
+    let reading = facts.key.parts()?.reading?;
+    let quantity = Quantity::ALL.into_iter().find(|it| it.name() == reading.quantity)?;
+    facts.rated.map(|rated| (rated, quantity.unit().symbol()))
 }
 
 /// The classes of [`crate::model::PollError`] in words; the page's list of failing devices has the
@@ -191,6 +202,9 @@ mod tests {
         assert_eq!(reason(&warm), "27.62 °C > 27 °C");
         let close = view("r/d/phase/1/current", "20 A", Some((20.0004, 20.0, "A")));
         assert_eq!(reason(&close), "20.0004 A > 20 A");
+        let mut loaded = view("r/d/phase/1/current", "92.5 %", Some((92.5, 80.0, "%")));
+        Arc::make_mut(&mut loaded.facts).rated = Some(32.0);
+        assert_eq!(reason(&loaded), "92.5 % of 32 A > 80 %");
         assert_eq!(reason(&view("r/d/output/1/state", "onBattery", None)), "state is onBattery");
         assert_eq!(reason(&view("r/d/output/1/state/test", "failed", None)), "test is failed");
         assert_eq!(reason(&view("r/d", "timeout", None)), "no answer in time");
