@@ -22,6 +22,7 @@
 
 use crate::support::compare::{Outcome, compare, shown};
 use crate::support::devices::{self, Device};
+use crate::support::left_out;
 use crate::support::polled::{Polled, of_answers, poll};
 use crate::support::shipped;
 use rackwarden::model::{Labels, Secret, SystemClock};
@@ -39,7 +40,7 @@ use std::time::Duration;
 #[test]
 fn recordings_read_as_expected() {
     let Some(folder) = devices::folder() else {
-        eprintln!("left out: no ../shared/devices and no RACKWARDEN_DEVICES");
+        left_out("recorded devices: no ../shared/devices and no RACKWARDEN_DEVICES");
         return;
     };
     let (profiles, problems) = shipped::profiles(&shipped::mibs());
@@ -81,7 +82,7 @@ fn recordings_read_as_expected() {
 #[test]
 fn recordings_polled_over_udp_read_the_same() {
     let Some(folder) = devices::folder() else {
-        eprintln!("left out: no ../shared/devices and no RACKWARDEN_DEVICES");
+        left_out("recorded devices: no ../shared/devices and no RACKWARDEN_DEVICES");
         return;
     };
     let (profiles, _) = shipped::profiles(&shipped::mibs());

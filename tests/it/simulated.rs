@@ -1,5 +1,6 @@
 //! The simulator itself: every fault happens, on a real socket; others understand its answers.
 
+use crate::support::left_out;
 use crate::support::shipped;
 use rackwarden::model::{Labels, Oid, Quantity, Sample, Secret, SystemClock, Value};
 use rackwarden::poller::once::{self, Target};
@@ -8,7 +9,6 @@ use rackwarden::profile::ProfileSet;
 use rackwarden::simulator::room::{Room, RoomPlan, SimulatedDevice};
 use rackwarden::simulator::{AgentSpec, Fault, Recording, Simulator, SimulatorError};
 use rackwarden::snmp::wire::{ErrorStatus, PduKind, Version, decode, encode_request};
-use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Command;
 use std::sync::Arc;
@@ -438,11 +438,6 @@ fn the_crate_snmp2_understands_us() {
     let missing = snmp2::Oid::from(&[1, 3, 6, 1, 4, 1, 99_999, 9, 0]).unwrap();
     let answer = session.get(&missing).unwrap();
     assert_eq!((answer.error_status, answer.error_index), (2, 1));
-}
-
-/// Says so past the test harness, which keeps what passing tests print to itself.
-fn left_out(why: &str) {
-    std::io::stderr().write_all(format!("left out: {why}\n").as_bytes()).unwrap();
 }
 
 /// Runs one of net-snmp's tools on an agent; `None`, and a word why, where it is not installed.

@@ -1,8 +1,7 @@
 //! Interop with net-snmp: its agent is learnt, polled and walked by v1 and v2c; its tools name the same
 //! rows as ours. Left out, with a word, where net-snmp is not installed.
 
-#![expect(clippy::print_stderr, reason = "a test that leaves something out says so")]
-
+use crate::support::left_out;
 use rackwarden::model::{Labels, Oid, Quantity, Secret, SystemClock};
 use rackwarden::poller::once::{self, Target};
 use rackwarden::poller::settings::{Credential, DeviceSettings, SnmpVersion};
@@ -52,7 +51,7 @@ impl Snmpd {
             .into_iter()
             .find(|it| std::path::Path::new(it).exists());
         let Some(program) = program else {
-            eprintln!("left out: net-snmp's snmpd is not installed");
+            left_out("interop with net-snmp's agent: snmpd is not installed (Debian package snmpd)");
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
@@ -145,7 +144,7 @@ fn our_walks_name_the_same_rows_as_snmpwalk() {
             .args(["-v", letter, "-c", "public", "-On", "-m", "", &target, "1.3.6.1.2.1"])
             .output();
         let Ok(output) = output else {
-            eprintln!("left out: snmpwalk is not installed");
+            left_out("interop with net-snmp's walk: snmpwalk is not installed (Debian package snmp)");
             return;
         };
         let text = String::from_utf8_lossy(&output.stdout);

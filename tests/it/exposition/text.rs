@@ -312,12 +312,7 @@ fn promtool(text: &str) {
     let mut tool = match started {
         Ok(tool) => tool,
         Err(error) => {
-            #[expect(clippy::print_stdout, reason = "says what this run did not check")]
-            {
-                println!(
-                    "left out: promtool check metrics ({error}); install the package `prometheus` for it"
-                );
-            }
+            crate::support::left_out(&format!("promtool check metrics ({error}): Debian package prometheus"));
             return;
         }
     };
