@@ -143,7 +143,7 @@ pub(super) fn explain(error: &PollError, ready: &Ready) -> String {
             "an SNMP agent lives at {address}, but it does not answer this community: wrong community, or an access list that leaves this host out"
         );
     }
-    format!("no answer in time: wrong community or address, a filter between, or the agent is down")
+    "no answer in time: wrong community or address, a filter between, or the agent is down".to_owned()
 }
 
 fn print_json(ready: &Ready, outcome: &Outcome, message: Option<&str>) {

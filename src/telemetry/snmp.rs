@@ -88,7 +88,7 @@ pub fn devices_changed(count: usize) {
 pub fn device_changed(device: &str, address: &str, error: Option<&crate::model::PollError>, first: bool) {
     match error {
         Some(error) => {
-            tracing::warn!(device, address, class = error.class(), %error, "device cannot be read")
+            tracing::warn!(device, address, class = error.class(), %error, "device cannot be read");
         }
         None if first => tracing::debug!(device, address, "device is read"),
         None => tracing::info!(device, address, "device is read again"),
