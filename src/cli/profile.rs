@@ -3,8 +3,9 @@
 use super::exit::Exit;
 use super::target::{self, TargetArguments};
 use crate::mib::Mibs;
-use crate::model::SystemClock;
+use crate::model::{Source, SystemClock};
 use crate::poller::once;
+use crate::profile::ProfileSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -119,13 +120,24 @@ fn matching(arguments: &TargetArguments, folders: &Folders) -> Result<Exit, Exit
     let outcome =
         once::poll(&ready.target, Arc::clone(&ready.settings), Arc::clone(&profiles), SystemClock::new());
     let source = &outcome.batch.source;
-    if let Some(error) = &outcome.batch.error {
+    let identity = &source.identity;
+    let failed = outcome.batch.error.as_ref();
+    if failed.is_none() || !identity.sys_object_id.arcs().is_empty() {
+        println!("sysObjectID  {}", identity.sys_object_id);
+        println!("sysDescr     {}", identity.sys_descr);
+        candidates(&profiles, source);
+    }
+    if let Some(error) = failed {
         eprintln!("rackwarden: {}: {}", ready.name, super::poll::explain(error, &ready));
         return Err(Exit::of_poll(error));
     }
+    println!("\n{} fits: {} readings", source.profile, outcome.batch.samples.len());
+    Ok(Exit::Ok)
+}
+
+/// The profiles that were tried, in this order; the one that fits is marked.
+fn candidates(profiles: &ProfileSet, source: &Source) {
     let identity = &source.identity;
-    println!("sysObjectID  {}", identity.sys_object_id);
-    println!("sysDescr     {}", identity.sys_descr);
     let system = crate::profile::SystemGroup {
         sys_object_id: identity.sys_object_id.clone(),
         sys_descr: identity.sys_descr.clone(),
@@ -136,6 +148,4 @@ fn matching(arguments: &TargetArguments, folders: &Folders) -> Result<Exit, Exit
         let mark = if *candidate.name == *source.profile { "*" } else { " " };
         println!(" {mark} {}  {}", candidate.name, candidate.description);
     }
-    println!("\n{} fits: {} readings", source.profile, outcome.batch.samples.len());
-    Ok(Exit::Ok)
 }

@@ -173,7 +173,9 @@ pub enum PollError {
     #[error("the network says that the host cannot be reached: {0}")]
     Unreachable(String),
     /// The agent answers, but no profile fits.
-    #[error("no profile fits this agent (sysObjectID {sys_object_id}, sysDescr \"{sys_descr}\")")]
+    #[error(
+        "no profile fits this agent (sysObjectID {sys_object_id}, sysDescr \"{sys_descr}\"); docs/profiles.md says how to write one"
+    )]
     NoProfile {
         /// What it calls itself.
         sys_object_id: Oid,

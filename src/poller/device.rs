@@ -8,7 +8,7 @@
 use super::kinds::Kinds;
 use super::learn::{LearnStep, Learner};
 use super::settings::{DeviceSettings, SnmpVersion};
-use crate::model::{Batch, Missing, Moment, Now, Oid, PollError, Sample, Shape, Source, Value};
+use crate::model::{Batch, Identity, Missing, Moment, Now, Oid, PollError, Sample, Shape, Source, Value};
 use crate::profile::{Plan, ProfileSet};
 use crate::snmp::wire::{Names, Pdu, Version};
 use crate::snmp::{Cell, GetJob, GetLimits, GetStep, Head};
@@ -352,7 +352,20 @@ impl Device {
                 self.learnt_at = now.moment;
                 self.go_on(notes)
             }
-            LearnStep::Failed(error) => self.fail(error, notes, now),
+            LearnStep::Failed(error) => {
+                let system = learner.system();
+                let identity = Identity {
+                    sys_object_id: system.sys_object_id.clone(),
+                    sys_descr: system.sys_descr.clone(),
+                    sys_name: system.sys_name.clone(),
+                    ..Identity::default()
+                };
+                // Who it says it is helps whoever writes its profile.
+                if learner.was_answered() && self.source.identity != identity {
+                    self.source = Arc::new(Source { identity, ..Source::clone(&self.source) });
+                }
+                self.fail(error, notes, now)
+            }
         }
     }
 
