@@ -33,11 +33,12 @@ pub fn reloaded(added: usize, changed: usize, removed: usize) {
 
 /// A reload found mistakes: nothing has changed.
 pub fn reload_failed(mistakes: &[crate::model::Diagnostic]) {
-    RELOADS.with_label_values(&["failed"]).inc();
-    LAST_OK.set(0);
     for mistake in mistakes {
         tracing::error!(%mistake, "configuration not reloaded");
     }
+    // After the words: whoever sees the metric finds them.
+    RELOADS.with_label_values(&["failed"]).inc();
+    LAST_OK.set(0);
 }
 
 /// A change was read that only a restart brings into force.
