@@ -172,7 +172,7 @@ impl Daemon {
             shared.outbox.stop(STOP_LIMIT)
         });
         match stopping.await {
-            Ok(0) => tracing::info!("stopped; all events were accepted"),
+            Ok(0) => tracing::info!("stopped; no event waits to be sent"),
             Ok(left) => {
                 tracing::warn!(left, "stopped; events that were not accepted go out at the next start");
             }

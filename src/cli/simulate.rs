@@ -23,7 +23,8 @@ pub(super) struct Arguments {
     /// So many agents of each recording
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=20_000))]
     count: u16,
-    /// What goes wrong, as NAME, NAME=VALUE, each with @RATE if not always: drop_answer@0.1, slow=300ms
+    /// What goes wrong, as NAME or NAME=VALUE, with @RATE if not always: --fault drop-answer@0.1 --fault
+    /// slow=300ms
     #[arg(long, value_name = "FAULT")]
     fault: Vec<FaultRule>,
     /// Seed of the faults

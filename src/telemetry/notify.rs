@@ -111,7 +111,8 @@ pub fn submitted(action: &str, alert: &str) {
 pub fn accepted(integration: &str, action: &str, alert: &str, after: Duration) {
     ACCEPTED.with_label_values(&[integration, action]).inc();
     ACCEPTANCE.observe(after.as_secs_f64());
-    tracing::info!(integration, action, alert, after_ms = after.as_secs_f64() * 1e3, "paged");
+    let after_ms = format!("{:.1}", after.as_secs_f64() * 1e3);
+    tracing::info!(integration, action, alert, %after_ms, "paged");
 }
 
 /// A request failed; the first of its kind is a warning, its repetitions are not.
