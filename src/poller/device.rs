@@ -65,6 +65,8 @@ pub struct Device {
     kinds: Arc<Kinds>,
     head: Head,
     source: Arc<Source>,
+    /// Of a device that is not known: always the same one, so that what is bound to it stays bound.
+    no_shape: Arc<Shape>,
     ready: Option<Arc<Ready>>,
     activity: Activity,
     begun: Now,
@@ -154,6 +156,7 @@ impl Device {
             profiles,
             kinds: Arc::default(),
             source,
+            no_shape: Arc::default(),
             ready: None,
             activity: Activity::Idle,
             begun: Now::default(),
@@ -314,8 +317,8 @@ impl Device {
     }
 
     /// The poll cannot go on: the host or network refuses, or there is no address.
-    pub fn on_error(&mut self, error: PollError, now: Now) -> Step {
-        self.fail(error, Vec::new(), now)
+    pub fn on_error(&mut self, error: PollError, now: Now) -> Outcome {
+        self.failed(error, Vec::new(), now)
     }
 
     fn poll(&self, ready: &Ready, notes: Vec<String>) -> Activity {
@@ -324,7 +327,7 @@ impl Device {
 
     fn learnt(&mut self, step: LearnStep, now: Now) -> Step {
         let Activity::Learn(learner) = &mut self.activity else { return Step::Ask };
-        let notes = learner.notes().to_vec();
+        let (notes, limits) = (learner.notes().to_vec(), learner.get_limits());
         match step {
             LearnStep::Ask => Step::Ask,
             LearnStep::Done(plan) => {
@@ -335,7 +338,7 @@ impl Device {
                     self.doubts += 1;
                     return self.go_on(notes);
                 }
-                self.limits = learner_limits(&self.activity).unwrap_or(self.limits);
+                self.limits = limits;
                 self.doubts = 0;
                 if !complete {
                     self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
@@ -429,21 +432,23 @@ impl Device {
         self.limits = job.limits();
         self.failures = 0;
         self.is_unreadable = false;
-        let (uptime, cells) = job.cells().split_first().unwrap_or((&Err(Missing::NotPolled), &[]));
-        self.watch_uptime(uptime, now);
+        let mut cells = job.into_cells();
+        if !cells.is_empty() {
+            // sysUpTime stands before the plan's cells.
+            self.watch_uptime(&cells.remove(0), now);
+        }
         // A time-out is no sign that rows are gone.
         if cells.iter().any(|cell| matches!(cell, Err(Missing::NoSuchInstance | Missing::NoSuchObject))) {
             self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
         }
         let mut samples = Vec::with_capacity(ready.plan.shape.readings.len());
-        ready.plan.decode(cells, &mut samples);
+        ready.plan.decode(&cells, &mut samples);
         let shape = Arc::clone(&ready.plan.shape);
         // A scale that was settled on a dead line does not fit the living one.
         if samples.contains(&Sample::Missing(Missing::OutOfRange)) {
             self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
         }
         let batch = self.batch(&ready.source, shape, samples, None, now);
-        let cells = cells.to_vec();
         Step::Finished(Box::new(Outcome { batch, ready: Some(ready), cells, notes }))
     }
 
@@ -463,6 +468,10 @@ impl Device {
     }
 
     fn fail(&mut self, error: PollError, notes: Vec<String>, now: Now) -> Step {
+        Step::Finished(Box::new(self.failed(error, notes, now)))
+    }
+
+    fn failed(&mut self, error: PollError, notes: Vec<String>, now: Now) -> Outcome {
         self.activity = Activity::Idle;
         self.attempt = 0;
         self.failures = self.failures.saturating_add(1);
@@ -470,7 +479,7 @@ impl Device {
             matches!(error, PollError::NoProfile { .. } | PollError::Empty { .. } | PollError::Limit(_));
         let (source, shape) = match &self.ready {
             Some(ready) => (Arc::clone(&ready.source), Arc::clone(&ready.plan.shape)),
-            None => (Arc::clone(&self.source), Arc::new(Shape::default())),
+            None => (Arc::clone(&self.source), Arc::clone(&self.no_shape)),
         };
         let source = if self.is_unreadable {
             // Whoever judges its age must know how seldom it is asked.
@@ -484,7 +493,7 @@ impl Device {
         };
         let samples = vec![Sample::Missing(missing); shape.readings.len()];
         let batch = self.batch(&source, shape, samples, Some(error), now);
-        Step::Finished(Box::new(Outcome { batch, ready: self.ready.clone(), cells: Vec::new(), notes }))
+        Outcome { batch, ready: self.ready.clone(), cells: Vec::new(), notes }
     }
 
     fn batch(
@@ -503,13 +512,6 @@ impl Device {
             samples: samples.into(),
             error,
         }
-    }
-}
-
-fn learner_limits(activity: &Activity) -> Option<GetLimits> {
-    match activity {
-        Activity::Learn(learner) => Some(learner.get_limits()),
-        Activity::Idle | Activity::Poll { .. } => None,
     }
 }
 

@@ -109,7 +109,6 @@ impl ShardHandle {
             let worker = Worker {
                 shard: Shard::new(seed()),
                 by_name: HashMap::new(),
-                names: HashMap::new(),
                 profiles,
                 kinds: Arc::default(),
                 clock,
@@ -150,7 +149,6 @@ impl ShardHandle {
 struct Worker {
     shard: Shard,
     by_name: HashMap<Arc<str>, u32>,
-    names: HashMap<u32, Arc<str>>,
     profiles: Arc<ProfileSet>,
     kinds: Arc<Kinds>,
     clock: SystemClock,
@@ -238,14 +236,12 @@ impl Worker {
         let name = Arc::clone(&settings.name);
         let device = Device::new(settings, Arc::clone(&self.profiles)).sharing(Arc::clone(&self.kinds));
         if let Some(slot) = self.shard.add(device, address, spread, now) {
-            self.by_name.insert(Arc::clone(&name), slot);
-            self.names.insert(slot, name);
+            self.by_name.insert(name, slot);
         }
     }
 
     fn remove(&mut self, name: &Arc<str>, now: Now) {
         if let Some(slot) = self.by_name.remove(name) {
-            self.names.remove(&slot);
             self.shard.remove(slot);
             self.sink.removed(slot, name, now);
         }

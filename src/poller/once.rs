@@ -56,7 +56,7 @@ pub fn poll(
     device.begin(clock.now());
     let mut line = match Line::open(target) {
         Ok(line) => line,
-        Err(error) => return done(device.on_error(error, clock.now())),
+        Err(error) => return device.on_error(error, clock.now()),
     };
     line.next_request();
     loop {
@@ -65,41 +65,16 @@ pub fn poll(
         let step = match line.exchange(&octets, device.head(), target.timeout, clock) {
             Heard::Answer(answer) => match decode(&answer) {
                 Ok(message) => device.on_response(&message.pdu, clock.now()),
-                Err(error) => device.on_error(PollError::Malformed(error.to_string()), clock.now()),
+                Err(error) => return device.on_error(PollError::Malformed(error.to_string()), clock.now()),
             },
             Heard::Nothing => device.on_timeout(clock.now()),
-            Heard::Failed(error) => device.on_error(error, clock.now()),
+            Heard::Failed(error) => return device.on_error(error, clock.now()),
         };
         match step {
             Step::Ask => line.next_request(),
             Step::Repeat => (),
             Step::Finished(outcome) => return *outcome,
         }
-    }
-}
-
-fn done(step: Step) -> Outcome {
-    match step {
-        Step::Finished(outcome) => *outcome,
-        Step::Ask | Step::Repeat => unreachable_outcome(),
-    }
-}
-
-/// `on_error` always ends a poll; should that ever change, this says so without a panic.
-fn unreachable_outcome() -> Outcome {
-    use crate::model::{Batch, Now, Shape, Source};
-    Outcome {
-        batch: Batch {
-            source: Arc::new(Source::default()),
-            time: Now::default(),
-            duration: Duration::ZERO,
-            shape: Arc::new(Shape::default()),
-            samples: Box::new([]),
-            error: Some(PollError::Timeout),
-        },
-        ready: None,
-        cells: Vec::new(),
-        notes: Vec::new(),
     }
 }
 

@@ -270,7 +270,7 @@ impl Shard {
         now: Now,
         sink: &mut dyn FnMut(u32, Outcome),
     ) {
-        self.with_device(at, now, sink, |device| device.on_error(error, now));
+        self.with_device(at, now, sink, |device| Step::Finished(Box::new(device.on_error(error, now))));
     }
 
     /// Takes a datagram.
@@ -339,7 +339,7 @@ impl Shard {
             let error = PollError::Name { name, reason: "the resolver finds none".to_owned() };
             self.with_device(at, now, sink, |device| {
                 device.begin(now);
-                device.on_error(error, now)
+                Step::Finished(Box::new(device.on_error(error, now)))
             });
             return;
         }

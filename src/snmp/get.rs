@@ -106,6 +106,12 @@ impl GetJob {
         &self.cells
     }
 
+    /// The same, when the job is done.
+    #[must_use = "the cells are what the job was for"]
+    pub fn into_cells(self) -> Vec<Cell> {
+        self.cells
+    }
+
     /// What the agent turned out to bear: smaller than what the job began with after tooBig.
     #[must_use]
     pub const fn limits(&self) -> GetLimits {
