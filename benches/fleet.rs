@@ -38,6 +38,12 @@ const PORT: u16 = 16_161;
 
 fn main() {
     let agents = number("AGENTS", 10_000);
+    // `cargo test --all-targets` starts benches too, without this flag: a fleet in a debug build tells nothing.
+    let is_bench = std::env::args().any(|it| it == "--bench");
+    if !is_bench && std::env::var_os("FLEET_SERVES").is_none() {
+        println!("the fleet is measured by `cargo bench --bench fleet`");
+        return;
+    }
     if std::env::var_os("FLEET_SERVES").is_some() {
         serve(agents);
         return;
