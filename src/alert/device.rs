@@ -12,7 +12,7 @@ use super::facts::{Measured, Subject};
 use super::open::{OpenAlert, REMOVED_DEVICE};
 use super::opens::Opens;
 use super::{AlertKey, Transition};
-use crate::model::{Batch, Missing, Now, PollError, Sample, Shape, Source};
+use crate::model::{Batch, Missing, Now, PollError, Sample, Shape, SnapshotError, Source};
 use crate::rules::{Check, CompiledRule, Measure, Program, RuleBindings, Ruleset, Standing};
 use std::sync::Arc;
 use std::time::Duration;
@@ -257,6 +257,9 @@ impl Judge<'_> {
 const fn is_silence(error: &PollError) -> bool {
     match error {
         PollError::Timeout | PollError::Refused | PollError::Unreachable(_) | PollError::Name { .. } => true,
+        PollError::Snapshot { class, .. } => {
+            matches!(class, SnapshotError::Unreachable | SnapshotError::Timeout)
+        }
         PollError::NoProfile { .. }
         | PollError::Empty { .. }
         | PollError::AgentError { .. }
