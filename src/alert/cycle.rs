@@ -6,7 +6,7 @@
 //! an alert begin nor end for want of data.
 
 use crate::model::{Moment, Severity};
-use crate::rules::{CompiledRule, Standing, Standings};
+use crate::rules::{Standing, Standings, Waits};
 use std::time::Duration;
 
 /// One alert that is pending or firing. An inactive alert has no state at all.
@@ -45,6 +45,18 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// Whether it begins or gets worse.
+    #[must_use]
+    pub fn is_rise(self) -> bool {
+        match self {
+            Self::Trigger(_) => true,
+            Self::Change { from, to } => from < to,
+            Self::Stay | Self::Forget | Self::Resolve { .. } => false,
+        }
+    }
+}
+
 impl Default for Cycle {
     fn default() -> Self {
         Self { announced: None, crossing_since: [Moment::NEVER; 4], falling_since: Moment::NEVER }
@@ -80,12 +92,11 @@ impl Cycle {
     }
 
     /// Takes a sample's standings.
-    pub fn step(&mut self, now: Moment, standings: &Standings, rule: &CompiledRule) -> Step {
+    pub fn step(&mut self, now: Moment, standings: &Standings, waits: Waits) -> Step {
         for (clock, standing) in self.crossing_since.iter_mut().zip(standings) {
             *clock = if *standing == Standing::Crossing { now.min(*clock) } else { Moment::NEVER };
         }
-        let hold_for = rule.hold_for_nanoseconds;
-        let due = self.worst(|it| it != Moment::NEVER && hold_for <= elapsed(it, now));
+        let due = self.worst(|it| it != Moment::NEVER && waits.hold_for <= elapsed(it, now));
         let Some(announced) = self.announced else {
             self.announced = due;
             return match due {
@@ -102,7 +113,7 @@ impl Cycle {
         let is_rise = Some(announced) < target;
         if !is_rise {
             self.falling_since = self.falling_since.min(now);
-            if elapsed(self.falling_since, now) < rule.keep_firing_for_nanoseconds {
+            if elapsed(self.falling_since, now) < waits.keep_firing_for {
                 return Step::Stay;
             }
         }

@@ -2,10 +2,10 @@
 
 use crate::alert::{AlertFacts, AlertView, Board, Frozen};
 use crate::http::{ActiveAlert, AlertSource, OutboxFacts, OutboxStatus};
-use crate::model::{Missing, Quantity, UnixMillis};
+use crate::model::{Quantity, UnixMillis};
 use crate::notify::outbox::OutboxHandle;
 use crate::notify::outbox::health::{CircuitHealth, DiskHealth, IntegrationHealth};
-use crate::rules::words::{push_against, push_quantity};
+use crate::rules::words::{missing_words, push_against, push_quantity};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -75,17 +75,17 @@ fn reason(view: &AlertView) -> String {
     let words = condition(&view.facts);
     match &view.frozen {
         Some(frozen) => format!("{words} (stands still: {})", frozen_words(frozen)),
+        None if view.is_flapping => format!("{words} (flapping: ends once it has been calm for a while)"),
         None => words,
     }
 }
 
 fn condition(facts: &AlertFacts) -> String {
-    if facts.component.is_none() {
+    let Some(reading) = facts.key.parts().and_then(|it| it.reading) else {
         return class_words(&facts.reading).to_owned();
-    }
+    };
     if facts.operator.is_empty() {
-        let name = facts.key.parts().and_then(|it| it.reading).map(|it| it.name).unwrap_or_default();
-        let what = if name.is_empty() { "state" } else { &name };
+        let what = if reading.name.is_empty() { reading.quantity } else { reading.name };
         return format!("{what} is {}", facts.reading);
     }
     let (Some(value), Some(threshold)) = (facts.value, facts.threshold) else {
@@ -140,29 +140,14 @@ fn frozen_words(frozen: &Frozen) -> Cow<'static, str> {
         Frozen::PollFailed(class) => format!("the last poll failed: {}", class_words(class)).into(),
         Frozen::Missing(missing) => missing_words(*missing).into(),
         Frozen::NotPolled
+        | Frozen::ParentSilent(_)
+        | Frozen::MemberUnknown(_)
+        | Frozen::MembersDiffer
         | Frozen::UnknownState
+        | Frozen::NoHistory
         | Frozen::OtherShape
         | Frozen::Gone
         | Frozen::NotEvaluable(_) => frozen.to_string().into(),
-    }
-}
-
-const fn missing_words(missing: Missing) -> &'static str {
-    match missing {
-        Missing::NoSuchObject => "the agent does not know what is read",
-        Missing::NoSuchInstance => "the agent no longer has what is read",
-        Missing::NotSupported => "the agent says that it does not measure this",
-        Missing::Unavailable => "the agent says that its value does not hold",
-        Missing::OutOfRange => "the agent's value is out of range",
-        Missing::WrongType => "the agent's value is no number",
-        Missing::NoScale => "the value's scale is missing",
-        Missing::Timeout => "no answer in time",
-        Missing::AgentError => "the agent answers with an error",
-        Missing::TooBig => "the agent cannot fit the answer",
-        Missing::NotPolled => "it was not polled",
-        Missing::NotGiven => "the inventory does not say",
-        Missing::NotDefined => "it cannot be worked out",
-        Missing::SnapshotFailed => "the last snapshot of the inventory failed",
     }
 }
 
@@ -203,6 +188,7 @@ mod tests {
             severity: Severity::Critical,
             since: UnixMillis(0),
             fired_at: None,
+            is_flapping: false,
             frozen: None,
         }
     }

@@ -197,6 +197,13 @@ static DEVICE: Table = Table {
         )
         .also(&["tags", "metadata"]),
         Key::new(
+            "parent",
+            Form::Text,
+            "\"gateway-1\"",
+            "The device behind which it is reached: while that one is silent, this one's silence is no news",
+        )
+        .also(&["depends_on", "dependency", "gateway", "parents"]),
+        Key::new(
             "rated_current",
             Form::Rated,
             "{ infeed = 16, bank = 10 }",
@@ -336,7 +343,13 @@ static ALERT: Table = Table {
             "[\"line_to_line\"]",
             "Names of readings, where a component has several of a quantity",
         ),
-        Key::new("operator", Form::Text, "\">\"", "How the reading is compared with the thresholds").also(&[
+        Key::new(
+            "operator",
+            Form::Text,
+            "\">\"",
+            "How the reading is compared with the thresholds: >, >=, <, <=; outside or inside of ranges",
+        )
+        .also(&[
             "op",
             "comparison",
             "condition",
@@ -368,13 +381,49 @@ static ALERT: Table = Table {
         )
         .also(&["crit"]),
         Key::new("for", FOR, "\"30s\"", "How long the condition must hold before anybody is paged")
-            .also(&["duration", "delay", "pending"]),
+            .also(&["duration", "delay", "pending", "seconds_before_action"]),
         Key::new(
             "keep_firing_for",
             FOR,
             "\"5m\"",
             "How long the clear condition must hold before the alert ends",
         ),
+        Key::new(
+            "no_data",
+            Form::Choice(NO_DATA),
+            "\"alert\"",
+            "What it means that a reading is missing while its device answers: the alert stands still (keep), as if all were well (ignore), or as if the mildest threshold were crossed (alert)",
+        )
+        .default("\"keep\"")
+        .also(&["on_no_data", "missing", "absent", "no_data_state"]),
+        Key::new(
+            "flapping",
+            Form::Inline(&FLAPPING),
+            "{ begins = 5, within = \"30m\" }",
+            "An alert that begins so often within that time ends only once it has been calm for as long",
+        )
+        .also(&["flap", "flap_detection", "damping"]),
+        Key::new(
+            "rate",
+            Form::Inline(&RATE),
+            "{ per = \"hour\", over = \"30m\" }",
+            "The change of the reading per minute or hour is judged, measured over that time",
+        )
+        .also(&["derivative", "rate_of_change", "change"]),
+        Key::new(
+            "group",
+            Form::Inline(&GROUP),
+            "{ by = [\"rack\"], combine = \"sum\" }",
+            "Readings of devices with the same labels are judged together: their sum, or their difference",
+        )
+        .also(&["group_by", "aggregate"]),
+        Key::new(
+            "schedule",
+            Form::Inline(&SCHEDULE),
+            "{ days = [\"mon-fri\"], from = \"08:00\", to = \"18:00\", timezone = \"Europe/Amsterdam\" }",
+            "When alerts may begin; those that go on end at any time",
+        )
+        .also(&["active", "time_period", "active_time_intervals"]),
         Key::new(
             "after_polls",
             Form::Count { least: 1, most: POLLS_MOST },
@@ -428,6 +477,68 @@ static ALERT: Table = Table {
     ],
 };
 
+static FLAPPING: Table = Table {
+    keys: &[
+        Key::new(
+            "begins",
+            Form::Count { least: 2, most: 20 },
+            "5",
+            "So many begins, rises to a worse severity included",
+        ),
+        Key::new("within", FOR, "\"30m\"", "Within this time").also(&["window"]),
+    ],
+};
+
+static RATE: Table = Table {
+    keys: &[
+        Key::new("per", Form::Choice(PERIODS), "\"hour\"", "The time that the thresholds refer to"),
+        Key::new("over", FOR, "\"30m\"", "The time over which the change is measured")
+            .also(&["window", "within"]),
+    ],
+};
+
+static GROUP: Table = Table {
+    keys: &[
+        Key::new(
+            "by",
+            Form::Texts,
+            "[\"rack\"]",
+            "Labels of devices; `component.index`, `component.label`, `component.kind`",
+        )
+        .also(&["labels"]),
+        Key::new(
+            "combine",
+            Form::Choice(COMBINES),
+            "\"sum\"",
+            "What is made of the readings: sum, or difference (largest less smallest)",
+        )
+        .also(&["function", "aggregate", "of"]),
+    ],
+};
+
+static SCHEDULE: Table = Table {
+    keys: &[
+        Key::new(
+            "days",
+            Form::Texts,
+            "[\"mon-fri\"]",
+            "Days of the week, or spans of them; all if you say nothing",
+        )
+        .also(&["weekdays", "day"]),
+        Key::new("from", Form::Text, "\"08:00\"", "From then on; from midnight if you say nothing")
+            .also(&["start"]),
+        Key::new("to", Form::Text, "\"18:00\"", "Until then, on the next day if it is not later")
+            .also(&["until", "end"]),
+        Key::new(
+            "timezone",
+            Form::Text,
+            "\"Europe/Amsterdam\"",
+            "Where these are the times of day; UTC if you say nothing",
+        )
+        .also(&["tz", "zone", "time_zone", "location"]),
+    ],
+};
+
 const INTERVAL: Form = Form::Duration { least: INTERVAL_LEAST, most: INTERVAL_MOST };
 const TIMEOUT: Form = Form::Duration { least: TIMEOUT_LEAST, most: TIMEOUT_MOST };
 const RETRIES: Form = Form::Count { least: 0, most: RETRIES_MOST };
@@ -437,4 +548,7 @@ const FORMATS: &[&str] = &["text", "json"];
 const VERSIONS: &[&str] = &["1", "2c"];
 const REGIONS: &[&str] = &["us", "eu"];
 const INTEGRATION_TYPES: &[&str] = &["pagerduty"];
+const NO_DATA: &[&str] = &["keep", "ignore", "alert"];
+const PERIODS: &[&str] = &["minute", "hour"];
+const COMBINES: &[&str] = &["sum", "difference"];
 const SEVERITIES: &[&str] = &["info", "warning", "error", "critical"];

@@ -115,14 +115,19 @@ impl Ruleset {
         for at in self.0.index.candidates(&source.device) {
             let Some(compiled) = self.rule(at) else { continue };
             let rule = &compiled.rule;
-            if !rule.selection.fits_device(&source.device, &source.labels) {
+            if !rule.is_for(source) {
                 continue;
             }
             if let Measure::Reachability { .. } = rule.trigger.measure {
                 draft.reachability(at);
             }
+            let group = rule.group.as_ref().map(|it| it.of_source(source).err());
             select(rule, source, &parts, ratings, |found| match found {
-                Found::Reading { slot, rated } => draft.reading(compiled, at, slot, rated),
+                Found::Reading { slot, rated } => match &group {
+                    None => draft.reading(compiled, at, slot, rated),
+                    Some(None) => draft.member(at, slot, rated),
+                    Some(Some(label)) => draft.without_label(label),
+                },
                 Found::Unbound { component, reason } => {
                     draft.unbound(UnboundObject::Component(component), reason);
                 }

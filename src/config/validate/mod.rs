@@ -7,6 +7,7 @@ mod credentials;
 mod devices;
 mod integrations;
 mod one_secret;
+mod parents;
 mod place;
 
 pub(super) use place::Layers;
@@ -39,6 +40,7 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
     let credentials = credentials::credentials(context, &raw.credentials);
     let devices = devices::devices(context, raw, &credentials);
     let rules = alerts::rules(context, raw, &devices);
+    let parents = parents::parents(context, raw, &devices, &rules);
     let notify = integrations::notify(context, raw);
     if rules.iter().any(|it| it.enabled) && notify.integrations.is_empty() && !context.report.any_broken() {
         let message = "alerts are evaluated, but nobody is paged: there is no integration";
@@ -58,6 +60,7 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
         },
         credentials: credentials.into_iter().filter_map(|(name, it)| Some((name.into(), it?))).collect(),
         devices,
+        parents,
         rules,
         notify,
     }
