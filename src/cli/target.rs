@@ -72,6 +72,8 @@ impl TargetArguments {
             interval: Duration::from_secs(10),
             timeout,
             retries: self.retries,
+            // A person waits.
+            request_gap: Duration::ZERO,
             labels: known.as_ref().map_or_else(Labels::default, |it| it.labels.clone()),
             rated_current_amperes: known.map(|it| it.rated_current_amperes.clone()).unwrap_or_default(),
         };
