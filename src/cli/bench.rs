@@ -58,7 +58,7 @@ pub(super) struct Arguments {
     /// How often each agent is asked; 0s: again as soon as it has answered
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = humantime::parse_duration)]
     interval: Duration,
-    /// Then ask all agents at once, once, and say when the last was read
+    /// Instead: ask all agents at once, once, and say when the last was read
     #[arg(long)]
     sweep: bool,
     /// The agents are played elsewhere: --agents loopback addresses from this one on, which have the
@@ -155,7 +155,7 @@ impl Fleet {
             Some(first) => (crate::simulator::addresses(first).take(count).collect(), "given agents", None),
             None => {
                 let agents = Agents::start(count, &arguments.community, &arguments.weather)?;
-                (Agents::addresses(count).collect::<Vec<_>>(), "simulated agents", Some(agents))
+                (agents.addresses().take(count).collect::<Vec<_>>(), "simulated agents", Some(agents))
             }
         };
         anyhow::ensure!(
@@ -219,6 +219,7 @@ fn bench(arguments: &Arguments) -> anyhow::Result<Report> {
     let learnt_in = rig
         .wait_until_known(limit)
         .with_context(|| format!("not all {agents} agents were polled within {} s", limit.as_secs()))?;
+    let series = rig.scrape();
     std::thread::sleep(SETTLE);
     let cells: Arc<[Oid]> =
         rig.asked().context("no agent was read: does any answer, with this community?")?;
@@ -227,6 +228,7 @@ fn bench(arguments: &Arguments) -> anyhow::Result<Report> {
         read: rig.read(),
         played: fleet.played,
         cells: cells.len(),
+        series,
         rules,
         comparisons: rig.comparisons(),
         interval: arguments.interval,

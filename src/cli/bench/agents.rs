@@ -8,10 +8,10 @@
 use super::device;
 use crate::cli::exit::Exit;
 use crate::simulator::fleet::addresses;
-use crate::simulator::{AgentSpec, Fault, FaultRule, Simulator};
+use crate::simulator::{AgentSpec, Cell, Fault, FaultRule, Simulator, SimulatorError, cell};
 use anyhow::Context;
 use std::io::{BufRead, BufReader, Read};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,24 +96,41 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 
 fn play(arguments: &Arguments) -> anyhow::Result<()> {
     let spec = AgentSpec::new(Arc::new(device::tree()?), &arguments.community);
-    let agents = addresses(FIRST).take(arguments.agents).enumerate().map(|(number, address)| {
-        let seed = u64::try_from(number).unwrap_or_default();
-        (address, spec.clone().with_faults(arguments.weather.faults(number), seed))
-    });
-    let simulator = Simulator::start(agents.collect())?;
-    println!("{READY}");
+    let usual = FIRST.port();
+    // Another bench may hold the port: any other is as good.
+    let (port, simulator) = match serve(arguments, &spec, usual) {
+        Ok(simulator) => (usual, simulator),
+        Err(_) => {
+            let free = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?.local_addr()?.port();
+            (free, serve(arguments, &spec, free)?)
+        }
+    };
+    println!("{READY} {port}");
     let mut nothing = Vec::new();
     std::io::stdin().read_to_end(&mut nothing)?;
     drop(simulator);
     Ok(())
 }
 
-/// What says that the agents listen.
+fn serve(arguments: &Arguments, spec: &AgentSpec, port: u16) -> Result<Simulator, SimulatorError> {
+    let first = SocketAddrV4::new(*FIRST.ip(), port);
+    let agents = addresses(first).take(arguments.agents).enumerate().map(|(number, address)| {
+        let seed = u64::try_from(number).unwrap_or_default();
+        let spec = spec.clone().with_faults(arguments.weather.faults(number), seed);
+        let named = device::outlet_names(number)
+            .fold(spec, |spec, (oid, name)| spec.with_cell(oid, Cell::Fixed(cell::text(&name))));
+        (address, named)
+    });
+    Simulator::start(agents.collect())
+}
+
+/// What says, with their port behind it, that the agents listen.
 const READY: &str = "ready";
 
 /// Agents in a process of their own. They end when this is dropped.
 pub(super) struct Agents {
     process: Child,
+    first: SocketAddrV4,
 }
 
 impl Agents {
@@ -135,14 +152,15 @@ impl Agents {
         if let Some(output) = process.stdout.take() {
             BufReader::new(output).read_line(&mut line)?;
         }
-        let agents = Self { process };
-        anyhow::ensure!(line.trim() == READY, "the simulated agents did not start");
+        let mut agents = Self { process, first: FIRST };
+        let port = line.trim().strip_prefix(READY).and_then(|it| it.trim().parse().ok());
+        agents.first.set_port(port.context("the simulated agents did not start")?);
         Ok(agents)
     }
 
-    /// Their addresses.
-    pub(super) fn addresses(count: usize) -> impl Iterator<Item = SocketAddr> {
-        addresses(FIRST).take(count)
+    /// Their addresses, and after those of all of them others.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        addresses(self.first)
     }
 }
 

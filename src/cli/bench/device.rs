@@ -153,7 +153,13 @@ pub(super) fn profiles(cells: u16) -> anyhow::Result<ProfileSet> {
     }
 }
 
-/// The rows of a simulated agent.
+/// What the outlets of the agent of that number are called: as in a real fleet, by what hangs on them.
+pub(super) fn outlet_names(agent: usize) -> impl Iterator<Item = (Oid, String)> {
+    (1..=Kind::Outlet.rows())
+        .map(move |row| (Kind::Outlet.oid(OUTLET_NAME, row), format!("server {agent}-{row}")))
+}
+
+/// The rows that simulated agents share.
 ///
 /// # Errors
 /// None that can happen: the names are ours.
@@ -173,15 +179,11 @@ pub(super) fn tree() -> anyhow::Result<Tree> {
         (Kind::Device, &(1..=18).collect::<Vec<u32>>()),
         (Kind::Phase, &(1..=11).collect()),
         (Kind::Bank, &(1..=6).collect()),
-        (Kind::Outlet, &vec![1, 2, 3, 4, 6, 7, 11]),
+        (Kind::Outlet, &vec![1, 2, OUTLET_NAME, 4, 6, 7, 11]),
     ] {
         for row in 1..=kind.rows() {
             rows.extend(columns.iter().map(|it| (kind.oid(*it, row), value(kind, *it))));
         }
-    }
-    // Of two rows with one name the later stays.
-    for row in 1..=Kind::Outlet.rows() {
-        rows.push((Kind::Outlet.oid(OUTLET_NAME, row), text(&format!("server {row}"))));
     }
     for sensor in 1..=SENSORS {
         rows.extend(

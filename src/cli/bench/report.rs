@@ -19,7 +19,9 @@ pub(super) struct Report {
     pub played: &'static str,
     /// Cells of an agent.
     pub cells: usize,
-    /// Rules, and the comparisons that they come to on one device.
+    /// Series of a scrape: one was made, so that label texts are among what is resident.
+    pub series: u64,
+    /// Rules of every device.
     pub rules: usize,
     /// The comparisons that they come to on one device.
     pub comparisons: usize,
@@ -140,6 +142,7 @@ pub(super) fn json(report: &Report) -> String {
         "agents": report.agents,
         "agents_read": report.read,
         "cells_per_agent": report.cells,
+        "series": report.series,
         "rules": report.rules,
         "comparisons_per_poll": report.comparisons,
         "interval_seconds": report.interval.as_secs_f64(),
@@ -169,16 +172,17 @@ pub(super) fn text(report: &Report) -> String {
         }
         if let Some((resident, of_devices)) = ours.resident_octets {
             lines.push(format!(
-                "resident memory          {:.0} MB; {:.1} kB a device",
+                "resident memory          {:.0} MB; {:.1} kB a device, label texts of {} series included",
                 float(resident) / 1e6,
                 float(of_devices) / 1e3 / float(agents(report)),
+                grouped(report.series),
             ));
         }
     }
     if let Some(sweep) = report.sweep {
         lines.push(String::new());
         lines.push(format!(
-            "all asked at once        {:.2} s until the last that answers was read, {:.2} s until the last poll ended",
+            "{:.2} s until the last that answers was read, {:.2} s until the last poll ended",
             sweep.living.as_secs_f64(),
             sweep.all.as_secs_f64(),
         ));
@@ -187,7 +191,9 @@ pub(super) fn text(report: &Report) -> String {
 }
 
 fn head(report: &Report) -> Vec<String> {
-    let pace = if report.interval.is_zero() {
+    let pace = if report.sweep.is_some() {
+        "all asked at once".to_owned()
+    } else if report.interval.is_zero() {
         "asked again as soon as they answer".to_owned()
     } else {
         format!("asked every {}", humantime::format_duration(report.interval))
@@ -215,6 +221,9 @@ fn head(report: &Report) -> Vec<String> {
 
 /// A line a figure: ours, theirs, and how often theirs goes into ours.
 fn table(ours: &Figures, peer: Option<&Figures>, lines: &mut Vec<String>) {
+    if peer.is_some() {
+        lines.push(format!("{:<24} {:>14} {:>14} {:>7}", "", "rackwarden", "snmp2", "ratio"));
+    }
     let mut row = |title: &str, of: &dyn Fn(&Figures) -> Option<String>, ratio: Option<f64>| {
         let Some(mine) = of(ours) else { return };
         let mut line = format!("{title:<24} {mine:>14}");
@@ -226,9 +235,6 @@ fn table(ours: &Figures, peer: Option<&Figures>, lines: &mut Vec<String>) {
         lines.push(line.trim_end().to_owned());
     };
     let against = |of: fn(&Figures) -> f64| peer.map(|it| of(ours) / of(it));
-    if peer.is_some() {
-        row("", &|it| Some(if it.requests.is_some() { "rackwarden" } else { "snmp2" }.to_owned()), None);
-    }
     row(
         "CPU s a million cells",
         &|it| Some(format!("{:.4}", it.cpu_a_million())),
@@ -291,4 +297,184 @@ fn float_of(count: usize) -> f64 {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts: whole and not negative")]
 fn rounded(number: f64) -> u64 {
     number.round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Due, Figures, Report, grouped, json, share, text};
+    use crate::cli::bench::rig::Sweep;
+    use crate::cli::bench::usage::Cpu;
+    use std::time::Duration;
+
+    fn cpu(user: u64, system: u64) -> Cpu {
+        Cpu { user: Duration::from_millis(user), system: Duration::from_millis(system) }
+    }
+
+    fn saturated() -> Report {
+        let ours = Figures {
+            took: Duration::from_secs(10),
+            cpu: cpu(2_310, 5_640),
+            polls: 1_650_000,
+            whole: 1_649_990,
+            due: None,
+            cells: 99_000_000,
+            requests: Some(1_650_020),
+            timeouts: Some(20),
+            milliseconds: Some([2.71, 3.04, 4.16, 1003.2]),
+            resident_octets: Some((31_400_000, 11_700_000)),
+        };
+        let peer = Figures {
+            took: Duration::from_secs(10),
+            cpu: cpu(5_100, 4_700),
+            polls: 680_000,
+            whole: 680_000,
+            cells: 40_800_000,
+            ..Figures::default()
+        };
+        Report {
+            agents: 1000,
+            read: 1000,
+            played: "simulated agents",
+            cells: 60,
+            series: 64_000,
+            rules: 20,
+            comparisons: 86,
+            interval: Duration::ZERO,
+            learnt_in: Duration::from_millis(1_640),
+            ours: Some(ours),
+            peer: Some(peer),
+            sweep: None,
+        }
+    }
+
+    #[test]
+    fn a_saturated_run_reads_like_this() {
+        insta::assert_snapshot!(text(&saturated()), @"
+        1,000 simulated agents of 60 cells, asked again as soon as they answer; 20 rules, 86 comparisons a poll
+        all of them read after 1.6 s
+        measured for 10.0 s
+
+                                     rackwarden          snmp2   ratio
+        CPU s a million cells            0.0803         0.2402    0.33
+          of which in the kernel         0.0570         0.1152    0.49
+        CPU, % of a core                   79.5           98.0
+        cells a second                9,900,000      4,080,000    2.43
+        polls                         1,650,000        680,000
+          whole, %                        99.99         100.00
+        requests                      1,650,020
+          not answered in time               20
+
+        time of a whole poll     median 2.7 ms, 90 % 3.0, 99 % 4.2, longest 1003.2
+        resident memory          31 MB; 11.7 kB a device, label texts of 64,000 series included
+        ");
+    }
+
+    #[test]
+    fn a_paced_run_reads_like_this() {
+        let mut report = saturated();
+        report.peer = None;
+        (report.agents, report.read, report.interval) = (2000, 1900, Duration::from_secs(60));
+        if let Some(ours) = &mut report.ours {
+            ours.due = Some(Due { polls: 1_650_003, late: 3 });
+        }
+        insta::assert_snapshot!(text(&report), @"
+        2,000 simulated agents of 60 cells, asked every 1m; 20 rules, 86 comparisons a poll
+        1,900 of them read after 1.6 s
+        measured for 10.0 s
+
+        CPU s a million cells            0.0803
+          of which in the kernel         0.0570
+        CPU, % of a core                   79.5
+        cells a second                9,900,000
+        polls                         1,650,000
+          due                         1,650,003
+          over 1.5 intervals                  3
+          whole, %                        99.99
+        requests                      1,650,020
+          not answered in time               20
+
+        time of a whole poll     median 2.7 ms, 90 % 3.0, 99 % 4.2, longest 1003.2
+        resident memory          31 MB; 5.8 kB a device, label texts of 64,000 series included
+        ");
+    }
+
+    #[test]
+    fn a_sweep_reads_like_this() {
+        let mut report = saturated();
+        (report.ours, report.peer) = (None, None);
+        report.sweep = Some(Sweep { all: Duration::from_millis(1_004), living: Duration::from_millis(104) });
+        insta::assert_snapshot!(text(&report), @"
+        1,000 simulated agents of 60 cells, all asked at once; 20 rules, 86 comparisons a poll
+        all of them read after 1.6 s
+
+        0.10 s until the last that answers was read, 1.00 s until the last poll ended
+        ");
+    }
+
+    /// Frozen: scripts read it. Add keys, change none.
+    #[test]
+    fn json_is_a_contract() {
+        insta::assert_snapshot!(json(&saturated()), @r#"
+        {
+          "agents": 1000,
+          "agents_read": 1000,
+          "cells_per_agent": 60,
+          "comparisons_per_poll": 86,
+          "cpu_ratio_to_snmp2": 0.3343228200371058,
+          "interval_seconds": 0.0,
+          "learnt_in_seconds": 1.6400000000000001,
+          "rackwarden": {
+            "cells": 99000000,
+            "cells_per_second": 9900000.0,
+            "cpu_seconds": 7.95,
+            "cpu_seconds_per_million_cells": 0.0803030303030303,
+            "cpu_system_seconds_per_million_cells": 0.05696969696969697,
+            "cpu_user_seconds_per_million_cells": 0.023333333333333334,
+            "poll_milliseconds": {
+              "max": 1003.2,
+              "p50": 2.71,
+              "p90": 3.04,
+              "p99": 4.16
+            },
+            "polls": 1650000,
+            "polls_due": null,
+            "polls_late": null,
+            "polls_whole": 1649990,
+            "requests": 1650020,
+            "requests_timed_out": 20,
+            "resident_octets": 31400000,
+            "resident_octets_per_device": 11700,
+            "seconds": 10.0
+          },
+          "rules": 20,
+          "series": 64000,
+          "snmp2": {
+            "cells": 40800000,
+            "cells_per_second": 4080000.0,
+            "cpu_seconds": 9.8,
+            "cpu_seconds_per_million_cells": 0.24019607843137256,
+            "cpu_system_seconds_per_million_cells": 0.11519607843137254,
+            "cpu_user_seconds_per_million_cells": 0.125,
+            "poll_milliseconds": null,
+            "polls": 680000,
+            "polls_due": null,
+            "polls_late": null,
+            "polls_whole": 680000,
+            "requests": null,
+            "requests_timed_out": null,
+            "resident_octets": null,
+            "resident_octets_per_device": null,
+            "seconds": 10.0
+          },
+          "sweep": null
+        }
+        "#);
+    }
+
+    #[test]
+    fn shares_are_never_rounded_up_to_all() {
+        let shares = [share(99_999, 100_000), share(5, 5), share(0, 0)];
+        assert_eq!(shares, ["99.99", "100.00", "-"]);
+        assert_eq!([0, 999, 1_234_567].map(grouped), ["0", "999", "1,234,567"]);
+    }
 }

@@ -8,6 +8,7 @@ use crate::alert::Board;
 use crate::app::daemon::{ruleset, shard_count, shard_of};
 use crate::app::pipeline::{Pipeline, Shared};
 use crate::config::{Config, Settings, render};
+use crate::http::Exposition;
 use crate::model::{Moment, Oid, SystemClock};
 use crate::notify::outbox::Outbox;
 use crate::poller::settings::DeviceSettings;
@@ -64,6 +65,8 @@ pub(super) struct Sweep {
     pub living: Duration,
 }
 
+/// A scrape is read in pieces of this size.
+const SCRAPE_OCTETS: usize = 256 * 1024;
 /// How often a condition that other threads bring about is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// The first polls are spread over so much a device.
@@ -127,6 +130,16 @@ impl Rig {
     /// How many devices are read.
     pub(super) fn read(&self) -> usize {
         self.shared.store.snapshot().iter().filter(|it| it.batch().error.is_none()).count()
+    }
+
+    /// Reads all of it as a scrape of /metrics does: from then on label texts are held. The series.
+    pub(super) fn scrape(&self) -> u64 {
+        let mut exposition = Exposition::new(self.shared.store.snapshot(), self.clock.now());
+        let mut chunk = Vec::new();
+        while exposition.write(&mut chunk, SCRAPE_OCTETS) {
+            chunk.clear();
+        }
+        exposition.series()
     }
 
     /// What the first device that was read is asked for.
