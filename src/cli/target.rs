@@ -157,7 +157,7 @@ pub(super) fn colour() -> bool {
 }
 
 /// HOST, HOST:PORT, [V6], [V6]:PORT, V6, each with or without "udp:" before it.
-fn split(text: &str) -> Result<(String, u16), String> {
+pub(super) fn split(text: &str) -> Result<(String, u16), String> {
     const PORT: u16 = 161;
     let bare = text.strip_prefix("udp:").unwrap_or(text);
     if bare.is_empty() {
