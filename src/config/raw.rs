@@ -34,6 +34,7 @@ pub(super) struct RawPolling {
     pub(super) interval: Tagged<Nanoseconds>,
     pub(super) timeout: Nanoseconds,
     pub(super) retries: u32,
+    pub(super) requests_per_second: u32,
     pub(super) start_spread: Option<Nanoseconds>,
 }
 
@@ -111,6 +112,7 @@ pub(super) struct RawDevice {
     pub(super) interval: Option<Nanoseconds>,
     pub(super) timeout: Option<Nanoseconds>,
     pub(super) retries: Option<u32>,
+    pub(super) requests_per_second: Option<u32>,
     #[serde(default)]
     pub(super) labels: BTreeMap<String, String>,
     #[serde(default)]

@@ -7,7 +7,7 @@
 use super::failure::Failure;
 use super::limits::{RETRY_AFTER_MAX, RETRY_FIRST, RETRY_LONGEST};
 use super::snapshot::{Snapshot, Warnings, empty_shape};
-use crate::model::{Batch, Missing, Now, Quantity, Sample, Shape, Source, UnixMillis};
+use crate::model::{Batch, Effort, Missing, Now, Quantity, Sample, Shape, Source, UnixMillis};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -110,6 +110,7 @@ impl Keeper {
             duration,
             shape: Arc::clone(&self.shape),
             samples: samples.into(),
+            effort: Effort::default(),
             error: failure.map(Failure::poll_error),
         }
     }
