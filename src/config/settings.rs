@@ -2,6 +2,7 @@
 //! place.
 
 use crate::http::settings::HttpSettings;
+use crate::inventory::InventorySettings;
 use crate::notify::settings::NotifySettings;
 use crate::poller::settings::{Credential, DeviceSettings};
 use crate::rules::Rule;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub rules: Vec<Rule>,
     /// Paging.
     pub notify: NotifySettings,
+    /// The inventory sources, in the order of the files.
+    pub inventories: Vec<InventorySettings>,
 }
 
 /// How devices are asked unless they say otherwise.

@@ -6,6 +6,7 @@ mod alerts;
 mod credentials;
 mod devices;
 mod integrations;
+mod inventories;
 mod one_secret;
 mod place;
 
@@ -38,6 +39,7 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
     check_profile_folders(context, raw);
     let credentials = credentials::credentials(context, &raw.credentials);
     let devices = devices::devices(context, raw, &credentials);
+    let inventories = inventories::inventories(context, raw);
     let rules = alerts::rules(context, raw, &devices);
     let notify = integrations::notify(context, raw);
     if rules.iter().any(|it| it.enabled) && notify.integrations.is_empty() && !context.report.any_broken() {
@@ -60,6 +62,7 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
         devices,
         rules,
         notify,
+        inventories,
     }
 }
 
