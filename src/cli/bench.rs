@@ -183,6 +183,7 @@ impl Fleet {
                 interval,
                 timeout: arguments.timeout,
                 retries: arguments.retries,
+                request_gap: Duration::ZERO,
                 labels: Labels::new([("rack", format!("r{}", number / 2))]),
                 rated_current_amperes: Vec::new(),
             };
