@@ -76,7 +76,9 @@ pub struct Refused {
     request_id: i32,
     is_reportable: bool,
     user_name: Box<[u8]>,
-    /// For the report that is authenticated: notInTimeWindows.
+    /// How the report is protected: notInTimeWindows is authenticated, so that it can be believed
+    /// (RFC 3414 section 3.2 (7a)); what is refused before it cannot be.
+    level: SecurityLevel,
     keys: Option<Arc<LocalizedKeys>>,
 }
 
@@ -215,11 +217,9 @@ impl Authority {
         if encoded.is_err() {
             return;
         }
-        let level = match &refused.keys {
-            Some(_) => SecurityLevel::AuthNoPriv,
-            None => SecurityLevel::NoAuthNoPriv,
-        };
-        let Some(protection) = Protection::new(level, refused.keys.as_deref(), 0) else { return };
+        self.count = self.count.wrapping_add(1);
+        let protection = Protection::new(refused.level, refused.keys.as_deref(), self.count);
+        let Some(protection) = protection else { return };
         let outgoing = Outgoing {
             message_id: refused.message_id,
             reportable: false,
@@ -250,7 +250,25 @@ impl Refused {
             request_id: read.map_or(0, |it| it.pdu.request_id),
             is_reportable: is_reportable(message),
             user_name: message.user_name.into(),
+            level: if keys.is_some() { SecurityLevel::AuthNoPriv } else { SecurityLevel::NoAuthNoPriv },
             keys,
+        }
+    }
+}
+
+impl Request<'_> {
+    /// Refuses a checked request after all, at its own level: a context that there is not
+    /// (RFC 3413 section 3.2 (5)).
+    #[must_use]
+    pub fn refuse(&self, report: Report) -> Refused {
+        Refused {
+            report,
+            message_id: self.message_id,
+            request_id: self.pdu.request_id,
+            is_reportable: true,
+            user_name: self.account.user.name().as_bytes().into(),
+            level: self.level,
+            keys: self.account.keys.clone(),
         }
     }
 }

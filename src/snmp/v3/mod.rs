@@ -54,4 +54,12 @@ pub fn peek_message_id(datagram: &[u8]) -> Option<i32> {
 }
 
 #[cfg(test)]
-mod tests;
+#[expect(clippy::arithmetic_side_effects, reason = "tests: an overflow panics, and fails them")]
+mod attack_tests;
+#[cfg(test)]
+mod session_tests;
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "tests: an overflow panics, and fails them")]
+mod test_world;
+#[cfg(test)]
+mod vector_tests;
