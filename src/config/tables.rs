@@ -16,8 +16,12 @@ pub(super) static ROOT: Table = Table {
             .also(&["storage", "data", "store"]),
         Key::table("profiles", Form::Table(&PROFILES), "Where your own device profiles lie")
             .also(&["profile"]),
-        Key::table("traps", Form::Table(&TRAPS), "Where devices may send traps, so that they are asked at once")
-            .also(&["trap", "trapd", "snmptrapd", "trap_listener"]),
+        Key::table(
+            "traps",
+            Form::Table(&TRAPS),
+            "Where devices may send traps, so that they are asked at once",
+        )
+        .also(&["trap", "trapd", "snmptrapd", "trap_listener"]),
         Key::table("log", Form::Table(&LOG), "What is written to the log").also(&["logging", "logs"]),
         Key::table(
             "credentials",

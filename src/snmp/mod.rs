@@ -4,6 +4,7 @@
 //! and time-outs go in; who sends them, waits and repeats is the poller's.
 
 pub mod get;
+pub mod trap;
 pub mod walk;
 pub mod wire;
 

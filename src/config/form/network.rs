@@ -72,8 +72,7 @@ fn meant(text: &str, usual_port: &str) -> Option<String> {
         "localhost" => "127.0.0.1",
         other => other,
     };
-    let candidates =
-        [format!("{host}:{port}"), format!("[{host}]:{port}"), format!("[{text}]:{usual_port}")];
+    let candidates = [format!("{host}:{port}"), format!("[{host}]:{port}"), format!("[{text}]:{usual_port}")];
     candidates.into_iter().find(|it| it.parse::<SocketAddr>().is_ok())
 }
 
@@ -171,7 +170,8 @@ mod tests {
         ] {
             assert_eq!(said("traps", &format!("forwarders = {written}")), [words], "{written}");
         }
-        let lowered = lowered("traps", "forwarders = [\"::ffff:10.0.0.5\", \"fe80::1\"]", "forwarders").unwrap();
+        let lowered =
+            lowered("traps", "forwarders = [\"::ffff:10.0.0.5\", \"fe80::1\"]", "forwarders").unwrap();
         let shown: Vec<_> = lowered.as_array().unwrap().iter().filter_map(|it| it.as_str()).collect();
         assert_eq!(shown, ["10.0.0.5", "fe80::1"]);
     }
