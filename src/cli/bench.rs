@@ -184,6 +184,7 @@ impl Fleet {
                 timeout: arguments.timeout,
                 retries: arguments.retries,
                 request_gap: Duration::ZERO,
+                answers_from: Vec::new(),
                 labels: Labels::new([("rack", format!("r{}", number / 2))]),
                 rated_current_amperes: Vec::new(),
             };

@@ -68,6 +68,7 @@ impl TargetArguments {
             host,
             port,
             credential: credential.clone(),
+            answers_from: known.as_ref().map(|it| it.answers_from.clone()).unwrap_or_default(),
             profile: profile.map(str::to_owned).or_else(|| known.as_ref().and_then(|it| it.profile.clone())),
             interval: Duration::from_secs(10),
             timeout,

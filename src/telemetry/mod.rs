@@ -11,6 +11,7 @@ pub mod inventory;
 pub mod notify;
 pub mod snmp;
 pub(crate) mod store;
+pub mod traps;
 
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,

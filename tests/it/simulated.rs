@@ -497,6 +497,7 @@ fn polled(device: &SimulatedDevice, profiles: &Arc<ProfileSet>) -> (String, Vec<
         host: device.address.ip().to_string(),
         port: device.address.port(),
         credential: credential.clone(),
+        answers_from: Vec::new(),
         profile: None,
         interval: Duration::from_secs(10),
         timeout,

@@ -101,6 +101,7 @@ fn a_ups_behind_snmpd_is_read_by_v1_and_v2c() {
             host: "127.0.0.1".to_owned(),
             port: snmpd.address.port(),
             credential: target.credential.clone(),
+            answers_from: Vec::new(),
             profile: None,
             interval: Duration::from_secs(10),
             timeout: target.timeout,

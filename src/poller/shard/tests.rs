@@ -63,6 +63,7 @@ fn settings(name: &str) -> DeviceSettings {
         host: name.to_owned(),
         port: 161,
         credential: Credential { version: SnmpVersion::V2c, community: Secret::new("secret") },
+        answers_from: Vec::new(),
         profile: None,
         interval: 10 * SECOND,
         timeout: SECOND,
