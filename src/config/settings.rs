@@ -39,6 +39,14 @@ pub struct Settings {
     pub inventories: Vec<InventorySettings>,
 }
 
+impl Settings {
+    /// The names of all devices and inventory sources.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let inventories = self.inventories.iter().map(|it| &*it.name);
+        self.devices.iter().map(|it| &*it.name).chain(inventories)
+    }
+}
+
 /// How devices are asked unless they say otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PollingSettings {

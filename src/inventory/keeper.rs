@@ -79,6 +79,17 @@ impl Keeper {
         self.batch(samples, at, duration, Some(failure))
     }
 
+    /// What the last attempt brought, as of now: for rules that have changed since.
+    #[must_use]
+    pub fn again(&self, last: &Batch, now: Now) -> Batch {
+        let mut samples = last.samples.clone();
+        // The age comes first in every shape.
+        if let Some(age) = samples.first_mut() {
+            *age = self.age(now);
+        }
+        Batch { time: now, samples, ..last.clone() }
+    }
+
     /// How long to wait after the last attempt. `jitter` from 0 to 1 shortens the pause after a failure
     /// by up to a quarter, so that several sources do not come back together.
     #[must_use]

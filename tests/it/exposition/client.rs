@@ -55,6 +55,7 @@ impl Server {
             alerts: Arc::<Others>::clone(&others),
             outbox: Arc::<Others>::clone(&others),
             traps: Arc::new(|| None),
+            sources: Arc::clone(&sources),
             ready: readiness,
             clock,
             started: at(0),
