@@ -134,8 +134,7 @@ impl Daemon {
             observer,
             enrichment: ArcSwap::default(),
         });
-        let inventories = Inventories::start(Arc::clone(&shared), clock)
-            .map_err(AppError::Inventory)?;
+        let inventories = Inventories::start(Arc::clone(&shared), clock).map_err(AppError::Inventory)?;
         let shards = start_shards(&settings, &profiles, clock, &shared)?;
         let (ready, ready_watch) = watch::channel(Readiness::default());
         let (stop_http, stopped) = watch::channel(false);
@@ -265,8 +264,7 @@ impl Daemon {
     /// Ends alerts of an earlier life whose device is no longer configured.
     fn resolve_unclaimed(&self) {
         let mut restored = self.shared.restored.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let known: std::collections::HashSet<&str> =
-            self.settings.names().collect();
+        let known: std::collections::HashSet<&str> = self.settings.names().collect();
         let gone: Vec<Arc<str>> = restored.keys().filter(|it| !known.contains(&***it)).cloned().collect();
         let open: Vec<_> = gone.iter().filter_map(|it| restored.remove(it)).flatten().collect();
         drop(restored);

@@ -141,12 +141,15 @@ const fn is_inlet(component: &Component) -> bool {
 fn rated(component: &Component, own: Ratings, lent: Ratings, inlets: usize) -> Ratings {
     let of_lines = is_inlet(component) || component.kind == ComponentKind::Phase;
     let of_whole = component.kind == ComponentKind::Device || (is_inlet(component) && inlets == 1);
+    let or = |own: Option<f64>, lent: Option<f64>, fits: bool| own.or(if fits { lent } else { None });
     Ratings {
-        current_amperes: own.current_amperes.or(lent.current_amperes.filter(|_| of_lines)),
-        active_power_watts: own.active_power_watts.or(lent.active_power_watts.filter(|_| of_whole)),
-        apparent_power_volt_amperes: own
-            .apparent_power_volt_amperes
-            .or(lent.apparent_power_volt_amperes.filter(|_| of_whole)),
+        current_amperes: or(own.current_amperes, lent.current_amperes, of_lines),
+        active_power_watts: or(own.active_power_watts, lent.active_power_watts, of_whole),
+        apparent_power_volt_amperes: or(
+            own.apparent_power_volt_amperes,
+            lent.apparent_power_volt_amperes,
+            of_whole,
+        ),
     }
 }
 
@@ -212,8 +215,16 @@ mod tests {
 
     fn unit(id: &str, name: &str, labels: &[(&'static str, &str)], amperes: Option<f64>) -> Object {
         let object = Object::new(ComponentKind::PowerUnit, id, Some(name.to_owned()));
-        let object = labels.iter().fold(object, |it, (name, value)| it.label(name, Some((*value).to_owned())));
-        Object { ratings: Ratings { current_amperes: amperes, active_power_watts: Some(7000.0), ..Ratings::default() }, ..object }
+        let object =
+            labels.iter().fold(object, |it, (name, value)| it.label(name, Some((*value).to_owned())));
+        Object {
+            ratings: Ratings {
+                current_amperes: amperes,
+                active_power_watts: Some(7000.0),
+                ..Ratings::default()
+            },
+            ..object
+        }
     }
 
     fn enrichment(keys: &[MatchKey], units: Vec<Object>) -> Arc<Enrichment> {
@@ -259,7 +270,10 @@ mod tests {
 
     #[test]
     fn labels_and_ratings_are_lent_where_there_are_none() {
-        let lent = enrichment(&MatchKey::ALL, vec![unit("1", "PDU A1", &[("serial", "x9"), ("rack", "A1"), ("site", "ams")], Some(32.0))]);
+        let lent = enrichment(
+            &MatchKey::ALL,
+            vec![unit("1", "PDU A1", &[("serial", "x9"), ("rack", "A1"), ("site", "ams")], Some(32.0))],
+        );
         let found = applied(&lent, &device("X9", &[("site", "own")]));
         let labels: Vec<_> = found.source.labels.iter().collect();
         assert_eq!(labels, [("power_unit", "PDU A1"), ("rack", "A1"), ("site", "own")], "the config wins");
@@ -280,10 +294,16 @@ mod tests {
         assert_eq!(by(&[MatchKey::Serial, MatchKey::Address], named()), None);
         let addressed = || vec![unit("1", "a", &[("address", "10.0.0.20")], None)];
         assert_eq!(by(&[MatchKey::Address], addressed()).as_deref(), Some("a"));
-        let twice = || vec![unit("1", "a", &[("serial", "X9")], None), unit("2", "b", &[("serial", "x9")], None)];
+        let twice =
+            || vec![unit("1", "a", &[("serial", "X9")], None), unit("2", "b", &[("serial", "x9")], None)];
         assert_eq!(by(&[MatchKey::Serial], twice()), None, "two units with one serial number fit nobody");
-        let both = vec![unit("1", "pdu-1", &[("serial", "Y")], None), unit("2", "b", &[("serial", "X9")], None)];
-        assert_eq!(by(&[MatchKey::Serial, MatchKey::Name], both).as_deref(), Some("b"), "the first key counts");
+        let both =
+            vec![unit("1", "pdu-1", &[("serial", "Y")], None), unit("2", "b", &[("serial", "X9")], None)];
+        assert_eq!(
+            by(&[MatchKey::Serial, MatchKey::Name], both).as_deref(),
+            Some("b"),
+            "the first key counts"
+        );
         assert_eq!(by(&[], addressed()), None);
         let empty = vec![unit("1", "a", &[("serial", "")], None)];
         let nameless = applied(&enrichment(&[MatchKey::Serial], empty), &device("", &[]));

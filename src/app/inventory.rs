@@ -248,7 +248,7 @@ impl Task {
         events::snapshot_ended(&batch, seen.ended, ended, &counts);
         seen.ended = Some(ended);
         if let Ok(snapshot) = taken {
-            self.say_what_is_odd(snapshot, counts.clone(), seen);
+            self.say_what_is_odd(snapshot, counts, seen);
         }
         let mut desk = self.desk.borrow_mut();
         desk.tell(self, &batch, taken, keeper, now, pause);

@@ -5,8 +5,8 @@
 //! network. Sketch: 60 readings with 20 rules are some 100 comparisons of 2 ns, and one swap of a
 //! pointer in the store.
 
-use crate::alert::{AlertKey, Board, DeviceAlerts, OpenAlert, Transition, TransitionKind};
 use super::enrich::{Enrichment, Lent};
+use crate::alert::{AlertKey, Board, DeviceAlerts, OpenAlert, Transition, TransitionKind};
 use crate::model::{Batch, Moment, Now, Shape, Source};
 use crate::notify::outbox::OutboxHandle;
 use crate::poller::{Outcome, Sink};

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 /// Objects of one source: a large enterprise has some 50,000 titles and subnets; each object costs about
-/// 600 octets while it is kept, and a comparison a rule.
-pub const OBJECTS_MAX: usize = 250_000;
+/// 600 octets while it is kept, a comparison a rule, and some lines of each scrape, which are written in one
+/// piece a family (20 MB at most).
+pub const OBJECTS_MAX: usize = 100_000;
 /// One answer after inflation: a page of 1,000 rows is 1 to 4 MB; phpIPAM sends a section whole.
 pub const ANSWER_OCTETS_MAX: usize = 32 * 1024 * 1024;
 /// Pages of one list: with 500 rows a page this is more than [`OBJECTS_MAX`].

@@ -391,7 +391,7 @@ mod tests {
         assert_eq!(pin(colons), Some(found));
         assert_eq!(pin(&format!("sha256 Fingerprint={colons}")), Some(found));
         assert_eq!(pin(&format!("sha256:{plain}")), Some(found));
-        for wrong in ["", "9f86", &plain[1..], &format!("{plain}00"), "zz"] {
+        for wrong in ["", "9f86", plain.trim_start_matches('9'), &format!("{plain}00"), "zz"] {
             assert_eq!(pin(wrong), None, "{wrong}");
         }
     }
