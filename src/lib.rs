@@ -6,6 +6,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod http;
+pub mod inventory;
 pub mod mib;
 pub mod model;
 pub mod notify;

@@ -344,6 +344,7 @@ impl Inventory {
             source,
             time: now,
             duration: Duration::ZERO,
+            effort: crate::model::Effort::default(),
             shape,
             samples: self.objects.iter().map(|it| it.sample).collect(),
             error,

@@ -98,6 +98,7 @@ impl Rack {
                 source: Arc::clone(source),
                 time: at(time.parse().unwrap()),
                 duration: Duration::ZERO,
+                effort: crate::model::Effort::default(),
                 shape: Arc::clone(shape),
                 samples: what.split('+').map(sample).collect(),
                 error: (what == "x").then_some(PollError::Timeout),

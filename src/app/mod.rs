@@ -4,10 +4,15 @@
 //! poll brought through all of them on the poll's own thread.
 
 pub mod daemon;
+mod enrich;
+mod inventory;
 pub mod pipeline;
 mod reload;
 mod resolve;
 mod status;
 mod supervise;
+mod traps;
 
 pub use daemon::{AppError, Daemon};
+pub use enrich::Enrichment;
+pub use traps::TrapError;

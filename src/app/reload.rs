@@ -16,6 +16,7 @@ impl Daemon {
         self.settings = settings;
         if rules {
             self.shared.rules.store(Arc::new(ruleset(&self.settings)));
+            self.inventories.judge_anew();
         }
         if difference.notify {
             self.shared.outbox.reload(&self.settings.notify);
@@ -30,6 +31,9 @@ impl Daemon {
             }
         }
         self.reload_devices(&difference);
+        if difference.inventories {
+            self.inventories.replace(&self.settings.inventories);
+        }
         for what in &difference.restart {
             events::needs_restart(what);
         }
@@ -46,6 +50,9 @@ impl Daemon {
         }
         let devices: Vec<_> = self.settings.devices.iter().cloned().map(Arc::new).collect();
         self.names.replace(&devices);
+        if let Some(traps) = &self.traps {
+            traps.configure(&self.settings.traps, &self.settings.devices);
+        }
         snmp_events::devices_changed(devices.len());
     }
 }

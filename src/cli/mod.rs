@@ -11,9 +11,11 @@ macro_rules! println {
     ($($part:tt)*) => { $crate::cli::print_line(format_args!($($part)*)) };
 }
 
+mod bench;
 mod check;
 mod demo;
 mod exit;
+mod inventory;
 mod page;
 mod poll;
 mod profile;
@@ -52,9 +54,15 @@ enum Verb {
     Simulate(simulate::Arguments),
     /// Show it all at work: a simulated room, a stand-in for PagerDuty and the real daemon
     Demo(demo::Arguments),
+    /// Measure what polling costs
+    #[command(subcommand)]
+    Bench(bench::Verb),
     /// Paging by hand
     #[command(subcommand)]
     Page(page::Verb),
+    /// Inventory sources by hand
+    #[command(subcommand)]
+    Inventory(inventory::Verb),
 }
 
 /// Where the configuration is.
@@ -84,7 +92,9 @@ pub fn main() -> std::process::ExitCode {
         Verb::Profile(verb) => profile::run(&verb),
         Verb::Simulate(arguments) => simulate::run(&arguments),
         Verb::Demo(arguments) => demo::run(&arguments),
+        Verb::Bench(verb) => bench::run(&verb),
         Verb::Page(verb) => page::run(&verb),
+        Verb::Inventory(verb) => inventory::run(&verb),
     };
     exit.into()
 }

@@ -22,6 +22,8 @@ pub struct Difference {
     pub rules: bool,
     /// Whether paging changed: integrations, defaults, how we call ourselves.
     pub notify: bool,
+    /// Whether inventory sources changed, came or went.
+    pub inventories: bool,
     /// Whether profile folders changed. What lies in them may change without this.
     pub profiles: bool,
     /// What changed but counts only after a restart, in words.
@@ -54,6 +56,7 @@ impl fmt::Display for Difference {
             (self.parents, "parents"),
             (self.rules, "rules"),
             (self.notify, "paging"),
+            (self.inventories, "inventory"),
             (self.profiles, "profile folders"),
         ];
         parts.extend(flags.iter().filter(|(changed, _)| *changed).map(|(_, what)| format!("{what} changed")));
@@ -79,6 +82,7 @@ impl Settings {
             parents: old.parents != new.parents,
             rules: old.rules != new.rules,
             notify: notify_differs(&old.notify, &new.notify),
+            inventories: old.inventories != new.inventories,
             profiles: old.profile_folders != new.profile_folders,
             restart: restart(old, new),
         }
@@ -99,6 +103,8 @@ fn restart(old: &Settings, new: &Settings) -> Vec<String> {
         }
     };
     note("[http] listen", old.http.listen.to_string(), new.http.listen.to_string());
+    let listens = |it: &Settings| it.traps.listen.map_or_else(|| "nothing".to_owned(), |it| it.to_string());
+    note("[traps] listen", listens(old), listens(new));
     note("[state] folder", old.state_folder.display().to_string(), new.state_folder.display().to_string());
     note("[log] level", old.log.level.name().to_owned(), new.log.level.name().to_owned());
     note(

@@ -150,7 +150,7 @@ fn quoted(written: &str) -> Option<usize> {
 }
 
 /// Tables whose unknown keys may be secrets.
-const GUARDED: [&str; 2] = ["credentials", "integrations"];
+const GUARDED: [&str; 3] = ["credentials", "integrations", "inventory"];
 /// What names of secrets hold.
 const WORDS: [&str; 6] = ["communit", "secret", "passw", "token", "_key", "apikey"];
 /// An integration key of PagerDuty has 32 letters and digits, older service keys as many.

@@ -5,7 +5,7 @@ use crate::model::Secret;
 use figment::value::magic::Tagged;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ pub(super) struct RawConfig {
     pub(super) http: RawHttp,
     pub(super) state: RawState,
     pub(super) profiles: RawProfiles,
+    pub(super) traps: RawTraps,
     pub(super) log: RawLog,
     pub(super) paging: RawPaging,
     #[serde(default)]
@@ -26,6 +27,8 @@ pub(super) struct RawConfig {
     pub(super) devices: Vec<Tagged<RawDevice>>,
     #[serde(default)]
     pub(super) alerts: Vec<Tagged<RawAlert>>,
+    #[serde(default)]
+    pub(super) inventory: Vec<Tagged<RawInventory>>,
 }
 
 #[derive(Deserialize)]
@@ -34,6 +37,7 @@ pub(super) struct RawPolling {
     pub(super) interval: Tagged<Nanoseconds>,
     pub(super) timeout: Nanoseconds,
     pub(super) retries: u32,
+    pub(super) requests_per_second: u32,
     pub(super) start_spread: Option<Nanoseconds>,
 }
 
@@ -53,6 +57,15 @@ pub(super) struct RawState {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawProfiles {
     pub(super) folders: Tagged<Vec<PathBuf>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTraps {
+    pub(super) listen: Option<SocketAddr>,
+    pub(super) credentials: Option<Tagged<Vec<String>>>,
+    #[serde(default)]
+    pub(super) forwarders: Vec<IpAddr>,
 }
 
 #[derive(Deserialize)]
@@ -107,15 +120,52 @@ pub(super) struct RawDevice {
     pub(super) address: Option<String>,
     pub(super) port: Option<u16>,
     pub(super) credential: String,
+    #[serde(default)]
+    pub(super) answers_from: Vec<IpAddr>,
     pub(super) profile: Option<String>,
     pub(super) interval: Option<Nanoseconds>,
     pub(super) timeout: Option<Nanoseconds>,
     pub(super) retries: Option<u32>,
     pub(super) parent: Option<String>,
+    pub(super) requests_per_second: Option<u32>,
     #[serde(default)]
     pub(super) labels: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) rated_current: BTreeMap<String, f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawInventory {
+    #[serde(rename = "@place")]
+    pub(super) place: usize,
+    #[serde(rename = "@wrong")]
+    pub(super) wrong: Vec<String>,
+    pub(super) name: Option<String>,
+    pub(super) r#type: Option<String>,
+    pub(super) url: Option<String>,
+    pub(super) path: Option<PathBuf>,
+    pub(super) username: Option<String>,
+    pub(super) secret_file: Option<PathBuf>,
+    pub(super) secret_env: Option<String>,
+    pub(super) secret_credential: Option<String>,
+    pub(super) secret: Option<RawSecret>,
+    pub(super) auth: String,
+    pub(super) app: Option<String>,
+    pub(super) kinds: Option<Vec<String>>,
+    pub(super) software_types: Vec<String>,
+    pub(super) interval: Nanoseconds,
+    pub(super) timeout: Nanoseconds,
+    pub(super) time_limit: Nanoseconds,
+    pub(super) gone_after: u32,
+    pub(super) max_age: Option<Nanoseconds>,
+    pub(super) tls_ca_file: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) tls_pins: Vec<String>,
+    pub(super) tls_verify: bool,
+    pub(super) match_by: Vec<String>,
+    #[serde(default)]
+    pub(super) labels: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]

@@ -2,8 +2,10 @@
 
 use super::form::Form;
 use super::limits::{
-    FOR_MOST, HTTP_TIMEOUT_MOST, INTERVAL_LEAST, INTERVAL_MOST, POLLS_MOST, REQUESTS_A_MINUTE_MOST,
-    RESEND_LEAST, RETRIES_MOST, SPREAD_MOST, TIMEOUT_LEAST, TIMEOUT_MOST,
+    FOR_MOST, HTTP_TIMEOUT_MOST, INTERVAL_LEAST, INTERVAL_MOST, POLLS_MOST, RATE_MOST,
+    REQUESTS_A_MINUTE_MOST, RESEND_LEAST, RETRIES_MOST, SNAPSHOT_AGE_MOST, SNAPSHOT_LEAST,
+    SNAPSHOT_LIMIT_MOST, SNAPSHOT_MOST, SNAPSHOT_TIMEOUT_MOST, SNAPSHOTS_MOST, SPREAD_MOST, TIMEOUT_LEAST,
+    TIMEOUT_MOST,
 };
 use super::schema::{Key, Table};
 use std::time::Duration;
@@ -16,6 +18,12 @@ pub(super) static ROOT: Table = Table {
             .also(&["storage", "data", "store"]),
         Key::table("profiles", Form::Table(&PROFILES), "Where your own device profiles lie")
             .also(&["profile"]),
+        Key::table(
+            "traps",
+            Form::Table(&TRAPS),
+            "Where devices may send traps, so that they are asked at once",
+        )
+        .also(&["trap", "trapd", "snmptrapd", "trap_listener"]),
         Key::table("log", Form::Table(&LOG), "What is written to the log").also(&["logging", "logs"]),
         Key::table(
             "credentials",
@@ -33,6 +41,12 @@ pub(super) static ROOT: Table = Table {
         .also(&["pagerduty", "receivers", "notify"]),
         Key::table("paging", Form::Table(&PAGING), "What all pages have in common")
             .also(&["pager", "notification"]),
+        Key::table(
+            "inventory",
+            Form::List(&INVENTORY),
+            "Where snapshots of software, licences, subnets, parts and power units come from, one table a source",
+        )
+        .also(&["inventories", "sources", "source", "cmdb", "dcim", "ipam"]),
         Key::table("alerts", Form::List(&ALERT), "The alert rules, one table each")
             .also(&["rules", "rule", "alert", "alerting"]),
     ],
@@ -49,6 +63,14 @@ static POLLING: Table = Table {
         Key::new("retries", RETRIES, "2", "How often a request is repeated after its first time-out")
             .default("2")
             .also(&["retry", "attempts"]),
+        Key::new(
+            "requests_per_second",
+            RATE,
+            "100",
+            "The most requests a second that one agent gets, but for short bursts; 0: no limit",
+        )
+        .default("100")
+        .also(&["rate", "rate_limit", "max_requests_per_second"]),
         Key::new(
             "start_spread",
             Form::Duration { least: Duration::ZERO, most: SPREAD_MOST },
@@ -90,6 +112,32 @@ static PROFILES: Table = Table {
     )
     .default("[\"/etc/rackwarden/profiles.d\"]")
     .also(&["folder", "paths", "path", "dirs"])],
+};
+
+static TRAPS: Table = Table {
+    keys: &[
+        Key::new(
+            "listen",
+            Form::Listen,
+            "\"0.0.0.0:162\"",
+            "IP address and port to listen on for traps; nothing listens if you say nothing; a change needs a restart",
+        )
+        .also(&["address", "bind", "listen_address", "port"]),
+        Key::new(
+            "credentials",
+            Form::Texts,
+            "[\"traps\"]",
+            "Tables under [credentials] that let traps in beside the device's own: where agents send them with another community",
+        )
+        .also(&["credential", "communities", "community", "users"]),
+        Key::new(
+            "forwarders",
+            Form::Addresses,
+            "[\"10.0.0.5\"]",
+            "IP addresses of trap receivers that forward to us: of theirs alone, the address within the trap says which device it is of",
+        )
+        .also(&["forwarder", "proxies", "relays", "trusted"]),
+    ],
 };
 
 static LOG: Table = Table {
@@ -164,6 +212,13 @@ static DEVICE: Table = Table {
             .default("\"default\"")
             .also(&["auth", "credentials", "community"]),
         Key::new(
+            "answers_from",
+            Form::Addresses,
+            "[\"10.0.9.20\"]",
+            "Other IP addresses that its answers may come from, where it answers by another interface than it was asked at",
+        )
+        .also(&["answer_from", "other_addresses", "source_addresses", "answers"]),
+        Key::new(
             "profile",
             Form::Text,
             "\"apc-rpdu2\"",
@@ -188,6 +243,12 @@ static DEVICE: Table = Table {
             RETRIES,
             "2",
             "Repeats after the first time-out; [polling] retries if you say nothing",
+        ),
+        Key::new(
+            "requests_per_second",
+            RATE,
+            "5",
+            "The most requests a second that it gets; [polling] requests_per_second if you say nothing",
         ),
         Key::new(
             "labels",
@@ -274,6 +335,155 @@ static INTEGRATION: Table = Table {
             "How long one request may take",
         )
         .default("\"10s\""),
+    ],
+};
+
+static INVENTORY: Table = Table {
+    keys: &[
+        Key::new(
+            "name",
+            Form::Text,
+            "\"cmdb\"",
+            "What you call it: unique, also among devices; the label `source` of its metrics, and what rules refer to",
+        )
+        .required()
+        .also(&["id", "alias"]),
+        Key::new("type", Form::Choice(INVENTORY_TYPES), "\"device42\"", "What it is")
+            .required()
+            .also(&["kind", "product"]),
+        Key::new("url", Form::Url, "\"https://device42.example.net/\"", "Where its API begins, without /api")
+            .also(&["address", "host", "endpoint", "base_url"]),
+        Key::new(
+            "path",
+            Form::Path,
+            "\"/var/lib/rackwarden/cmdb.json\"",
+            "The file of a source of type file: .json or .csv",
+        )
+        .also(&["file", "filename"]),
+        Key::new(
+            "username",
+            Form::Text,
+            "\"rackwarden\"",
+            "Device42, phpIPAM: the user; with auth = \"token\" the client key",
+        )
+        .also(&["user", "login", "client_key", "client_id"]),
+        Key::new(
+            "secret_file",
+            Form::Path,
+            "\"/etc/rackwarden/credentials/cmdb\"",
+            "A file whose first line is the password or token",
+        )
+        .also(&["password_file", "token_file", "api_key_file"]),
+        Key::new(
+            "secret_env",
+            Form::Variable,
+            "\"CMDB_TOKEN\"",
+            "An environment variable that holds the password or token",
+        )
+        .also(&["password_env", "token_env"]),
+        Key::new(
+            "secret_credential",
+            Form::Text,
+            "\"cred_cmdb\"",
+            "A systemd credential (`LoadCredential=`) that holds the password or token",
+        ),
+        Key::new("secret", Form::Secret, "\"s3cret-token\"", "The password or token itself, in clear").also(&[
+            "password",
+            "token",
+            "api_token",
+            "api_key",
+            "client_secret",
+            "app_code",
+        ]),
+        Key::new(
+            "auth",
+            Form::Choice(INVENTORY_AUTHS),
+            "\"token\"",
+            "Device42: HTTP Basic, or a short-lived token that is minted before each snapshot",
+        )
+        .default("\"basic\""),
+        Key::new("app", Form::Text, "\"rackwarden\"", "phpIPAM: the API application's id").also(&["app_id"]),
+        Key::new(
+            "kinds",
+            Form::Texts,
+            "[\"subnet\", \"power_unit\"]",
+            "What is taken, of what the source has; everything if you say nothing",
+        )
+        .also(&["objects", "only", "include"]),
+        Key::new(
+            "software_types",
+            Form::Texts,
+            "[\"managed\", \"unmanaged\"]",
+            "Device42: software of these types is taken; prohibited installations are a kind of their own",
+        )
+        .default("[\"managed\"]"),
+        Key::new(
+            "interval",
+            Form::Duration { least: SNAPSHOT_LEAST, most: SNAPSHOT_MOST },
+            "\"15m\"",
+            "How often a snapshot is taken",
+        )
+        .default("\"15m\"")
+        .also(&["poll_interval", "refresh", "period"]),
+        Key::new(
+            "timeout",
+            Form::Duration { least: TIMEOUT_LEAST, most: SNAPSHOT_TIMEOUT_MOST },
+            "\"30s\"",
+            "How long one request may take",
+        )
+        .default("\"30s\""),
+        Key::new(
+            "time_limit",
+            Form::Duration { least: TIMEOUT_LEAST, most: SNAPSHOT_LIMIT_MOST },
+            "\"10m\"",
+            "How long a whole snapshot may take",
+        )
+        .default("\"10m\""),
+        Key::new(
+            "gone_after",
+            Form::Count { least: 1, most: SNAPSHOTS_MOST },
+            "3",
+            "After how many whole snapshots without it an object is gone, and its alerts end",
+        )
+        .default("3"),
+        Key::new(
+            "max_age",
+            Form::Duration { least: SNAPSHOT_LEAST, most: SNAPSHOT_AGE_MOST },
+            "\"2d\"",
+            "Type file: an older file counts as a failure; no limit if you say nothing",
+        )
+        .also(&["stale_after"]),
+        Key::new(
+            "tls_ca_file",
+            Form::Path,
+            "\"/etc/rackwarden/cmdb-ca.pem\"",
+            "Trust the certificates in this PEM file, and no others",
+        )
+        .also(&["ca_file", "ca", "cacert", "ca_cert"]),
+        Key::new(
+            "tls_pins",
+            Form::Texts,
+            "[\"9F:86:D0:81:88:4C:7D:65:9A:2F:EA:A0:C5:5A:D0:15:A3:BF:4F:1B:2B:0B:82:2C:D1:5D:6C:15:B0:F0:0A:08\"]",
+            "Take only certificates with these SHA-256 fingerprints, self-signed ones too",
+        )
+        .also(&["tls_pin", "pin", "fingerprint", "fingerprints"]),
+        Key::new("tls_verify", Form::Flag, "true", "Whether its certificate is checked at all")
+            .default("true")
+            .also(&["verify", "verify_ssl", "insecure", "ssl_verify", "insecure_skip_verify"]),
+        Key::new(
+            "match_by",
+            Form::Texts,
+            "[\"serial\", \"name\"]",
+            "How power units are matched with polled devices, to lend them labels and ratings; [] for not at all",
+        )
+        .default("[\"serial\", \"address\", \"name\"]"),
+        Key::new(
+            "labels",
+            Form::Labels,
+            "{ site = \"ams1\" }",
+            "Your own names and values for it: metric labels, page details, and what rules match",
+        )
+        .also(&["tags", "metadata"]),
     ],
 };
 
@@ -405,7 +615,7 @@ static ALERT: Table = Table {
         .also(&["flap", "flap_detection", "damping"]),
         Key::new(
             "rate",
-            Form::Inline(&RATE),
+            Form::Inline(&CHANGE),
             "{ per = \"hour\", over = \"30m\" }",
             "The change of the reading per minute or hour is judged, measured over that time",
         )
@@ -489,7 +699,7 @@ static FLAPPING: Table = Table {
     ],
 };
 
-static RATE: Table = Table {
+static CHANGE: Table = Table {
     keys: &[
         Key::new("per", Form::Choice(PERIODS), "\"hour\"", "The time that the thresholds refer to"),
         Key::new("over", FOR, "\"30m\"", "The time over which the change is measured")
@@ -542,6 +752,7 @@ static SCHEDULE: Table = Table {
 const INTERVAL: Form = Form::Duration { least: INTERVAL_LEAST, most: INTERVAL_MOST };
 const TIMEOUT: Form = Form::Duration { least: TIMEOUT_LEAST, most: TIMEOUT_MOST };
 const RETRIES: Form = Form::Count { least: 0, most: RETRIES_MOST };
+const RATE: Form = Form::Count { least: 0, most: RATE_MOST };
 const FOR: Form = Form::Duration { least: Duration::ZERO, most: FOR_MOST };
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 const FORMATS: &[&str] = &["text", "json"];
@@ -551,4 +762,6 @@ const INTEGRATION_TYPES: &[&str] = &["pagerduty"];
 const NO_DATA: &[&str] = &["keep", "ignore", "alert"];
 const PERIODS: &[&str] = &["minute", "hour"];
 const COMBINES: &[&str] = &["sum", "difference"];
+const INVENTORY_TYPES: &[&str] = &["device42", "netbox", "snipe_it", "phpipam", "file"];
+const INVENTORY_AUTHS: &[&str] = &["basic", "token"];
 const SEVERITIES: &[&str] = &["info", "warning", "error", "critical"];

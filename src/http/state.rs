@@ -1,10 +1,12 @@
 //! What the HTTP side is given: the store, and a view of those parts whose types it need not know.
 
 use crate::alert::{AlertFacts, Phase};
-use crate::model::{Now, Severity, UnixMillis};
+use crate::model::{ComponentKind, Now, PollError, Severity, Source, UnixMillis};
 use crate::store::Store;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// All that the handlers read. Cheap to clone.
@@ -16,6 +18,10 @@ pub struct AppState {
     pub alerts: Arc<dyn AlertSource>,
     /// Paging.
     pub outbox: Arc<dyn OutboxStatus>,
+    /// Traps.
+    pub traps: TrapStatus,
+    /// The inventory sources.
+    pub sources: SourceStatus,
     /// How far the start has come.
     pub ready: watch::Receiver<Readiness>,
     /// The time.
@@ -80,6 +86,86 @@ pub trait OutboxStatus: Send + Sync {
     /// Each integration, by name.
     fn integrations(&self) -> Vec<OutboxFacts>;
 }
+
+/// How the trap listener stands: counts since the start, each trap in one of those of outcomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrapFacts {
+    /// Where it listens.
+    pub listening: SocketAddr,
+    /// All that came.
+    pub received: u64,
+    /// Those whose device was asked at once.
+    pub asked: u64,
+    /// Those whose device had been asked just before.
+    pub too_soon: u64,
+    /// Those from nobody that is configured.
+    pub unknown_sender: u64,
+    /// Those without the device's credential.
+    pub not_authenticated: u64,
+    /// Those over a limit.
+    pub flood: u64,
+    /// Those that cannot be read.
+    pub malformed: u64,
+    /// Those that the kernel dropped; not among `received`.
+    pub dropped: u64,
+    /// Informs that were acknowledged.
+    pub informs_answered: u64,
+    /// Polls that all of this caused.
+    pub polls: u64,
+}
+
+/// Where the state of the trap listener comes from; `None`: there is no listener.
+pub type TrapStatus = Arc<dyn Fn() -> Option<TrapFacts> + Send + Sync>;
+
+/// How one inventory source stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceFacts {
+    /// The source.
+    pub source: Arc<Source>,
+    /// When a snapshot was tried last.
+    pub last_attempt: Option<UnixMillis>,
+    /// When a snapshot was taken last.
+    pub last_success: Option<Now>,
+    /// When its data was taken, where the source says so.
+    pub taken_at: Option<UnixMillis>,
+    /// When the next one is due.
+    pub next_attempt: Option<UnixMillis>,
+    /// How long the last attempt took.
+    pub duration: Duration,
+    /// Failed snapshots in a row.
+    pub failures: u32,
+    /// Why the last one failed.
+    pub error: Option<PollError>,
+    /// How many objects of each kind the last good one holds.
+    pub objects: Vec<(ComponentKind, usize)>,
+    /// What is odd in it: the first few.
+    pub warnings: Vec<String>,
+    /// How many such remarks there are.
+    pub warnings_total: usize,
+}
+
+impl SourceFacts {
+    /// A source that has not been asked yet.
+    #[must_use]
+    pub fn new(source: Arc<Source>) -> Self {
+        Self {
+            source,
+            last_attempt: None,
+            last_success: None,
+            taken_at: None,
+            next_attempt: None,
+            duration: Duration::ZERO,
+            failures: 0,
+            error: None,
+            objects: Vec::new(),
+            warnings: Vec::new(),
+            warnings_total: 0,
+        }
+    }
+}
+
+/// Where the state of the inventory sources comes from, in the order of the config.
+pub type SourceStatus = Arc<dyn Fn() -> Vec<SourceFacts> + Send + Sync>;
 
 /// How far the start has come. The default is the beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -22,10 +22,10 @@ pub use labels::Labels;
 pub use oid::{Oid, OidError};
 pub use quantity::{Quantity, Unit, WireUnit};
 pub use reading::{
-    Batch, Identity, Missing, PollError, ReadingShape, Sample, Shape, SnapshotError, Source, SourceKind,
-    StateTable, StateValue,
+    Batch, Effort, Identity, Missing, PollError, ReadingShape, Sample, Shape, SnapshotError, Source,
+    SourceKind, StateTable, StateValue,
 };
 pub use secret::Secret;
 pub use severity::{Health, Meaning, Severity};
 pub use time::{Moment, Now, SystemClock, UnixMillis};
-pub use value::Value;
+pub use value::{Value, clean_text};

@@ -7,9 +7,11 @@
 pub mod alert;
 pub mod config;
 pub(crate) mod http;
+pub mod inventory;
 pub mod notify;
 pub mod snmp;
 pub(crate) mod store;
+pub mod traps;
 
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,

@@ -345,7 +345,7 @@ fn line() -> impl Strategy<Value = String> {
         "",
     ]);
     // What is put where no secret belongs is the reader's to see; keys that hold none stay out.
-    let secret = |key: &&&Key| key.name == "community" || key.name == "routing_key";
+    let secret = |key: &&&Key| ["community", "routing_key", "secret"].contains(&key.name);
     let secrets: Vec<&Key> = keys.iter().filter(secret).copied().collect();
     let others: Vec<&Key> = keys.iter().filter(|it| !secret(it)).copied().collect();
     let harmless = values.clone().prop_filter("no secret", |it| !it.contains("hunter2"));

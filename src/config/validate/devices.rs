@@ -77,7 +77,8 @@ fn profile_names(context: &Context<'_, '_>, raw: &RawConfig) -> Vec<String> {
 
 fn check_count(context: &mut Context<'_, '_>, raw: &RawConfig) {
     let count = raw.devices.len();
-    if count == 0 && !context.layers.any_has(&[Step::Key("devices")]) && !context.report.any_broken() {
+    let has = |list| context.layers.any_has(&[Step::Key(list)]);
+    if count == 0 && !has("devices") && !has("inventory") && !context.report.any_broken() {
         let message = "no device is configured: nothing will be polled";
         let help = "write a [[devices]] with name and address for each, here or in conf.d";
         context.report.warning(Place::whole(0), message).help(help);
@@ -101,6 +102,11 @@ struct Checks<'a, 'c, 't> {
     without_credential: Vec<Place>,
 }
 
+/// The time between requests of which there are so many in a second; none, for zero.
+fn request_gap(requests_per_second: u32) -> Duration {
+    Duration::from_secs(1).checked_div(requests_per_second).unwrap_or_default()
+}
+
 impl Checks<'_, '_, '_> {
     fn device(&mut self, element: &Element<'_, '_>, raw: &RawDevice) -> Option<DeviceSettings> {
         let credential = self.credential(element, raw);
@@ -120,10 +126,12 @@ impl Checks<'_, '_, '_> {
             host,
             port,
             credential: credential?,
+            answers_from: raw.answers_from.clone(),
             profile: raw.profile.clone(),
             interval,
             timeout,
             retries,
+            request_gap: request_gap(raw.requests_per_second.unwrap_or(self.polling.requests_per_second)),
             labels: Labels::new(raw.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
             rated_current_amperes: rated.filter_map(|(kind, it)| Some((kind.parse().ok()?, *it))).collect(),
         })

@@ -6,9 +6,11 @@ mod alerts;
 mod credentials;
 mod devices;
 mod integrations;
+mod inventories;
 mod one_secret;
 mod parents;
 mod place;
+mod traps;
 
 pub(super) use place::Layers;
 
@@ -39,6 +41,8 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
     check_profile_folders(context, raw);
     let credentials = credentials::credentials(context, &raw.credentials);
     let devices = devices::devices(context, raw, &credentials);
+    let inventories = inventories::inventories(context, raw);
+    let traps = traps::traps(context, &raw.traps, &credentials);
     let rules = alerts::rules(context, raw, &devices);
     let parents = parents::parents(context, raw, &devices, &rules);
     let notify = integrations::notify(context, raw);
@@ -54,6 +58,7 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
         http: HttpSettings { listen: raw.http.listen },
         state_folder: raw.state.folder.clone(),
         profile_folders: raw.profiles.folders.to_vec(),
+        traps,
         log: LogSettings {
             level: LogLevel::ALL.into_iter().find(|it| it.name() == raw.log.level).unwrap_or(LogLevel::Info),
             format: if raw.log.format == "json" { LogFormat::Json } else { LogFormat::Text },
@@ -63,6 +68,7 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
         parents,
         rules,
         notify,
+        inventories,
     }
 }
 
@@ -108,6 +114,7 @@ fn polling(raw: &RawPolling) -> PollingSettings {
         interval: raw.interval.duration(),
         timeout: raw.timeout.duration(),
         retries: raw.retries,
+        requests_per_second: raw.requests_per_second,
         start_spread: raw.start_spread.map(|it| it.duration()),
     }
 }

@@ -126,10 +126,16 @@ pub fn decode(datagram: &[u8]) -> Result<Message<'_>, DecodeError> {
         other => return Err(DecodeError::Version(other)),
     };
     let community = element(&mut message, tag::OCTET_STRING, "the community")?;
-    let found = message.peek_byte().map_err(|_| DecodeError::Truncated { what: "the PDU" })?;
-    let kind = PduKind::from_tag(found).ok_or(DecodeError::Tag { what: "the PDU", found })?;
-    let mut body = AsnReader::from_bytes(element(&mut message, found, "the PDU")?);
+    let pdu = pdu(&mut message)?;
     end(&message, "the message")?;
+    Ok(Message { version, community, pdu })
+}
+
+/// Reads a PDU of the shape that all kinds but the v1 trap share.
+pub(super) fn pdu<'a>(reader: &mut AsnReader<'a>) -> Result<Pdu<'a>, DecodeError> {
+    let found = reader.peek_byte().map_err(|_| DecodeError::Truncated { what: "the PDU" })?;
+    let kind = PduKind::from_tag(found).ok_or(DecodeError::Tag { what: "the PDU", found })?;
+    let mut body = AsnReader::from_bytes(element(reader, found, "the PDU")?);
     let pdu = Pdu {
         kind,
         request_id: i32::try_from(integer(&mut body, "the request-id")?)
@@ -139,10 +145,16 @@ pub fn decode(datagram: &[u8]) -> Result<Message<'_>, DecodeError> {
         varbinds: Varbinds { rest: element(&mut body, tag::SEQUENCE, "the variable bindings")? },
     };
     end(&body, "the PDU")?;
-    Ok(Message { version, community, pdu })
+    Ok(pdu)
 }
 
 impl<'a> Varbinds<'a> {
+    /// The encoded bindings that are not read yet: to send them back as they came.
+    #[must_use]
+    pub const fn octets(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// Bindings from the content octets of their SEQUENCE.
     #[must_use]
     pub const fn from_octets(rest: &'a [u8]) -> Self {
@@ -279,7 +291,11 @@ fn unsigned32(content: &[u8]) -> Result<u32, DecodeError> {
     Ok(significant.iter().fold(0, |sum: u32, &octet| sum << 8 | u32::from(octet)))
 }
 
-fn element<'a>(reader: &mut AsnReader<'a>, tag: u8, what: &'static str) -> Result<&'a [u8], DecodeError> {
+pub(super) fn element<'a>(
+    reader: &mut AsnReader<'a>,
+    tag: u8,
+    what: &'static str,
+) -> Result<&'a [u8], DecodeError> {
     let found = reader.peek_byte().map_err(|_| DecodeError::Truncated { what })?;
     if found != tag {
         return Err(DecodeError::Tag { what, found });
@@ -287,7 +303,7 @@ fn element<'a>(reader: &mut AsnReader<'a>, tag: u8, what: &'static str) -> Resul
     reader.read_raw(tag).map_err(|_| DecodeError::Truncated { what })
 }
 
-fn integer(reader: &mut AsnReader<'_>, what: &'static str) -> Result<i64, DecodeError> {
+pub(super) fn integer(reader: &mut AsnReader<'_>, what: &'static str) -> Result<i64, DecodeError> {
     let found = reader.peek_byte().map_err(|_| DecodeError::Truncated { what })?;
     if found != tag::INTEGER {
         return Err(DecodeError::Tag { what, found });
@@ -298,10 +314,10 @@ fn integer(reader: &mut AsnReader<'_>, what: &'static str) -> Result<i64, Decode
     })
 }
 
-fn unsigned(reader: &mut AsnReader<'_>, what: &'static str) -> Result<u32, DecodeError> {
+pub(super) fn unsigned(reader: &mut AsnReader<'_>, what: &'static str) -> Result<u32, DecodeError> {
     u32::try_from(integer(reader, what)?).map_err(|_| DecodeError::Range { what })
 }
 
-fn end(reader: &AsnReader<'_>, what: &'static str) -> Result<(), DecodeError> {
+pub(super) fn end(reader: &AsnReader<'_>, what: &'static str) -> Result<(), DecodeError> {
     if reader.bytes_left() == 0 { Ok(()) } else { Err(DecodeError::Leftover { what }) }
 }

@@ -191,7 +191,7 @@ fn encode_value(out: &mut Vec<u8>, value: &Value) -> Result<(), EncodeError> {
 }
 
 /// Tag and length.
-fn head(out: &mut Vec<u8>, tag: u8, length: usize) {
+pub(super) fn head(out: &mut Vec<u8>, tag: u8, length: usize) {
     out.push(tag);
     let octets = length.to_be_bytes();
     match length {
@@ -211,13 +211,13 @@ fn head(out: &mut Vec<u8>, tag: u8, length: usize) {
     }
 }
 
-fn tlv(out: &mut Vec<u8>, tag: u8, content: &[u8]) {
+pub(super) fn tlv(out: &mut Vec<u8>, tag: u8, content: &[u8]) {
     head(out, tag, content.len());
     out.extend_from_slice(content);
 }
 
 /// How long a TLV with that much content is.
-fn tlv_length(content: usize) -> usize {
+pub(super) fn tlv_length(content: usize) -> usize {
     let head = match content {
         0..=0x7f => 2,
         0x80..=0xff => 3,
@@ -228,7 +228,7 @@ fn tlv_length(content: usize) -> usize {
 }
 
 /// The fewest octets that hold the number in two's complement (X.690 section 8.3.2).
-fn integer(out: &mut Vec<u8>, tag: u8, value: i64) {
+pub(super) fn integer(out: &mut Vec<u8>, tag: u8, value: i64) {
     let octets = value.to_be_bytes();
     let skip = octets.len().saturating_sub(integer_octets(value));
     out.push(tag);
@@ -242,6 +242,6 @@ fn integer_octets(value: i64) -> usize {
     bits.div_ceil(8) as usize
 }
 
-fn integer_length(value: i64) -> usize {
+pub(super) fn integer_length(value: i64) -> usize {
     integer_octets(value).saturating_add(2)
 }

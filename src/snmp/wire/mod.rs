@@ -1,4 +1,5 @@
-//! BER encoding and strict decoding of SNMPv1 and v2c messages (X.690; RFC 1157, RFC 1901, RFC 3416).
+//! BER encoding and strict decoding of SNMPv1, v2c and v3 messages (X.690; RFC 1157, RFC 1901, RFC 3412,
+//! RFC 3416).
 //!
 //! The only module that names `snmp2`: its `AsnReader` reads tags, lengths and integers; everything
 //! above that (message, PDU, varbinds, bounds) is decided here. Decoding borrows from the datagram and
@@ -10,9 +11,14 @@
 
 mod decode;
 mod encode;
+mod notification;
+pub(crate) mod v3;
 
 pub use decode::{DecodeError, Message, Pdu, ValueRef, Varbind, Varbinds, decode};
 pub use encode::{EncodeError, Names, encode_message, encode_request, encode_varbinds};
+pub use notification::{
+    Notification, NotificationKind, NotificationMessage, TrapV1Outline, decode_notification,
+};
 
 /// The message version (RFC 1157 section 4, RFC 1901 section 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

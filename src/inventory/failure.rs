@@ -1,0 +1,43 @@
+//! Why a snapshot could not be taken.
+
+use crate::model::{PollError, SnapshotError};
+use std::time::Duration;
+
+/// Why a snapshot could not be taken: a class for metrics, words for people, and how long the source
+/// wants to be left alone.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Failure {
+    /// What kind of failure.
+    pub class: SnapshotError,
+    /// In words, as a sentence without a full stop. Never holds a secret.
+    pub reason: String,
+    /// How long the source asks us to wait (`Retry-After`).
+    pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// A failure of that class.
+    #[must_use]
+    pub fn new(class: SnapshotError, reason: impl Into<String>) -> Self {
+        Self { class, reason: reason.into(), retry_after: None }
+    }
+
+    /// An answer that cannot be read.
+    #[must_use]
+    pub fn malformed(reason: impl Into<String>) -> Self {
+        Self::new(SnapshotError::Malformed, reason)
+    }
+
+    /// The same, with what was being read before it.
+    #[must_use]
+    pub fn within(self, what: &str) -> Self {
+        Self { reason: format!("{what}: {}", self.reason), ..self }
+    }
+
+    /// As a batch carries it.
+    #[must_use]
+    pub fn poll_error(&self) -> PollError {
+        PollError::Snapshot { class: self.class, reason: self.reason.clone() }
+    }
+}
