@@ -62,7 +62,7 @@ fn settings(name: &str) -> DeviceSettings {
         name: Arc::from(name),
         host: name.to_owned(),
         port: 161,
-        credential: Credential { version: SnmpVersion::V2c, community: Secret::new("secret") },
+        credential: Credential::Community { version: SnmpVersion::V2c, community: Secret::new("secret") },
         answers_from: Vec::new(),
         profile: None,
         interval: 10 * SECOND,
