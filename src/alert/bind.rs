@@ -6,7 +6,7 @@ use super::device::{DeviceAlerts, Reach};
 use super::opens::{Open, Opens};
 use super::side::Window;
 use super::{AlertKey, OpenAlert, Transition};
-use crate::model::{Component, Now, Quantity, ReadingShape, Shape, Source};
+use crate::model::{Now, Quantity, Shape, Source};
 use crate::rules::{CompiledRule, Lookup, Measure, Ruleset};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,11 +33,11 @@ impl DeviceAlerts {
         for alert in restored {
             carried.insert(alert.key().clone(), Open::restored(alert));
         }
-        let (mut last, mut opens, mut reach) = (at, Opens::default(), Reach::default());
+        let (mut last, mut opens, mut reach, mut is_polled) = (at, Opens::default(), Reach::default(), false);
         let mut windows = BTreeMap::new();
         if let Some(previous) = previous {
             windows = previous.windows_by_key();
-            (last, reach) = (previous.last, previous.reach);
+            (last, reach, is_polled) = (previous.last, previous.reach, previous.is_polled);
             let (after, alerts) = Opens::after(previous.opens);
             opens = after;
             carried.extend(alerts.into_iter().map(|it| (it.facts.key.clone(), it)));
@@ -51,6 +51,7 @@ impl DeviceAlerts {
             windows: BTreeMap::new(),
             last,
             reach,
+            is_polled,
             attention: Vec::new(),
         };
         bound.reattach(&mut carried, &mut windows);
@@ -132,17 +133,11 @@ impl DeviceAlerts {
         if !compiled.rule.is_for(&self.source) || !looks_at(compiled, &wanted.quantity) {
             return Err(NO_LONGER);
         }
-        let is_same = |component: &Component, reading: &ReadingShape| {
-            component.kind.name() == wanted.kind
-                && *component.index == *wanted.index
-                && reading.quantity.name() == wanted.quantity
-                && *reading.name == *wanted.name
-        };
         let reading = self
             .shape
             .readings
             .iter()
-            .find(|it| self.shape.component_of(it).is_some_and(|component| is_same(component, it)));
+            .find(|it| self.shape.component_of(it).is_some_and(|component| wanted.is(component, it)));
         match reading {
             None => Ok(Frozen::Gone),
             Some(reading) => match self.program.unbound_reason(at, reading.component) {

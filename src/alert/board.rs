@@ -1,8 +1,8 @@
 //! The board: all pending and firing alerts, for the API and the status page. Written by the poll
 //! threads, read by anyone.
 
-use super::{AlertFacts, AlertKey, DeviceAlerts, Group, Phase};
-use crate::model::{Missing, Severity, UnixMillis};
+use super::{AlertFacts, AlertKey, DeviceAlerts, Group, Phase, Progress, Remembered};
+use crate::model::{Missing, Moment, Severity, UnixMillis};
 use crate::rules::UnboundReason;
 use dashmap::DashMap;
 use std::fmt;
@@ -23,6 +23,8 @@ pub struct AlertView {
     pub fired_at: Option<UnixMillis>,
     /// Whether it began so often of late that its end has to wait.
     pub is_flapping: bool,
+    /// How far its waits had come when this was last changed.
+    pub progress: Progress,
     /// Why it stands still, if it does.
     pub frozen: Option<Frozen>,
 }
@@ -114,6 +116,16 @@ impl Board {
         let mut views: Vec<Arc<AlertView>> = self.alerts.iter().map(|it| Arc::clone(&it)).collect();
         views.sort_by(|left, right| left.facts.key.cmp(&right.facts.key));
         views
+    }
+
+    /// What is to be remembered of them over a restart, at most so many, those that wait longest first.
+    #[must_use]
+    pub fn remember(&self, now: Moment, most: usize) -> Vec<Remembered> {
+        let mut waiting: Vec<Remembered> =
+            self.alerts.iter().filter_map(|it| Remembered::of(&it, now)).collect();
+        waiting.sort_by(|left, right| (left.since, &left.key).cmp(&(right.since, &right.key)));
+        waiting.truncate(most);
+        waiting
     }
 
     /// The alert of that key.

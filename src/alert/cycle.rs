@@ -82,6 +82,27 @@ impl Cycle {
         self.worst(|it| it != Moment::NEVER)
     }
 
+    /// How long samples have stood beyond each severity's threshold until then, and how long they have
+    /// asked for less than what is announced.
+    #[must_use]
+    pub fn waits(&self, until: Moment) -> ([Option<Duration>; 4], Option<Duration>) {
+        let wait = |clock: Moment| (clock != Moment::NEVER).then(|| until.since(clock));
+        (self.crossing_since.map(wait), wait(self.falling_since))
+    }
+
+    /// Sets the waits as if they had lasted so long by now.
+    pub fn resume(&mut self, now: Moment, crossing: &[Option<Duration>; 4], falling: Option<Duration>) {
+        let since = |wait: Option<Duration>| wait.map_or(Moment::NEVER, |it| now - it);
+        (self.crossing_since, self.falling_since) = (crossing.map(since), since(falling));
+    }
+
+    /// Which waits are under way, a bit each.
+    #[must_use]
+    pub fn pattern(&self) -> u8 {
+        let clocks = self.crossing_since.iter().chain([&self.falling_since]);
+        clocks.fold(0, |bits, clock| (bits << 1) | u8::from(*clock != Moment::NEVER))
+    }
+
     /// Nothing is known of this time: as if it had not passed.
     pub fn freeze(&mut self, passed: Duration) {
         for clock in self.crossing_since.iter_mut().chain([&mut self.falling_since]) {

@@ -11,9 +11,9 @@ use super::board::{AlertView, Frozen};
 use super::facts::{Measured, Object, Subject};
 use super::link::{Link, Verdict};
 use super::open::{OpenAlert, REMOVED_DEVICE};
-use super::opens::Opens;
+use super::opens::{Open, Opens};
 use super::side::Window;
-use super::{AlertKey, Transition};
+use super::{AlertKey, Remembered, Transition};
 use crate::model::{Batch, Missing, Moment, Now, PollError, Sample, Shape, SnapshotError, Source};
 use crate::rules::{Check, CompiledRule, Measure, Program, RuleBindings, Ruleset, Standing};
 use std::collections::BTreeMap;
@@ -33,6 +33,8 @@ pub struct DeviceAlerts {
     /// When the last poll was.
     pub(super) last: Now,
     pub(super) reach: Reach,
+    /// Whether a poll has succeeded since the start.
+    pub(super) is_polled: bool,
     /// Scratch: the guards that need a closer look.
     pub(super) attention: Vec<u32>,
 }
@@ -96,6 +98,12 @@ impl DeviceAlerts {
         let fits = self.adopt_shape(batch);
         let Self { ruleset, program, opens, windows, reach, attention, .. } = self;
         let judge = Judge { ruleset, program, batch, passed };
+        if !self.is_polled {
+            let is_own = |it: &Open| it.check.is_some_and(|it| program.guard_of(it).is_none());
+            let is_judged = batch.error.is_none() && fits;
+            opens.freeze_restored(passed, |it| is_own(it) || is_judged);
+            self.is_polled = is_judged;
+        }
         judge.reachability(reach, &verdict, opens, out);
         match &batch.error {
             // A source that fails still has its age.
@@ -113,8 +121,17 @@ impl DeviceAlerts {
             None => {
                 judge.readings(attention, opens, windows, out);
                 opens.count_gone(batch.source.kind, batch.time, passed, out);
+                if opens.remembers() {
+                    opens.forget_remembered(|key| judge.is_known(key));
+                }
             }
         }
+    }
+
+    /// Gives back the waits of its alerts from before a restart, right after the first
+    /// [`Self::bind`]. They go on with the first poll; the time until then does not count.
+    pub fn remember(&mut self, remembered: Vec<Remembered>) {
+        self.opens.remember(remembered, self.last.moment);
     }
 
     /// The device leaves the config: all its alerts end.
@@ -127,12 +144,28 @@ impl DeviceAlerts {
     /// What the rules that are for it are bound to.
     #[must_use]
     pub fn bindings(&self) -> Vec<RuleBindings> {
-        let bindings = self.program.report.iter().filter_map(|report| {
+        self.bindings_by_rule().map(|(_, it)| it).collect()
+    }
+
+    /// The same, each with the rule's place in the ruleset.
+    pub fn bindings_by_rule(&self) -> impl Iterator<Item = (u32, RuleBindings)> {
+        self.program.report.iter().filter_map(|report| {
             let mut bindings = RuleBindings::of(&self.ruleset.rule(report.rule)?.rule);
             bindings.add(report, &self.source, &self.shape);
-            Some(bindings)
-        });
-        bindings.collect()
+            Some((report.rule, bindings))
+        })
+    }
+
+    /// What it is bound to.
+    #[must_use]
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// The device's name.
+    #[must_use]
+    pub fn device(&self) -> &Arc<str> {
+        &self.source.device
     }
 
     /// The firing ones, as the outbox keeps them.
@@ -346,6 +379,16 @@ impl Judge<'_> {
     fn check(&self, at: u32) -> Option<(Check, &CompiledRule)> {
         let check = *self.program.checks.get(at as usize)?;
         Some((check, self.ruleset.rule(check.rule)?))
+    }
+
+    /// Whether the alert's reading is known from this poll, or not there at all.
+    fn is_known(&self, key: &AlertKey) -> bool {
+        let Some(wanted) = key.parts().and_then(|it| it.reading) else { return true };
+        let shape = &self.batch.shape;
+        let mut readings = (0..u32::MAX).zip(&shape.readings);
+        let slot =
+            readings.find(|(_, it)| shape.component_of(it).is_some_and(|component| wanted.is(component, it)));
+        slot.is_none_or(|(slot, _)| self.sample(slot).is_ok())
     }
 
     /// A finite number, or why there is none.

@@ -12,9 +12,9 @@
 
 use super::board::{AlertView, Frozen};
 use super::facts::{Measured, Object, Subject};
-use super::opens::{Fate, Open};
+use super::opens::{Fate, Open, Past};
 use super::side::Begins;
-use super::{AlertKey, OpenAlert, Transition};
+use super::{AlertKey, OpenAlert, Remembered, Transition};
 use crate::model::{Batch, Labels, Missing, Moment, Now, Quantity, Sample, Shape, Source};
 use crate::rules::words::push_quantity;
 use crate::rules::{Combine, CompiledRule, Program, Ruleset, Standing};
@@ -41,6 +41,8 @@ pub struct Group {
     waiting: Vec<Open>,
     last: Moment,
     begins: Begins,
+    /// Waits from before a restart that have not been taken up yet.
+    remembered: BTreeMap<AlertKey, Remembered>,
     ended: Vec<AlertKey>,
 }
 
@@ -122,6 +124,7 @@ impl Group {
             waiting: Vec::new(),
             last: Moment::ZERO,
             begins: Begins::default(),
+            remembered: BTreeMap::new(),
             ended: Vec::new(),
         }
     }
@@ -190,6 +193,15 @@ impl Group {
         self.waiting.push(Open::restored(alert));
     }
 
+    /// Gives back the waits of an alert from before a restart; after [`Self::restore`].
+    pub fn remember(&mut self, before: Remembered, now: Moment) {
+        self.last = self.last.max(now);
+        match self.waiting.iter_mut().find(|it| it.facts.key == before.key) {
+            Some(open) => open.resume(&before, now),
+            None => _ = self.remembered.insert(before.key.clone(), before),
+        }
+    }
+
     /// Whether an alert of that key would be one of this group's.
     #[must_use]
     pub fn owns(&self, key: &AlertKey) -> bool {
@@ -203,6 +215,7 @@ impl Group {
     /// Hands its alerts on to the group that follows it under the same key, after a reload.
     pub fn succeed(&mut self, previous: &mut Self) {
         self.begins = std::mem::take(&mut previous.begins);
+        self.remembered = std::mem::take(&mut previous.remembered);
         self.waiting.append(&mut previous.take_alerts());
         self.ended.append(&mut previous.ended);
         self.last = previous.last;
@@ -251,7 +264,13 @@ impl Group {
         let names: Vec<Arc<str>> = self.parts.keys().cloned().collect();
         for name in names {
             let outcome = self.outcome(&name, now.moment);
+            let is_known = matches!(outcome, Outcome::Known(_));
             self.advance(&name, &outcome, now, passed, out);
+            if is_known && let Some(part) = self.parts.get(&name) {
+                // What did not begin anew is over.
+                self.remembered
+                    .retain(|key, _| key.parts().is_none_or(|it| *it.device != *part.source.device));
+            }
         }
         for open in &mut self.waiting {
             open.cycle.freeze(passed);
@@ -353,11 +372,17 @@ impl Group {
         let standings = rule.at(now.unix, standings);
         match &mut part.open {
             None if standings.contains(&Standing::Crossing) => {
-                part.open = Some(Open::begin(None, &subject, &standings, &mut self.begins, out));
+                let remembered = self.remembered.remove(&subject.key());
+                let past = Past { begins: &mut self.begins, remembered };
+                part.open = Some(Open::begin(None, &subject, &standings, past, out));
             }
             None => (),
             Some(open) => {
                 open.gone_polls = 0;
+                if open.frozen == Some(Frozen::NotPolled) {
+                    // The time since the start does not count: nobody knows what was.
+                    open.cycle.freeze(passed);
+                }
                 if open.advance(&subject, &standings, &mut self.begins, out) == Fate::Over {
                     self.ended.push(open.facts.key.clone());
                     part.open = None;

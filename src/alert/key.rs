@@ -31,6 +31,17 @@ pub struct KeyReading {
     pub name: String,
 }
 
+impl KeyReading {
+    /// Whether it is this reading of this component.
+    #[must_use]
+    pub fn is(&self, component: &Component, reading: &ReadingShape) -> bool {
+        component.kind.name() == self.kind
+            && *component.index == *self.index
+            && reading.quantity.name() == self.quantity
+            && *reading.name == *self.name
+    }
+}
+
 impl KeyParts {
     /// Whether it is the key of an alert of a group; `device` is then the group's name.
     #[must_use]

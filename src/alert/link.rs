@@ -55,6 +55,18 @@ impl Link {
         }
     }
 
+    /// Whether it is polled as often, behind the same device.
+    #[must_use]
+    pub fn is_alike(&self, interval: Duration, parent: Option<&Arc<Self>>) -> bool {
+        let same = |one: &Arc<Self>, other: &Arc<Self>| Arc::ptr_eq(one, other);
+        self.interval == interval
+            && match (&self.parent, parent) {
+                (Some(one), Some(other)) => same(one, other),
+                (None, None) => true,
+                (Some(_), None) | (None, Some(_)) => false,
+            }
+    }
+
     /// A poll of the device ended.
     pub(super) fn polled(&self, at: Moment, is_good: bool, is_watched: bool) {
         if is_good {

@@ -13,6 +13,7 @@ mod key;
 mod link;
 mod open;
 mod opens;
+mod progress;
 mod side;
 pub mod transition;
 
@@ -23,7 +24,8 @@ pub use device::DeviceAlerts;
 pub use group::{Group, Seat, Values};
 pub use key::{KeyParts, KeyReading};
 pub use link::Link;
-pub use open::{OpenAlert, resolve_removed};
+pub use open::{OpenAlert, resolve_orphans, resolve_removed};
+pub use progress::{Progress, Remembered};
 pub use transition::{AlertFacts, AlertKey, Phase, Transition, TransitionKind};
 
 #[cfg(test)]

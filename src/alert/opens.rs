@@ -6,10 +6,11 @@ use super::cycle::{Cycle, Step};
 use super::facts::Subject;
 use super::open::OpenAlert;
 use super::side::Begins;
-use super::{AlertFacts, AlertKey, DeviceAlerts, Phase, Transition, TransitionKind};
-use crate::model::{Now, SourceKind, UnixMillis};
+use super::{AlertFacts, AlertKey, DeviceAlerts, Phase, Progress, Remembered, Transition, TransitionKind};
+use crate::model::{Moment, Now, SourceKind, UnixMillis};
 use crate::rules::words::duration;
 use crate::rules::{CompiledRule, Program, Standing, Standings, Waits};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub(super) struct Opens {
     pub(super) retired: Vec<AlertKey>,
     /// When alerts began whose rules damp flapping.
     begins: Begins,
+    /// Waits from before a restart that have not been taken up yet.
+    remembered: BTreeMap<AlertKey, Remembered>,
 }
 
 /// A pending or firing alert.
@@ -36,6 +39,8 @@ pub(super) struct Open {
     pub(super) since: UnixMillis,
     pub(super) fired_at: Option<UnixMillis>,
     pub(super) frozen: Option<Frozen>,
+    /// When a sample was last judged.
+    judged: Moment,
     /// Whether it began so often of late that its end has to wait.
     pub(super) is_flapping: bool,
     /// Complete polls in which the component was gone.
@@ -49,8 +54,8 @@ pub(super) struct Open {
 impl Opens {
     /// None, but for what outlives alerts: keys that the board still shows, and when alerts began.
     pub(super) fn after(previous: Self) -> (Self, Vec<Open>) {
-        let Self { alerts, retired, begins, .. } = previous;
-        (Self { retired, begins, ..Self::default() }, alerts)
+        let Self { alerts, retired, begins, remembered, .. } = previous;
+        (Self { retired, begins, remembered, ..Self::default() }, alerts)
     }
 
     /// Whether the check has an open alert.
@@ -100,7 +105,10 @@ impl Opens {
         let standings = subject.rule.at(subject.now.unix, standings);
         match self.place(check) {
             None if standings.contains(&Standing::Crossing) => {
-                let begun = Open::begin(Some(check), subject, &standings, &mut self.begins, out);
+                let before =
+                    if self.remembered.is_empty() { None } else { self.remembered.remove(&subject.key()) };
+                let past = Past { begins: &mut self.begins, remembered: before };
+                let begun = Open::begin(Some(check), subject, &standings, past, out);
                 self.add(program, begun);
             }
             None => (),
@@ -111,6 +119,36 @@ impl Opens {
                 }
             }
         }
+    }
+
+    /// Gives back the waits of alerts from before a restart, which are not to count until the first
+    /// poll: those of alerts that were announced at once, those of others when they begin anew.
+    pub(super) fn remember(&mut self, remembered: Vec<Remembered>, now: Moment) {
+        self.remembered = remembered.into_iter().map(|it| (it.key.clone(), it)).collect();
+        for open in &mut self.alerts {
+            if let Some(before) = self.remembered.remove(&open.facts.key) {
+                open.resume(&before, now);
+            }
+        }
+    }
+
+    /// The time until the first poll after a restart does not count either.
+    pub(super) fn freeze_restored(&mut self, passed: Duration, is_theirs: impl Fn(&Open) -> bool) {
+        for open in self.alerts.iter_mut().filter(|it| it.frozen == Some(Frozen::NotPolled) && is_theirs(it))
+        {
+            open.cycle.freeze(passed);
+        }
+    }
+
+    /// Waits from before a restart whose alert did not begin anew, although its reading is known by
+    /// now, are over.
+    pub(super) fn forget_remembered(&mut self, is_known: impl Fn(&AlertKey) -> bool) {
+        self.remembered.retain(|key, _| !is_known(key));
+    }
+
+    /// Whether any waits from before a restart have not been taken up.
+    pub(super) fn remembers(&self) -> bool {
+        !self.remembered.is_empty()
     }
 
     /// Counts a complete poll against alerts whose component is gone.
@@ -201,6 +239,13 @@ impl Opens {
     }
 }
 
+/// What an alert that begins should know of the past.
+pub(super) struct Past<'a> {
+    pub(super) begins: &'a mut Begins,
+    /// Its waits from before a restart.
+    pub(super) remembered: Option<Remembered>,
+}
+
 /// What becomes of an alert after a sample.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Fate {
@@ -214,16 +259,21 @@ impl Open {
         check: Option<u32>,
         subject: &Subject<'_>,
         standings: &Standings,
-        begins: &mut Begins,
+        past: Past<'_>,
         out: &mut Vec<Transition>,
     ) -> Self {
-        let mut cycle = Cycle::default();
+        let (mut cycle, mut since) = (Cycle::default(), subject.now.unix);
+        if let Some(before) = past.remembered {
+            cycle.resume(subject.now.moment, &before.crossing, None);
+            since = before.since;
+        }
         let step = cycle.step(subject.now.moment, standings, subject.rule.waits);
-        let facts = subject.facts(subject.key(), subject.now.unix, step);
-        let mut begun = Self::of(check, cycle, Arc::new(facts), subject.now.unix);
+        let facts = subject.facts(subject.key(), since, step);
+        let mut begun = Self::of(check, cycle, Arc::new(facts), since);
+        begun.judged = subject.now.moment;
         if step.is_rise() {
             begun.fired_at = Some(subject.now.unix);
-            begun.announce(subject, step, subject.rule.waits, begins, out);
+            begun.announce(subject, step, subject.rule.waits, past.begins, out);
         }
         begun
     }
@@ -236,6 +286,7 @@ impl Open {
             since,
             fired_at: None,
             frozen: None,
+            judged: Moment::ZERO,
             is_flapping: false,
             gone_polls: 0,
             is_published: false,
@@ -254,10 +305,10 @@ impl Open {
         let (now, rule) = (subject.now, subject.rule);
         let waits = if self.is_flapping { rule.flapping_waits() } else { rule.waits };
         let was_frozen = self.frozen.take().is_some();
-        let worst_before = self.cycle.worst_crossing();
+        let before = self.cycle.pattern();
         let step = self.cycle.step(now.moment, standings, waits);
-        let is_shown_otherwise = self.fired_at.is_none() && worst_before != self.cycle.worst_crossing();
-        self.is_stale |= was_frozen || is_shown_otherwise;
+        self.is_stale |= was_frozen || before != self.cycle.pattern();
+        self.judged = now.moment;
         match step {
             Step::Stay => return Fate::GoesOn,
             Step::Forget => return Fate::Over,
@@ -315,6 +366,14 @@ impl Open {
         Self { fired_at: Some(alert.fired_at), frozen: Some(Frozen::NotPolled), ..restored }
     }
 
+    /// Takes its waits up from before a restart.
+    pub(super) fn resume(&mut self, before: &Remembered, now: Moment) {
+        self.cycle.resume(now, &before.crossing, before.falling);
+        self.is_flapping = before.is_flapping;
+        self.judged = now;
+        self.is_stale = true;
+    }
+
     /// Its end for a reason that is not in the readings; none if it was never announced.
     pub(super) fn ended(&self, at: Now, reason: &str) -> Option<Transition> {
         let step = Step::Resolve { last: self.cycle.severity()?, is_pending: false };
@@ -361,6 +420,7 @@ impl Open {
             since: self.since,
             fired_at: self.fired_at,
             is_flapping: self.is_flapping,
+            progress: Progress { at: self.judged, cycle: self.cycle.clone() },
             frozen: self.frozen.clone(),
         })
     }

@@ -1,11 +1,12 @@
 //! What the HTTP side shows of alerts and paging.
 
 use crate::alert::{AlertFacts, AlertView, Board, Frozen};
-use crate::http::{ActiveAlert, AlertSource, OutboxFacts, OutboxStatus};
+use crate::http::{ActiveAlert, AlertSource, OutboxFacts, OutboxStatus, RuleFacts};
 use crate::model::{Quantity, UnixMillis};
 use crate::notify::outbox::OutboxHandle;
 use crate::notify::outbox::health::{CircuitHealth, DiskHealth, IntegrationHealth};
 use crate::rules::words::{missing_words, push_against, push_quantity};
+use crate::rules::{Rule, RuleBindings, Ruleset};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -68,6 +69,32 @@ fn standing_error(it: &IntegrationHealth) -> Option<(String, Option<UnixMillis>)
     }
     let is_over = it.circuit == CircuitHealth::Closed && at <= it.last_accepted;
     it.last_error.as_ref().filter(|_| !is_over).map(|(text, _)| (text.clone(), at))
+}
+
+/// The rules with what they are bound to, those that are switched off last.
+pub(super) fn rules(ruleset: &Ruleset, bindings: Vec<RuleBindings>) -> Vec<RuleFacts> {
+    let of = |rule: &Rule, enabled| RuleFacts {
+        name: rule.name.to_string(),
+        rule_type: rule.rule_type.name(),
+        trigger: rule.trigger.name,
+        enabled,
+        devices: 0,
+        unlearnt: 0,
+        bound: 0,
+        unbound: 0,
+        complaint: None,
+        examples: Vec::new(),
+    };
+    let enabled = ruleset.rules().iter().zip(bindings).map(|(compiled, it)| RuleFacts {
+        devices: it.devices,
+        unlearnt: it.unlearnt,
+        bound: it.bound,
+        unbound: it.unbound,
+        complaint: it.complaint(),
+        examples: it.examples.iter().map(|it| (it.object.clone(), it.reason.to_string())).collect(),
+        ..of(&compiled.rule, true)
+    });
+    enabled.chain(ruleset.disabled().map(|it| of(it, false))).collect()
 }
 
 /// What was read against what, and why the alert stands still if it does: the words of the pages.
@@ -154,7 +181,7 @@ fn frozen_words(frozen: &Frozen) -> Cow<'static, str> {
 #[cfg(test)]
 mod tests {
     use super::{class_words, reason};
-    use crate::alert::{AlertFacts, AlertKey, AlertView, Frozen, Phase};
+    use crate::alert::{AlertFacts, AlertKey, AlertView, Frozen, Phase, Progress};
     use crate::model::{ComponentKind, Labels, Missing, Oid, PollError, Severity, SnapshotError, UnixMillis};
     use std::sync::Arc;
 
@@ -189,6 +216,7 @@ mod tests {
             since: UnixMillis(0),
             fired_at: None,
             is_flapping: false,
+            progress: Progress::default(),
             frozen: None,
         }
     }

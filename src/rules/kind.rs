@@ -151,12 +151,23 @@ pub struct Trigger {
     pub name: &'static str,
     /// What it looks at.
     pub measure: Measure,
-    /// The name of the reading that it looks at; empty: the main one, or those that the rule names.
-    pub reading: &'static str,
+    /// Which of a component's readings of the quantity it looks at.
+    pub reading: ReadingName,
     /// The components that it looks at unless the rule names others.
     pub components: &'static [ComponentKind],
     /// The components that a rule may name; empty for triggers of the device itself.
     pub allowed: &'static [ComponentKind],
+}
+
+/// Which of several readings of a quantity is meant, unless the rule names some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadingName {
+    /// The main one, which has no name; or the only one.
+    Main,
+    /// That of this name before the main one.
+    Rather(&'static str),
+    /// That of this name and no other, whatever the rule says.
+    Only(&'static str),
 }
 
 /// What a trigger looks at.
@@ -205,27 +216,45 @@ const fn value(
     components: &'static [ComponentKind],
     allowed: &'static [ComponentKind],
 ) -> Trigger {
-    Trigger { name: quantity.name(), measure: Measure::Value(quantity), reading: "", components, allowed }
+    Trigger {
+        name: quantity.name(),
+        measure: Measure::Value(quantity),
+        reading: ReadingName::Main,
+        components,
+        allowed,
+    }
 }
 
 /// Of objects of inventories, under Device42's name for it.
 const fn of_object(name: &'static str, quantity: Quantity, objects: &'static [ComponentKind]) -> Trigger {
-    Trigger { name, measure: Measure::Value(quantity), reading: "", components: objects, allowed: objects }
+    Trigger {
+        name,
+        measure: Measure::Value(quantity),
+        reading: ReadingName::Main,
+        components: objects,
+        allowed: objects,
+    }
 }
 
 const fn percent(components: &'static [ComponentKind], allowed: &'static [ComponentKind]) -> Trigger {
-    Trigger { name: "percent_of_rated", measure: Measure::PercentOfRated, reading: "", components, allowed }
+    Trigger {
+        name: "percent_of_rated",
+        measure: Measure::PercentOfRated,
+        reading: ReadingName::Main,
+        components,
+        allowed,
+    }
 }
 
 const fn meaning(name: &'static str, meaning: Meaning, components: &'static [ComponentKind]) -> Trigger {
-    Trigger { name, measure: Measure::Meaning(meaning), reading: "", components, allowed: ANY }
+    Trigger { name, measure: Measure::Meaning(meaning), reading: ReadingName::Main, components, allowed: ANY }
 }
 
 const fn reachability(name: &'static str, unanswered: bool) -> Trigger {
     Trigger {
         name,
         measure: Measure::Reachability { unanswered },
-        reading: "",
+        reading: ReadingName::Main,
         components: &[],
         allowed: &[],
     }
@@ -259,6 +288,11 @@ const UPS_ALLOWED: &[ComponentKind] = &[
     ComponentKind::Battery,
 ];
 
+/// Profiles call the run time that is left so, beside the time on battery.
+const fn runtime(components: &'static [ComponentKind], allowed: &'static [ComponentKind]) -> Trigger {
+    Trigger { reading: ReadingName::Rather("remaining"), ..value(Quantity::Runtime, components, allowed) }
+}
+
 const SENSOR: &[Trigger] = &[
     value(Quantity::Temperature, SENSORS, SENSORS_ALLOWED),
     value(Quantity::Humidity, SENSORS, SENSORS_ALLOWED),
@@ -282,7 +316,7 @@ const BANK: &[Trigger] = &[
 
 const UPS: &[Trigger] = &[
     value(Quantity::Charge, BATTERIES, UPS_ALLOWED),
-    value(Quantity::Runtime, BATTERIES, UPS_ALLOWED),
+    runtime(BATTERIES, UPS_ALLOWED),
     value(Quantity::Voltage, OUTPUTS, UPS_ALLOWED),
     value(Quantity::Current, OUTPUTS, UPS_ALLOWED),
     value(Quantity::Load, LOADS, UPS_ALLOWED),
@@ -307,11 +341,11 @@ const LICENSE: &[Trigger] = &[
     of_object("days_left", Quantity::DaysLeft, LICENSES),
     of_object("percent_used", Quantity::LicenseUse, LICENSES),
     Trigger {
-        reading: "devices",
+        reading: ReadingName::Only("devices"),
         ..of_object("percent_of_licensed_devices", Quantity::LicenseUse, LICENSES)
     },
     Trigger {
-        reading: "addresses",
+        reading: ReadingName::Only("addresses"),
         ..of_object("percent_of_licensed_addresses", Quantity::LicenseUse, LICENSES)
     },
 ];
@@ -324,7 +358,7 @@ const SOFTWARE: &[Trigger] = &[
 const PROHIBITED: &[Trigger] = &[Trigger {
     name: "installed",
     measure: Measure::Presence(Quantity::Installations),
-    reading: "",
+    reading: ReadingName::Main,
     components: PROHIBITEDS,
     allowed: PROHIBITEDS,
 }];
@@ -360,11 +394,17 @@ const READING: &[Trigger] = &[
     value(Quantity::Humidity, ANY, ANY),
     value(Quantity::Load, ANY, ANY),
     value(Quantity::Charge, ANY, ANY),
-    value(Quantity::Runtime, ANY, ANY),
+    runtime(ANY, ANY),
 ];
 
 const STATE: &[Trigger] = &[
-    Trigger { name: "health", measure: Measure::Health, reading: "", components: ANY, allowed: ANY },
+    Trigger {
+        name: "health",
+        measure: Measure::Health,
+        reading: ReadingName::Main,
+        components: ANY,
+        allowed: ANY,
+    },
     meaning("off", Meaning::Off, ANY),
     meaning("fault", Meaning::Fault, ANY),
     meaning("overload", Meaning::Overload, ANY),

@@ -28,7 +28,7 @@ pub use extras::{Combine, Flapping, Group, GroupBy, NoData, Rate, Schedule};
 pub use input::{
     ApplyTo, DurationInput, FlappingInput, GroupInput, LevelInput, RateInput, RuleInput, ScheduleInput,
 };
-pub use kind::{Measure, RuleType, Trigger, known_name};
+pub use kind::{Measure, ReadingName, RuleType, Trigger, known_name};
 pub use limit::{EQUAL_WITHIN, Limit, Operator};
 pub use program::{Check, Member, NumberGuard, Program, RuleReport, StateGuard, UnboundObject};
 pub use rule::{Condition, Level, Rule};

@@ -2,7 +2,7 @@
 
 use super::compile::Ruleset;
 use super::extras::Rate;
-use super::kind::Measure;
+use super::kind::{Measure, ReadingName};
 use super::program::{RuleReport, UnboundObject};
 use super::rule::Rule;
 use super::words::duration;
@@ -281,15 +281,18 @@ fn main_reading(
     readings: &[(u32, &ReadingShape)],
 ) -> Result<Vec<u32>, UnboundReason> {
     let of_quantity = || readings.iter().filter(|(_, it)| it.quantity == quantity);
-    if !rule.trigger.reading.is_empty() {
-        return Ok(of_quantity()
-            .filter(|(_, it)| *it.name == *rule.trigger.reading)
-            .map(|(slot, _)| *slot)
-            .collect());
+    let called = |name: &str| of_quantity().find(|(_, it)| *it.name == *name).map(|(slot, _)| *slot);
+    if let ReadingName::Only(name) = rule.trigger.reading {
+        return Ok(called(name).into_iter().collect());
     }
     if !rule.names.is_empty() {
         let named = of_quantity().filter(|(_, it)| rule.names.iter().any(|name| name.matches(&it.name)));
         return Ok(named.map(|(slot, _)| *slot).collect());
+    }
+    if let ReadingName::Rather(name) = rule.trigger.reading
+        && let Some(slot) = called(name)
+    {
+        return Ok(vec![slot]);
     }
     if let Some((slot, _)) = of_quantity().find(|(_, it)| it.name.is_empty()) {
         return Ok(vec![*slot]);

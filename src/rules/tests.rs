@@ -513,6 +513,33 @@ fn compile(inputs: &[RuleInput]) -> Ruleset {
     Ruleset::compile(check_all(inputs).unwrap())
 }
 
+/// A battery's run time is what is left of it, where profiles give the time on battery too.
+#[test]
+fn run_times() {
+    let bound = |names: &[&str], wanted: &[&str]| {
+        let (source, mut shape) = pdu();
+        shape.components = vec![Component { kind: ComponentKind::Battery, ..Component::default() }];
+        shape.readings = names
+            .iter()
+            .map(|name| ReadingShape {
+                component: 0,
+                quantity: Quantity::Runtime,
+                name: (*name).into(),
+                source: Oid::default(),
+                states: None,
+            })
+            .collect();
+        let names = wanted.iter().map(|it| (*it).to_owned()).collect();
+        let program = compile(&[RuleInput { names, ..typed("ups", "runtime") }]).bind(&source, &shape);
+        program.numbers.iter().map(|it| it.slot).collect::<Vec<u32>>()
+    };
+    assert_eq!(bound(&["on_battery", "remaining"], &[]), [1]);
+    assert_eq!(bound(&["on_battery", "remaining", ""], &[]), [1]);
+    assert_eq!(bound(&["on_battery", ""], &[]), [1]);
+    assert_eq!(bound(&["on_battery", "remaining"], &["on_battery"]), [0]);
+    assert_eq!(bound(&["fuel", "on_battery"], &[]), [0; 0]);
+}
+
 /// The slots that a rule is bound to.
 #[track_caller]
 fn binds(input: RuleInput, change: impl FnOnce(&mut RuleInput), slots: &[u32]) -> Arc<Program> {
