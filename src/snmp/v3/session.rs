@@ -155,6 +155,7 @@ impl Session {
 
     /// Ends it, answered or not: what was not proved is forgotten, but for [`Self::time_out_reason`].
     pub fn end_request(&mut self) {
+        self.hint = self.last_hint();
         self.nonce = None;
         self.tentative = None;
         self.wrote = View::Nothing;
@@ -470,7 +471,13 @@ impl Session {
     /// Why the request that stayed unanswered may have: the last that was hinted at while it was out.
     #[must_use]
     pub fn time_out_reason(&self) -> Option<UsmError> {
-        Some(self.hint?.error(&self.user))
+        Some(self.last_hint()?.error(&self.user))
+    }
+
+    /// Where nothing was hinted at, it still tells something that the engine was named, asked, and silent.
+    fn last_hint(&self) -> Option<Hint> {
+        let is_silent = self.tentative.is_some() && self.wrote != View::Nothing;
+        self.hint.or(if is_silent { Some(Hint::Silence) } else { None })
     }
 
     /// The device's engine ID, proved. Two devices with one have the same keys and spoil each other's time.
