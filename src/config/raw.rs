@@ -5,7 +5,7 @@ use crate::model::Secret;
 use figment::value::magic::Tagged;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ pub(super) struct RawConfig {
     pub(super) http: RawHttp,
     pub(super) state: RawState,
     pub(super) profiles: RawProfiles,
+    pub(super) traps: RawTraps,
     pub(super) log: RawLog,
     pub(super) paging: RawPaging,
     #[serde(default)]
@@ -34,6 +35,7 @@ pub(super) struct RawPolling {
     pub(super) interval: Tagged<Nanoseconds>,
     pub(super) timeout: Nanoseconds,
     pub(super) retries: u32,
+    pub(super) requests_per_second: u32,
     pub(super) start_spread: Option<Nanoseconds>,
 }
 
@@ -53,6 +55,15 @@ pub(super) struct RawState {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawProfiles {
     pub(super) folders: Tagged<Vec<PathBuf>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTraps {
+    pub(super) listen: Option<SocketAddr>,
+    pub(super) credentials: Option<Tagged<Vec<String>>>,
+    #[serde(default)]
+    pub(super) forwarders: Vec<IpAddr>,
 }
 
 #[derive(Deserialize)]
@@ -107,10 +118,13 @@ pub(super) struct RawDevice {
     pub(super) address: Option<String>,
     pub(super) port: Option<u16>,
     pub(super) credential: String,
+    #[serde(default)]
+    pub(super) answers_from: Vec<IpAddr>,
     pub(super) profile: Option<String>,
     pub(super) interval: Option<Nanoseconds>,
     pub(super) timeout: Option<Nanoseconds>,
     pub(super) retries: Option<u32>,
+    pub(super) requests_per_second: Option<u32>,
     #[serde(default)]
     pub(super) labels: BTreeMap<String, String>,
     #[serde(default)]

@@ -2,8 +2,8 @@
 
 use super::form::Form;
 use super::limits::{
-    FOR_MOST, HTTP_TIMEOUT_MOST, INTERVAL_LEAST, INTERVAL_MOST, POLLS_MOST, REQUESTS_A_MINUTE_MOST,
-    RESEND_LEAST, RETRIES_MOST, SPREAD_MOST, TIMEOUT_LEAST, TIMEOUT_MOST,
+    FOR_MOST, HTTP_TIMEOUT_MOST, INTERVAL_LEAST, INTERVAL_MOST, POLLS_MOST, RATE_MOST,
+    REQUESTS_A_MINUTE_MOST, RESEND_LEAST, RETRIES_MOST, SPREAD_MOST, TIMEOUT_LEAST, TIMEOUT_MOST,
 };
 use super::schema::{Key, Table};
 use std::time::Duration;
@@ -16,6 +16,12 @@ pub(super) static ROOT: Table = Table {
             .also(&["storage", "data", "store"]),
         Key::table("profiles", Form::Table(&PROFILES), "Where your own device profiles lie")
             .also(&["profile"]),
+        Key::table(
+            "traps",
+            Form::Table(&TRAPS),
+            "Where devices may send traps, so that they are asked at once",
+        )
+        .also(&["trap", "trapd", "snmptrapd", "trap_listener"]),
         Key::table("log", Form::Table(&LOG), "What is written to the log").also(&["logging", "logs"]),
         Key::table(
             "credentials",
@@ -49,6 +55,14 @@ static POLLING: Table = Table {
         Key::new("retries", RETRIES, "2", "How often a request is repeated after its first time-out")
             .default("2")
             .also(&["retry", "attempts"]),
+        Key::new(
+            "requests_per_second",
+            RATE,
+            "100",
+            "The most requests a second that one agent gets, but for short bursts; 0: no limit",
+        )
+        .default("100")
+        .also(&["rate", "rate_limit", "max_requests_per_second"]),
         Key::new(
             "start_spread",
             Form::Duration { least: Duration::ZERO, most: SPREAD_MOST },
@@ -90,6 +104,32 @@ static PROFILES: Table = Table {
     )
     .default("[\"/etc/rackwarden/profiles.d\"]")
     .also(&["folder", "paths", "path", "dirs"])],
+};
+
+static TRAPS: Table = Table {
+    keys: &[
+        Key::new(
+            "listen",
+            Form::Listen,
+            "\"0.0.0.0:162\"",
+            "IP address and port to listen on for traps; nothing listens if you say nothing; a change needs a restart",
+        )
+        .also(&["address", "bind", "listen_address", "port"]),
+        Key::new(
+            "credentials",
+            Form::Texts,
+            "[\"traps\"]",
+            "Tables under [credentials] that let traps in beside the device's own: where agents send them with another community",
+        )
+        .also(&["credential", "communities", "community", "users"]),
+        Key::new(
+            "forwarders",
+            Form::Addresses,
+            "[\"10.0.0.5\"]",
+            "IP addresses of trap receivers that forward to us: of theirs alone, the address within the trap says which device it is of",
+        )
+        .also(&["forwarder", "proxies", "relays", "trusted"]),
+    ],
 };
 
 static LOG: Table = Table {
@@ -164,6 +204,13 @@ static DEVICE: Table = Table {
             .default("\"default\"")
             .also(&["auth", "credentials", "community"]),
         Key::new(
+            "answers_from",
+            Form::Addresses,
+            "[\"10.0.9.20\"]",
+            "Other IP addresses that its answers may come from, where it answers by another interface than it was asked at",
+        )
+        .also(&["answer_from", "other_addresses", "source_addresses", "answers"]),
+        Key::new(
             "profile",
             Form::Text,
             "\"apc-rpdu2\"",
@@ -188,6 +235,12 @@ static DEVICE: Table = Table {
             RETRIES,
             "2",
             "Repeats after the first time-out; [polling] retries if you say nothing",
+        ),
+        Key::new(
+            "requests_per_second",
+            RATE,
+            "5",
+            "The most requests a second that it gets; [polling] requests_per_second if you say nothing",
         ),
         Key::new(
             "labels",
@@ -431,6 +484,7 @@ static ALERT: Table = Table {
 const INTERVAL: Form = Form::Duration { least: INTERVAL_LEAST, most: INTERVAL_MOST };
 const TIMEOUT: Form = Form::Duration { least: TIMEOUT_LEAST, most: TIMEOUT_MOST };
 const RETRIES: Form = Form::Count { least: 0, most: RETRIES_MOST };
+const RATE: Form = Form::Count { least: 0, most: RATE_MOST };
 const FOR: Form = Form::Duration { least: Duration::ZERO, most: FOR_MOST };
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 const FORMATS: &[&str] = &["text", "json"];

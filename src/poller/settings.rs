@@ -1,6 +1,7 @@
 //! What the poller is told: devices, their credentials and timings, already checked.
 
 use crate::model::{Labels, Secret};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,9 @@ pub struct DeviceSettings {
     pub port: u16,
     /// How to be let in.
     pub credential: Credential,
+    /// Other IP addresses from which its answers are accepted, whatever their port, for agents that answer
+    /// from another interface than the one that was asked. Its traps may come from there too. Usually empty.
+    pub answers_from: Vec<IpAddr>,
     /// The profile to use; `None`: find the one that fits.
     pub profile: Option<String>,
     /// How often to ask.
@@ -41,6 +45,8 @@ pub struct DeviceSettings {
     pub timeout: Duration,
     /// How often a request is repeated after its first time-out.
     pub retries: u32,
+    /// The least time between two requests in the long run; zero: no limit. Short bursts may come closer.
+    pub request_gap: Duration,
     /// What the operator says of it: site, rack, feed.
     pub labels: Labels,
     /// Rated current in A of the components that the rules call by kind (`infeed`, `phase`, `bank`),

@@ -126,10 +126,12 @@ fn polled_over_udp(name: &str, address: SocketAddr, profiles: &Arc<ProfileSet>) 
         host: address.ip().to_string(),
         port: address.port(),
         credential: credential.clone(),
+        answers_from: Vec::new(),
         profile: None,
         interval: Duration::from_secs(10),
         timeout,
         retries: 1,
+        request_gap: Duration::ZERO,
         labels: Labels::default(),
         rated_current_amperes: Vec::new(),
     };

@@ -497,10 +497,12 @@ fn polled(device: &SimulatedDevice, profiles: &Arc<ProfileSet>) -> (String, Vec<
         host: device.address.ip().to_string(),
         port: device.address.port(),
         credential: credential.clone(),
+        answers_from: Vec::new(),
         profile: None,
         interval: Duration::from_secs(10),
         timeout,
         retries: 1,
+        request_gap: Duration::ZERO,
         labels: Labels::default(),
         rated_current_amperes: Vec::new(),
     };
