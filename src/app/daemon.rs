@@ -120,6 +120,7 @@ impl Daemon {
             restored.entry(Arc::clone(&alert.facts.device)).or_default().push(alert);
         }
         let shared = Arc::new(Shared {
+            keys: Arc::default(),
             store: Arc::new(Store::new(StoreSettings::default())),
             board: Arc::new(Board::new()),
             outbox,
@@ -355,7 +356,7 @@ fn start_shards(
     (0..shard_count(settings.devices.len()))
         .map(|number| {
             let pipeline = Box::new(Pipeline::new(Arc::clone(shared)));
-            ShardHandle::start(number, Arc::clone(profiles), clock, pipeline)
+            ShardHandle::start(number, Arc::clone(profiles), Arc::clone(&shared.keys), clock, pipeline)
         })
         .collect()
 }

@@ -105,7 +105,10 @@ impl Traps {
 }
 
 fn trap_credential(credential: &Credential) -> TrapCredential {
-    TrapCredential::Community(credential.community.clone())
+    match credential {
+        Credential::Community { community, .. } => TrapCredential::Community(community.clone()),
+        Credential::Usm(_) => TrapCredential::User,
+    }
 }
 
 /// Listens for ever; `ask` is told whom to ask now.

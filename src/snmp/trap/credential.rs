@@ -8,6 +8,8 @@ use subtle::ConstantTimeEq;
 pub enum TrapCredential {
     /// A community, by v1 or v2c: agents that are polled by one of them send traps by either.
     Community(Secret),
+    /// A user of SNMPv3: no community lets anybody in.
+    User,
 }
 
 impl TrapCredential {
@@ -15,6 +17,7 @@ impl TrapCredential {
     pub(super) fn admits_community(&self, community: &[u8]) -> bool {
         match self {
             Self::Community(secret) => secret.expose().as_bytes().ct_eq(community).into(),
+            Self::User => false,
         }
     }
 }
