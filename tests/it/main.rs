@@ -23,3 +23,4 @@ mod recordings;
 mod simulated;
 mod snmpd;
 mod support;
+mod traps;
