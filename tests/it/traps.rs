@@ -396,3 +396,59 @@ async fn net_snmps_traps_and_informs_are_taken() {
     assert_eq!(world.count("not_authenticated"), 1);
     assert_eq!(world.count("asked") + world.count("too_soon"), 4);
 }
+
+/// As fast as one thread sends: some hundred thousand a second.
+fn flood(from: SocketAddr, to: SocketAddr, datagram: &[u8], count: u32) -> u32 {
+    let socket = UdpSocket::bind((from.ip(), 0)).unwrap();
+    socket.connect(to).unwrap();
+    (0..count).filter(|_| socket.send(datagram).is_ok()).count().try_into().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_holds_nobody_up() {
+    const COUNT: u32 = 100_000;
+    let world = World::new(3, ON_LOOPBACK).await;
+    let copied = |community: &str| {
+        let received = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let trap = Trap::new(oid(ON_BATTERY), Version::V2c).with_community(community);
+        world.ups(0).send_trap(received.local_addr().unwrap(), &trap).unwrap();
+        let mut buffer = [0; 1500];
+        let octets = received.recv(&mut buffer).unwrap();
+        buffer[..octets].to_vec()
+    };
+    let (sound, forged) = (copied(COMMUNITY), copied("guess"));
+    let to = world.traps();
+    let begun = world.clock.moment();
+    let polls = [world.polls(0), world.polls(1)];
+    // One device gone mad, one forged, and strangers.
+    let senders = [(world.ups(0).address(), sound), (world.ups(1).address(), forged.clone())];
+    let stranger = ("127.66.6.6:0".parse().unwrap(), forged);
+    let floods: Vec<_> = senders
+        .into_iter()
+        .chain([stranger])
+        .map(|(from, datagram)| std::thread::spawn(move || flood(from, to, &datagram, COUNT)))
+        .collect();
+    // Meanwhile a UPS goes on battery. The kernel may drop what it sends: agents repeat an inform.
+    world.ups(2).set_value(oid(STATUS), Value::Integer(5));
+    let inform = world.ups(2).send_trap(to, &Trap::inform(oid(ON_BATTERY))).unwrap();
+    let tries = (1..100).find(|_| {
+        let acknowledged = inform.is_acknowledged(Duration::from_millis(200));
+        acknowledged || inform.repeat().is_err()
+    });
+    assert!(tries.is_some(), "the inform was never acknowledged");
+    let paged = world.pagerduty.wait_until(LIMIT, |board| board.open_len() == 1).await;
+    assert!(paged, "no page");
+    let sent: u32 = floods.into_iter().map(|it| it.join().unwrap()).sum();
+    let took = world.clock.moment().since(begun);
+    let seconds = took.as_secs() + 1;
+    println!("{sent} traps in {took:?}; acknowledged at try {tries:?}: {}", world.get("/api/v1/status"));
+    assert!(world.polls(0) - polls[0] <= 2 * (seconds + 2), "{seconds} s: asked too often");
+    assert_eq!(world.polls(1), polls[1], "forged traps have nobody asked");
+    // The listener is well afterwards.
+    let before = world.count("received");
+    world.until("quiet", || {
+        let sent = world.ups(1).send_trap(to, &Trap::inform(oid(ON_BATTERY))).unwrap();
+        sent.is_acknowledged(Duration::from_millis(500)).then_some(())
+    });
+    assert!(before < world.count("received"));
+}

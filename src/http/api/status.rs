@@ -26,7 +26,8 @@ pub(super) struct Status {
     readings: Readings,
     alerts: Alerts,
     outbox: Vec<OutboxRow>,
-    /// `null`: nothing listens for traps.
+    /// Absent where nothing listens for traps.
+    #[serde(skip_serializing_if = "Option::is_none")]
     traps: Option<Traps>,
 }
 
