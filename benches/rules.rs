@@ -125,6 +125,7 @@ fn batch(source: &Arc<Source>, shape: &Arc<Shape>, is_crossing: impl Fn(u32) -> 
         time: Now::default(),
         duration: Duration::ZERO,
         shape: Arc::clone(shape),
+        effort: rackwarden::model::Effort::default(),
         samples: (0..READINGS).map(sample).collect(),
         error: None,
     }

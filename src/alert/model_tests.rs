@@ -225,6 +225,7 @@ fn batch(seconds: u64, outcome: Outcome, shape: &Arc<Shape>) -> Batch {
         time: at(seconds),
         duration: Duration::ZERO,
         shape: Arc::clone(shape),
+        effort: crate::model::Effort::default(),
         samples: [sample].into(),
         error: (outcome == Outcome::Failed).then_some(PollError::Timeout),
     }

@@ -131,6 +131,7 @@ impl Bench {
             time: at(self.now),
             duration: Duration::ZERO,
             shape: Arc::clone(&self.shape),
+            effort: crate::model::Effort::default(),
             samples: samples.into(),
             error,
         };

@@ -320,7 +320,7 @@ fn open_traps(settings: &Settings) -> Result<Option<(TrapSocket, SocketAddr)>, T
 }
 
 /// The rules in force, with the ratings that devices are given by hand.
-pub(super) fn ruleset(settings: &Settings) -> Ruleset {
+pub(crate) fn ruleset(settings: &Settings) -> Ruleset {
     let ratings = settings.devices.iter().filter(|it| !it.rated_current_amperes.is_empty()).map(|device| {
         let by_kind = device.rated_current_amperes.iter().map(|(kind, amperes)| {
             (*kind, crate::model::Ratings { current_amperes: Some(*amperes), ..Default::default() })
@@ -352,9 +352,7 @@ fn start_shards(
     clock: SystemClock,
     shared: &Arc<Shared>,
 ) -> Result<Vec<ShardHandle>, StartError> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let count = settings.devices.len().div_ceil(DEVICES_A_SHARD).clamp(1, cores);
-    (0..count)
+    (0..shard_count(settings.devices.len()))
         .map(|number| {
             let pipeline = Box::new(Pipeline::new(Arc::clone(shared)));
             ShardHandle::start(number, Arc::clone(profiles), clock, pipeline)
@@ -362,8 +360,14 @@ fn start_shards(
         .collect()
 }
 
+/// How many threads poll so many devices.
+pub(crate) fn shard_count(devices: usize) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    devices.div_ceil(DEVICES_A_SHARD).clamp(1, cores)
+}
+
 /// A device always lives in the same shard.
-fn shard_of<'a>(shards: &'a [ShardHandle], name: &str) -> Option<&'a ShardHandle> {
+pub(crate) fn shard_of<'a>(shards: &'a [ShardHandle], name: &str) -> Option<&'a ShardHandle> {
     let mut hasher = std::hash::DefaultHasher::new();
     name.hash(&mut hasher);
     let count = u64::try_from(shards.len()).unwrap_or(1).max(1);

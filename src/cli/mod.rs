@@ -11,6 +11,7 @@ macro_rules! println {
     ($($part:tt)*) => { $crate::cli::print_line(format_args!($($part)*)) };
 }
 
+mod bench;
 mod check;
 mod demo;
 mod exit;
@@ -52,6 +53,9 @@ enum Verb {
     Simulate(simulate::Arguments),
     /// Show it all at work: a simulated room, a stand-in for PagerDuty and the real daemon
     Demo(demo::Arguments),
+    /// Measure what polling costs
+    #[command(subcommand)]
+    Bench(bench::Verb),
     /// Paging by hand
     #[command(subcommand)]
     Page(page::Verb),
@@ -84,6 +88,7 @@ pub fn main() -> std::process::ExitCode {
         Verb::Profile(verb) => profile::run(&verb),
         Verb::Simulate(arguments) => simulate::run(&arguments),
         Verb::Demo(arguments) => demo::run(&arguments),
+        Verb::Bench(verb) => bench::run(&verb),
         Verb::Page(verb) => page::run(&verb),
     };
     exit.into()

@@ -132,7 +132,7 @@ pub(super) fn explain(error: &PollError, ready: &Ready) -> String {
     target.timeout = target.timeout.min(Duration::from_secs(1));
     target.credential.version = other;
     let system = crate::model::Oid::new(&[1, 3, 6, 1, 2, 1, 1]);
-    let limits = crate::snmp::WalkLimits { repetitions: 0, rows_max: 1 };
+    let limits = crate::snmp::WalkLimits { rows_max: 1, ..crate::snmp::WalkLimits::getnext() };
     if once::walk(&target, &system, limits, SystemClock::new(), &mut |_, _| ()).is_ok() {
         return format!(
             "{address} does not answer SNMP v{asked}, but it does answer v{other_name}: use --version {other_name}"

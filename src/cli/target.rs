@@ -73,6 +73,8 @@ impl TargetArguments {
             interval: Duration::from_secs(10),
             timeout,
             retries: self.retries,
+            // A person waits.
+            request_gap: Duration::ZERO,
             labels: known.as_ref().map_or_else(Labels::default, |it| it.labels.clone()),
             rated_current_amperes: known.map(|it| it.rated_current_amperes.clone()).unwrap_or_default(),
         };
@@ -156,7 +158,7 @@ pub(super) fn colour() -> bool {
 }
 
 /// HOST, HOST:PORT, [V6], [V6]:PORT, V6, each with or without "udp:" before it.
-fn split(text: &str) -> Result<(String, u16), String> {
+pub(super) fn split(text: &str) -> Result<(String, u16), String> {
     const PORT: u16 = 161;
     let bare = text.strip_prefix("udp:").unwrap_or(text);
     if bare.is_empty() {

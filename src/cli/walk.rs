@@ -5,7 +5,7 @@ use super::target::TargetArguments;
 use crate::mib::Mibs;
 use crate::model::{Oid, SystemClock, Value};
 use crate::poller::once;
-use crate::snmp::{WalkEnd, WalkLimits};
+use crate::snmp::{RequestSize, WalkEnd, WalkLimits};
 
 /// Arguments of `walk`.
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,10 @@ fn walk(arguments: &Arguments) -> Result<Exit, Exit> {
         Exit::Usage
     })?;
     let ready = arguments.target.resolve(None)?;
-    let limits = WalkLimits { repetitions: arguments.repetitions, rows_max: 1_000_000 };
+    let limits = WalkLimits {
+        repetitions: RequestSize::new(arguments.repetitions, arguments.repetitions),
+        rows_max: 1_000_000,
+    };
     let mut rows = 0_usize;
     let result = once::walk(&ready.target, &root.oid, limits, SystemClock::new(), &mut |oid, value| {
         rows += 1;

@@ -33,6 +33,8 @@ pub(super) const TIMEOUT_LEAST: Duration = Duration::from_millis(50);
 pub(super) const TIMEOUT_MOST: Duration = Duration::from_secs(60);
 /// Paging must retry, not wait: a request that takes longer than this is lost.
 pub(super) const HTTP_TIMEOUT_MOST: Duration = Duration::from_secs(120);
+/// More than any agent answers.
+pub(super) const RATE_MOST: i64 = 100_000;
 /// Further repeats only keep a dead device's poll open.
 pub(super) const RETRIES_MOST: i64 = 10;
 /// Devices would be unknown for longer than anybody waits after a start.

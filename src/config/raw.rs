@@ -35,6 +35,7 @@ pub(super) struct RawPolling {
     pub(super) interval: Tagged<Nanoseconds>,
     pub(super) timeout: Nanoseconds,
     pub(super) retries: u32,
+    pub(super) requests_per_second: u32,
     pub(super) start_spread: Option<Nanoseconds>,
 }
 
@@ -123,6 +124,7 @@ pub(super) struct RawDevice {
     pub(super) interval: Option<Nanoseconds>,
     pub(super) timeout: Option<Nanoseconds>,
     pub(super) retries: Option<u32>,
+    pub(super) requests_per_second: Option<u32>,
     #[serde(default)]
     pub(super) labels: BTreeMap<String, String>,
     #[serde(default)]

@@ -45,6 +45,8 @@ pub struct PollingSettings {
     pub timeout: Duration,
     /// How often a request is repeated after its first time-out.
     pub retries: u32,
+    /// The most requests a second to one agent, but for short bursts; 0: no limit.
+    pub requests_per_second: u32,
     /// Over how long the first polls are spread; `None`: over each device's interval.
     pub start_spread: Option<Duration>,
 }

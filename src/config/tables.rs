@@ -2,8 +2,8 @@
 
 use super::form::Form;
 use super::limits::{
-    FOR_MOST, HTTP_TIMEOUT_MOST, INTERVAL_LEAST, INTERVAL_MOST, POLLS_MOST, REQUESTS_A_MINUTE_MOST,
-    RESEND_LEAST, RETRIES_MOST, SPREAD_MOST, TIMEOUT_LEAST, TIMEOUT_MOST,
+    FOR_MOST, HTTP_TIMEOUT_MOST, INTERVAL_LEAST, INTERVAL_MOST, POLLS_MOST, RATE_MOST,
+    REQUESTS_A_MINUTE_MOST, RESEND_LEAST, RETRIES_MOST, SPREAD_MOST, TIMEOUT_LEAST, TIMEOUT_MOST,
 };
 use super::schema::{Key, Table};
 use std::time::Duration;
@@ -55,6 +55,14 @@ static POLLING: Table = Table {
         Key::new("retries", RETRIES, "2", "How often a request is repeated after its first time-out")
             .default("2")
             .also(&["retry", "attempts"]),
+        Key::new(
+            "requests_per_second",
+            RATE,
+            "100",
+            "The most requests a second that one agent gets, but for short bursts; 0: no limit",
+        )
+        .default("100")
+        .also(&["rate", "rate_limit", "max_requests_per_second"]),
         Key::new(
             "start_spread",
             Form::Duration { least: Duration::ZERO, most: SPREAD_MOST },
@@ -227,6 +235,12 @@ static DEVICE: Table = Table {
             RETRIES,
             "2",
             "Repeats after the first time-out; [polling] retries if you say nothing",
+        ),
+        Key::new(
+            "requests_per_second",
+            RATE,
+            "5",
+            "The most requests a second that it gets; [polling] requests_per_second if you say nothing",
         ),
         Key::new(
             "labels",
@@ -470,6 +484,7 @@ static ALERT: Table = Table {
 const INTERVAL: Form = Form::Duration { least: INTERVAL_LEAST, most: INTERVAL_MOST };
 const TIMEOUT: Form = Form::Duration { least: TIMEOUT_LEAST, most: TIMEOUT_MOST };
 const RETRIES: Form = Form::Count { least: 0, most: RETRIES_MOST };
+const RATE: Form = Form::Count { least: 0, most: RATE_MOST };
 const FOR: Form = Form::Duration { least: Duration::ZERO, most: FOR_MOST };
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 const FORMATS: &[&str] = &["text", "json"];

@@ -22,7 +22,7 @@ pub use labels::Labels;
 pub use oid::{Oid, OidError};
 pub use quantity::{Quantity, Unit, WireUnit};
 pub use reading::{
-    Batch, Identity, Missing, PollError, ReadingShape, Sample, Shape, Source, StateTable, StateValue,
+    Batch, Effort, Identity, Missing, PollError, ReadingShape, Sample, Shape, Source, StateTable, StateValue,
 };
 pub use secret::Secret;
 pub use severity::{Health, Meaning, Severity};

@@ -277,6 +277,23 @@ pub struct Batch {
     pub shape: Arc<Shape>,
     /// One sample a reading.
     pub samples: Box<[Sample]>,
+    /// What it took to read them.
+    pub effort: Effort,
     /// Why the poll failed as a whole; the samples then say why each is missing.
     pub error: Option<PollError>,
+}
+
+/// What a poll took, and what is known of the agent by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Effort {
+    /// Requests sent, repeats included.
+    pub requests: u32,
+    /// Of these, repeats of one that was not answered in time.
+    pub repeats: u32,
+    /// The agent's usual answer time, if it is known.
+    pub round_trip: Option<std::time::Duration>,
+    /// Cells that it is asked for in one GET, as far as they fit a frame.
+    pub cells: u32,
+    /// max-repetitions that it is asked for in one GETBULK; 0: it is walked by GETNEXT.
+    pub repetitions: u32,
 }

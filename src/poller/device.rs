@@ -1,17 +1,21 @@
 //! One device: learns, polls, repeats what is lost, learns anew when the device has changed.
 //!
 //! Pure: [`Device::begin`] starts a poll, [`Device::write_request`] gives the request that is due,
-//! answers and time-outs go in, and each poll ends in one [`Outcome`]. Invariants: at most one request
+//! answers and time-outs go in, and each poll ends in one [`Outcome`]. A device that is known is learnt anew
+//! between its polls ([`Device::resume_learning`]), which go on meanwhile. Invariants: at most one request
 //! is due at a time; a poll that brought nothing says why for each reading; a device that is known to be
 //! dead is asked once a poll, without retries, with the very request that its return would answer.
 
 use super::kinds::Kinds;
-use super::learn::{LearnStep, Learner};
-use super::settings::{DeviceSettings, SnmpVersion};
-use crate::model::{Batch, Identity, Missing, Moment, Now, Oid, PollError, Sample, Shape, Source, Value};
+use super::learn::{LearnStep, Learner, Reach};
+use super::settings::{Credential, DeviceSettings, SnmpVersion};
+use super::timing::{Exchange, Pace, Patience, RoundTrip};
+use crate::model::{
+    Batch, Effort, Identity, Missing, Moment, Now, Oid, PollError, Sample, Shape, Source, Value,
+};
 use crate::profile::{Plan, ProfileSet};
 use crate::snmp::wire::{Names, Pdu, Version};
-use crate::snmp::{Cell, GetJob, GetLimits, GetStep, Head};
+use crate::snmp::{Cell, GetJob, GetStep, Request, Session};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +59,8 @@ pub enum Step {
     Repeat,
     /// The poll is over.
     Finished(Box<Outcome>),
+    /// Learning between polls is over. There is nothing to hand on: the next poll asks for what was learnt.
+    Learnt,
 }
 
 /// One device to poll.
@@ -63,17 +69,27 @@ pub struct Device {
     settings: Arc<DeviceSettings>,
     profiles: Arc<ProfileSet>,
     kinds: Arc<Kinds>,
-    head: Head,
+    session: Session,
     source: Arc<Source>,
     /// Of a device that is not known: always the same one, so that what is bound to it stays bound.
     no_shape: Arc<Shape>,
     ready: Option<Arc<Ready>>,
     activity: Activity,
+    /// Kept from one pause between polls to the next.
+    learner: Option<Box<Learner>>,
+    learning_since: Moment,
     begun: Now,
-    attempt: u32,
-    limits: GetLimits,
-    /// The most cells that one answer ever brought.
-    answered_cells_max: usize,
+    /// When it was asked for its readings, after it was learnt.
+    polling_since: Moment,
+    exchange: Exchange,
+    /// Whole time-outs of the request that is due, as its job was told of them.
+    timeouts: u32,
+    round_trip: RoundTrip,
+    pace: Pace,
+    effort: Effort,
+    reach: Reach,
+    /// For the next outcome.
+    notes: Vec<String>,
     /// Failed polls in a row.
     failures: u32,
     /// It answers, but nothing can be read from it.
@@ -95,17 +111,18 @@ enum LearnAnew {
     No,
     /// A row is missing: learn anew, but not too often.
     Soon,
-    /// It was restarted: at the next poll.
+    /// It was restarted: after this poll.
     Now,
-    /// Its profiles were changed: at the next poll, and whatever comes of it holds.
+    /// Its profiles were changed: after the next poll, and whatever comes of it holds.
     Profiles,
 }
 
 #[derive(Debug)]
 enum Activity {
     Idle,
-    Learn(Box<Learner>),
-    Poll { job: GetJob, notes: Vec<String> },
+    /// What the learner asks is due.
+    Learn,
+    Poll(GetJob),
 }
 
 impl Device {
@@ -121,8 +138,8 @@ impl Device {
     const UNREADABLE_INTERVAL: Duration = Duration::from_secs(60);
     /// A first learning may take so long: the largest recorded device needs 1,200 requests.
     const LEARN_LIMIT: Duration = Duration::from_secs(300);
-    /// While a device that is known is learnt anew, it is not polled: that may take so long.
-    const LEARN_ANEW_LIMIT: Duration = Duration::from_secs(60);
+    /// A learning between polls may take so long; polls go on meanwhile.
+    const LEARN_ANEW_LIMIT: Duration = Duration::from_secs(900);
     /// A poll may take three intervals, but this much at least.
     const POLL_LIMIT_MIN: Duration = Duration::from_secs(30);
     /// A learning that was not answered whole is believed after so many tries; one that was, but brought
@@ -134,10 +151,6 @@ impl Device {
     /// A device that nothing is known of yet.
     #[must_use]
     pub fn new(settings: Arc<DeviceSettings>, profiles: Arc<ProfileSet>) -> Self {
-        let version = match settings.credential.version {
-            SnmpVersion::V1 => Version::V1,
-            SnmpVersion::V2c => Version::V2c,
-        };
         let source = Arc::new(Source {
             device: Arc::clone(&settings.name),
             labels: settings.labels.clone(),
@@ -149,9 +162,8 @@ impl Device {
         settings.name.hash(&mut hasher);
         let learn_every =
             Self::LEARN_EVERY + Duration::from_secs(hasher.finish() % Self::LEARN_SPREAD_SECONDS);
-        let community = Arc::from(settings.credential.community.expose().as_bytes());
         Self {
-            head: Head { version, community },
+            session: session(&settings.credential),
             settings,
             profiles,
             kinds: Arc::default(),
@@ -159,10 +171,17 @@ impl Device {
             no_shape: Arc::default(),
             ready: None,
             activity: Activity::Idle,
+            learner: None,
+            learning_since: Moment::ZERO,
             begun: Now::default(),
-            attempt: 0,
-            limits: GetLimits::default(),
-            answered_cells_max: 0,
+            polling_since: Moment::ZERO,
+            exchange: Exchange::new(),
+            timeouts: 0,
+            round_trip: RoundTrip::default(),
+            pace: Pace::default(),
+            effort: Effort::default(),
+            reach: Reach::default(),
+            notes: Vec::new(),
             failures: 0,
             is_unreadable: false,
             uptime_ticks: None,
@@ -186,10 +205,16 @@ impl Device {
         &self.settings
     }
 
-    /// The head of its messages, to compare an answer's with.
+    /// How it is spoken to.
     #[must_use]
-    pub const fn head(&self) -> &Head {
-        &self.head
+    pub const fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The same, to read an answer with.
+    #[must_use]
+    pub const fn session_mut(&mut self) -> &mut Session {
+        &mut self.session
     }
 
     /// Whether its last polls failed: it is asked without retries, and does not count as living. One
@@ -199,9 +224,16 @@ impl Device {
         1 < self.failures
     }
 
-    /// Other profiles: it is learnt anew at its next turn.
+    /// Whether it has been learnt.
+    #[must_use]
+    pub const fn is_known(&self) -> bool {
+        self.ready.is_some()
+    }
+
+    /// Other profiles: it is learnt anew after its next poll.
     pub fn replace_profiles(&mut self, profiles: Arc<ProfileSet>) {
         self.profiles = profiles;
+        self.learner = None;
         self.learn_anew = LearnAnew::Profiles;
     }
 
@@ -213,148 +245,222 @@ impl Device {
         if self.is_unreadable { interval.max(Self::UNREADABLE_INTERVAL) } else { interval }
     }
 
-    /// Starts a poll: a request is due.
+    /// Starts a poll: a request is due. A learning under way waits.
     pub fn begin(&mut self, now: Now) {
         self.begun = now;
-        self.attempt = 0;
-        let age = now.moment.since(self.learnt_at);
+        self.polling_since = now.moment;
+        self.effort = Effort::default();
+        self.next_exchange();
+        self.activity = match &self.ready {
+            Some(ready) => Activity::Poll(GetJob::new(Arc::clone(&ready.names), self.reach.get)),
+            None => {
+                self.start_learning(now.moment);
+                Activity::Learn
+            }
+        };
+    }
+
+    /// Whether there is something to learn while it is not polled.
+    #[must_use]
+    pub fn wants_learning(&self, now: Moment) -> bool {
+        let age = now.since(self.learnt_at);
         let due = match self.learn_anew {
             LearnAnew::No => self.learn_every <= age,
             LearnAnew::Soon => Self::LEARN_EVERY_MIN <= age,
             LearnAnew::Now | LearnAnew::Profiles => true,
         };
-        self.activity = match &self.ready {
-            Some(ready) if !due || self.is_dead() => self.poll(ready, Vec::new()),
-            _ => {
-                // Doubts that arise from here on are about what is being learnt now.
-                self.learning_for = std::mem::replace(&mut self.learn_anew, LearnAnew::No);
-                let chosen = self.settings.profile.clone();
-                Activity::Learn(Box::new(Learner::new(Arc::clone(&self.profiles), chosen)))
-            }
-        };
+        self.ready.is_some() && self.failures == 0 && (due || self.learner.is_some())
     }
 
-    /// Writes the request that is due.
-    pub fn write_request(&self, request_id: i32, out: &mut Vec<u8>) {
-        match &self.activity {
-            Activity::Idle => (),
-            Activity::Learn(learner) => learner.write_request(&self.head, request_id, out),
-            Activity::Poll { job, .. } => job.write_request(&self.head, request_id, out),
+    /// Learns between polls: begins, or goes on where the last poll came between.
+    pub fn resume_learning(&mut self, now: Moment) {
+        if self.learner.is_none() {
+            self.start_learning(now);
         }
+        self.next_exchange();
+        self.activity = Activity::Learn;
+    }
+
+    fn start_learning(&mut self, now: Moment) {
+        // Doubts that arise from here on are about what is being learnt now.
+        self.learning_for = std::mem::replace(&mut self.learn_anew, LearnAnew::No);
+        self.learning_since = now;
+        self.reach.get.cells.forget();
+        self.reach.repetitions.forget();
+        let chosen = self.settings.profile.clone();
+        let (profiles, getbulk) = (Arc::clone(&self.profiles), self.session.knows_getbulk());
+        self.learner = Some(Box::new(Learner::new(profiles, chosen, getbulk, self.reach)));
+    }
+
+    fn request(&self) -> Option<Request<'_>> {
+        match &self.activity {
+            Activity::Idle => None,
+            Activity::Learn => self.learner.as_ref().and_then(|it| it.request()),
+            Activity::Poll(job) => Some(job.request()),
+        }
+    }
+
+    /// Writes the request that is due, which is sent now.
+    pub fn write_request(&mut self, request_id: i32, now: Moment, out: &mut Vec<u8>) {
+        if let Some(request) = self.request() {
+            self.session.write(request_id, &request, out);
+        }
+        self.effort.requests = self.effort.requests.saturating_add(1);
+        self.exchange.on_sent(now);
+        self.pace.on_sent(self.settings.request_gap, now);
+        if self.exchange.is_repeated() {
+            self.effort.repeats = self.effort.repeats.saturating_add(1);
+        }
+    }
+
+    /// When it may be asked again, by the requests a second that it is granted.
+    #[must_use]
+    pub fn may_be_asked_at(&self) -> Moment {
+        self.pace.earliest(self.settings.request_gap)
+    }
+
+    /// Until when the request that was sent last is waited for: then [`Self::on_timeout`].
+    #[must_use]
+    pub fn deadline(&self) -> Moment {
+        self.exchange.deadline(self.patience(), self.round_trip)
+    }
+
+    fn patience(&self) -> Patience {
+        let retries = if self.is_dead() { 0 } else { self.settings.retries };
+        Patience { timeout: self.settings.timeout, retries }
+    }
+
+    const fn next_exchange(&mut self) {
+        self.exchange = Exchange::new();
+        self.timeouts = 0;
     }
 
     /// Takes the answer to the request that was due.
     pub fn on_response(&mut self, pdu: &Pdu<'_>, now: Now) -> Step {
-        self.attempt = 0;
-        if let Some(step) = self.out_of_time(now) {
-            return step;
-        }
-        match &mut self.activity {
-            Activity::Idle => self.fail(PollError::Timeout, Vec::new(), now),
-            Activity::Learn(learner) => {
-                let step = learner.on_response(&self.head, pdu);
-                self.learnt(step, now)
-            }
-            Activity::Poll { job, .. } => {
-                let asked = job.due_cells();
+        self.round_trip.on_answer(&self.exchange, now.moment);
+        self.next_exchange();
+        let step = match &mut self.activity {
+            Activity::Idle => Step::Learnt,
+            Activity::Learn => match self.learner.as_mut().map(|it| it.on_response(pdu)) {
+                Some(step) => self.learnt(step, now),
+                None => Step::Learnt,
+            },
+            Activity::Poll(job) => {
                 let step = job.on_response(pdu);
-                if pdu.error_status == crate::snmp::wire::ErrorStatus::NO_ERROR {
-                    self.answered_cells_max = self.answered_cells_max.max(asked);
-                }
                 self.polled(step, now)
             }
-        }
+        };
+        self.in_time(step, now)
     }
 
-    /// The request that was due was not answered in time.
+    /// The request that was due was not answered by [`Self::deadline`].
     pub fn on_timeout(&mut self, now: Now) -> Step {
-        let retries = if self.is_dead() { 0 } else { self.settings.retries };
-        if self.attempt < retries {
-            self.attempt += 1;
-            if let Activity::Learn(learner) = &mut self.activity {
-                learner.on_timeout();
+        self.round_trip.on_overdue();
+        let patience = self.patience();
+        if !self.exchange.is_over(patience, self.round_trip, now.moment) {
+            let timeouts = self.exchange.timeouts(patience, now.moment);
+            if self.timeouts < timeouts {
+                self.timeouts = timeouts;
+                if let (Activity::Learn, Some(learner)) = (&self.activity, &mut self.learner) {
+                    learner.on_timeout();
+                }
             }
             return Step::Repeat;
         }
-        self.attempt = 0;
-        if let Some(step) = self.out_of_time(now) {
-            return step;
-        }
-        match &mut self.activity {
-            Activity::Idle => self.fail(PollError::Timeout, Vec::new(), now),
-            Activity::Learn(learner) => {
-                let step = learner.on_give_up(&self.head);
-                self.learnt(step, now)
-            }
-            Activity::Poll { job, .. } => {
-                let step = job.on_give_up(self.answered_cells_max, self.failures == 0);
+        self.next_exchange();
+        let lives = self.failures == 0;
+        let step = match &mut self.activity {
+            Activity::Idle => Step::Learnt,
+            Activity::Learn => match self.learner.as_mut().map(|it| it.on_give_up()) {
+                Some(step) => self.learnt(step, now),
+                None => Step::Learnt,
+            },
+            Activity::Poll(job) => {
+                let step = job.on_give_up(lives);
                 self.polled(step, now)
             }
-        }
+        };
+        self.in_time(step, now)
     }
 
-    /// A poll that takes too long ends: an agent must not escape its alerts by answering slowly.
-    fn out_of_time(&mut self, now: Now) -> Option<Step> {
-        let took = now.moment.since(self.begun.moment);
-        let knows = self.ready.is_some();
-        let (limit, what) = match &self.activity {
-            Activity::Idle => return None,
-            Activity::Learn(_) if knows => (Self::LEARN_ANEW_LIMIT, "learning it anew"),
-            Activity::Learn(_) => (Self::LEARN_LIMIT, "learning it"),
-            Activity::Poll { .. } => ((3 * self.settings.interval).max(Self::POLL_LIMIT_MIN), "a poll"),
-        };
-        if took < limit {
-            return None;
+    /// A poll that takes too long ends with what it has read: an agent must not escape its alerts by
+    /// answering slowly.
+    fn in_time(&mut self, step: Step, now: Now) -> Step {
+        if !matches!(step, Step::Ask) {
+            return step;
         }
-        if knows && matches!(self.activity, Activity::Learn(_)) {
-            self.learnt_at = now.moment;
-            // The poll that follows has its own time.
-            self.begun = now;
-            return Some(self.go_on(vec![format!("{what} took longer than {} s", limit.as_secs())]));
+        let is_known = self.ready.is_some();
+        match &mut self.activity {
+            Activity::Poll(job) => {
+                let limit = (3 * self.settings.interval).max(Self::POLL_LIMIT_MIN);
+                if now.moment.since(self.polling_since) < limit {
+                    return step;
+                }
+                job.settle_rest(Missing::Timeout);
+                self.notes.push(format!("the poll was ended after {} s", limit.as_secs()));
+                self.polled(GetStep::Done, now)
+            }
+            Activity::Learn if is_known => {
+                if now.moment.since(self.learning_since) < Self::LEARN_ANEW_LIMIT {
+                    return step;
+                }
+                self.notes.push("learning it anew takes too long; what is known goes on".to_owned());
+                self.learning_ended(now)
+            }
+            Activity::Learn => {
+                let limit = Self::LEARN_LIMIT;
+                if now.moment.since(self.learning_since) < limit {
+                    return step;
+                }
+                let what = format!("learning it takes longer than {} s", limit.as_secs());
+                self.fail(PollError::Limit(what), now)
+            }
+            Activity::Idle => step,
         }
-        let error = PollError::Limit(format!("{what} takes longer than {} s", limit.as_secs()));
-        Some(self.fail(error, Vec::new(), now))
     }
 
     /// The poll cannot go on: the host or network refuses, or there is no address.
     pub fn on_error(&mut self, error: PollError, now: Now) -> Outcome {
-        self.failed(error, Vec::new(), now)
-    }
-
-    fn poll(&self, ready: &Ready, notes: Vec<String>) -> Activity {
-        Activity::Poll { job: GetJob::new(Arc::clone(&ready.names), self.limits), notes }
+        self.failed(error, now)
     }
 
     fn learnt(&mut self, step: LearnStep, now: Now) -> Step {
-        let Activity::Learn(learner) = &mut self.activity else { return Step::Ask };
-        let (notes, limits) = (learner.notes().to_vec(), learner.get_limits());
+        if matches!(step, LearnStep::Ask) {
+            return Step::Ask;
+        }
+        let Some(learner) = self.learner.take() else { return Step::Learnt };
+        self.notes.extend_from_slice(learner.notes());
         match step {
             LearnStep::Ask => Step::Ask,
             LearnStep::Done(plan) => {
                 let complete = learner.learned().is_complete();
                 self.uptime_ticks = learner.system().sys_uptime_ticks;
-                self.learnt_at = now.moment;
+                self.reach = learner.reach();
                 if self.is_doubtful(&plan, complete) {
                     self.doubts += 1;
-                    return self.go_on(notes);
+                    return self.learning_ended(now);
                 }
-                self.limits = limits;
                 self.doubts = 0;
+                self.learnt_at = now.moment;
                 if !complete {
                     self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
                 }
+                self.polling_since = now.moment;
+                let was_known = self.ready.is_some();
                 let ready = Arc::new(self.make_ready(*plan));
                 self.kinds.remember(&ready);
-                self.activity = self.poll(&ready, notes);
+                self.activity = if was_known {
+                    Activity::Idle
+                } else {
+                    Activity::Poll(GetJob::new(Arc::clone(&ready.names), self.reach.get))
+                };
                 self.ready = Some(ready);
-                Step::Ask
+                if was_known { Step::Learnt } else { Step::Ask }
             }
             // An agent that has just started may lack its tables for a while, and one that answers may
-            // leave some columns unanswered: what is known of it goes on.
-            LearnStep::Failed(_) if self.ready.is_some() && learner.was_answered() => {
-                self.learnt_at = now.moment;
-                self.go_on(notes)
-            }
+            // leave some columns unanswered: what is known of it goes on. So it does where it is silent:
+            // that is for its polls to tell.
+            LearnStep::Failed(_) if self.ready.is_some() => self.learning_ended(now),
             LearnStep::Failed(error) => {
                 let system = learner.system();
                 let identity = Identity {
@@ -367,9 +473,18 @@ impl Device {
                 if learner.was_answered() && self.source.identity != identity {
                     self.source = Arc::new(Source { identity, ..Source::clone(&self.source) });
                 }
-                self.fail(error, notes, now)
+                self.fail(error, now)
             }
         }
+    }
+
+    /// A learning between polls brought nothing to go by: another one before long.
+    fn learning_ended(&mut self, now: Now) -> Step {
+        self.learner = None;
+        self.activity = Activity::Idle;
+        self.learnt_at = now.moment;
+        self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
+        Step::Learnt
     }
 
     /// Whether what was learnt is less than what is known, and not to be believed yet: a table that is
@@ -380,15 +495,6 @@ impl Device {
         let less = !complete || known.plan.has_more_than(plan);
         let doubts_max = if complete { 1 } else { Self::DOUBTS_MAX };
         less && self.learning_for != LearnAnew::Profiles && self.doubts < doubts_max
-    }
-
-    /// Polls what is known, and learns anew before long.
-    fn go_on(&mut self, notes: Vec<String>) -> Step {
-        self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
-        if let Some(ready) = self.ready.clone() {
-            self.activity = self.poll(&ready, notes);
-        }
-        Step::Ask
     }
 
     fn make_ready(&self, mut plan: Plan) -> Ready {
@@ -418,18 +524,18 @@ impl Device {
         if step == GetStep::Ask {
             return Step::Ask;
         }
-        let Activity::Poll { job, notes } = std::mem::replace(&mut self.activity, Activity::Idle) else {
-            return self.fail(PollError::Timeout, Vec::new(), now);
+        let Activity::Poll(job) = std::mem::replace(&mut self.activity, Activity::Idle) else {
+            return self.fail(PollError::Timeout, now);
         };
         let Some(ready) = self.ready.clone().filter(|_| job.was_answered()) else {
-            return self.fail(PollError::Timeout, notes, now);
+            return self.fail(PollError::Timeout, now);
         };
         let refused = |cell: &Cell| matches!(cell, Err(Missing::AgentError | Missing::TooBig));
         if 1 < job.cells().len() && job.cells().iter().skip(1).all(refused) {
             let status = "an error to every request".to_owned();
-            return self.fail(PollError::AgentError { status }, notes, now);
+            return self.fail(PollError::AgentError { status }, now);
         }
-        self.limits = job.limits();
+        self.reach.get = job.limits();
         self.failures = 0;
         self.is_unreadable = false;
         let mut cells = job.into_cells();
@@ -449,6 +555,7 @@ impl Device {
             self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
         }
         let batch = self.batch(&ready.source, shape, samples, None, now);
+        let notes = std::mem::take(&mut self.notes);
         Step::Finished(Box::new(Outcome { batch, ready: Some(ready), cells, notes }))
     }
 
@@ -467,13 +574,15 @@ impl Device {
         self.uptime_ticks = Some(*ticks);
     }
 
-    fn fail(&mut self, error: PollError, notes: Vec<String>, now: Now) -> Step {
-        Step::Finished(Box::new(self.failed(error, notes, now)))
+    fn fail(&mut self, error: PollError, now: Now) -> Step {
+        Step::Finished(Box::new(self.failed(error, now)))
     }
 
-    fn failed(&mut self, error: PollError, notes: Vec<String>, now: Now) -> Outcome {
+    fn failed(&mut self, error: PollError, now: Now) -> Outcome {
         self.activity = Activity::Idle;
-        self.attempt = 0;
+        if self.learner.take().is_some() && self.ready.is_some() {
+            self.learn_anew = self.learn_anew.max(self.learning_for);
+        }
         self.failures = self.failures.saturating_add(1);
         self.is_unreadable =
             matches!(error, PollError::NoProfile { .. } | PollError::Empty { .. } | PollError::Limit(_));
@@ -493,6 +602,7 @@ impl Device {
         };
         let samples = vec![Sample::Missing(missing); shape.readings.len()];
         let batch = self.batch(&source, shape, samples, Some(error), now);
+        let notes = std::mem::take(&mut self.notes);
         Outcome { batch, ready: self.ready.clone(), cells: Vec::new(), notes }
     }
 
@@ -510,9 +620,24 @@ impl Device {
             duration: now.moment.since(self.begun.moment),
             shape,
             samples: samples.into(),
+            effort: Effort {
+                round_trip: self.round_trip.smoothed(),
+                cells: self.reach.get.cells.asked(),
+                repetitions: self.reach.repetitions.asked(),
+                ..self.effort
+            },
             error,
         }
     }
+}
+
+/// How an agent with that credential is spoken to.
+pub(super) fn session(credential: &Credential) -> Session {
+    let version = match credential.version {
+        SnmpVersion::V1 => Version::V1,
+        SnmpVersion::V2c => Version::V2c,
+    };
+    Session::Community { version, community: Arc::from(credential.community.expose().as_bytes()) }
 }
 
 /// Host and port as a person would type them.

@@ -7,7 +7,7 @@
 use super::device::{Device, Outcome};
 use super::kinds::Kinds;
 use super::settings::DeviceSettings;
-use super::shard::{Disposition, Shard};
+use super::shard::{Disposition, Shard, WindowSizes};
 use crate::model::{Now, PollError, SystemClock};
 use crate::profile::ProfileSet;
 use crate::telemetry::snmp as events;
@@ -102,12 +102,15 @@ impl ShardHandle {
         let wake = EventFd::from_value_and_flags(0, flags).map_err(std::io::Error::from);
         let wake = Arc::new(wake.map_err(failed("eventfd"))?);
         let v4 = bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))).map_err(failed("IPv4"))?;
+        let granted = v4.recv_buffer_size().map_err(failed("IPv4"))?;
+        let sizes = WindowSizes::for_receive_buffer(granted);
+        events::receive_buffer(number, granted, sizes.living);
         // A host without IPv6 polls by IPv4 alone.
         let v6 = bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))).ok();
         let woken = Arc::clone(&wake);
         let run = move || {
             let worker = Worker {
-                shard: Shard::new(seed()),
+                shard: Shard::new(seed(), sizes),
                 by_name: HashMap::new(),
                 profiles,
                 kinds: Arc::default(),
@@ -115,8 +118,8 @@ impl ShardHandle {
                 sink,
                 inbox,
                 wake: woken,
-                v4: Endpoint::new(v4),
-                v6: v6.map(Endpoint::new),
+                v4: Endpoint::new(v4.into()),
+                v6: v6.map(|it| Endpoint::new(it.into())),
             };
             worker.run();
         };
@@ -177,10 +180,11 @@ impl Worker {
             return false;
         }
         let now = self.clock.now();
+        // What has come is read before anything is called late: this thread may have been held up.
+        let received = self.receive_all();
         let sink = &mut *self.sink;
         self.shard.handle_timeout(now, &mut |slot, outcome| sink.polled(slot, outcome));
         let sent = self.send_all();
-        let received = self.receive_all();
         if sent == 0 && received == 0 {
             self.sleep();
         }
@@ -431,7 +435,7 @@ impl Endpoint {
     }
 }
 
-fn bind(address: SocketAddr) -> std::io::Result<UdpSocket> {
+fn bind(address: SocketAddr) -> std::io::Result<socket2::Socket> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, Some(socket2::Protocol::UDP))?;
     if address.is_ipv6() {
@@ -444,7 +448,7 @@ fn bind(address: SocketAddr) -> std::io::Result<UdpSocket> {
         // Without the privilege the kernel gives up to net.core.rmem_max.
         socket.set_recv_buffer_size(RECEIVE_BUFFER_OCTETS)?;
     }
-    Ok(socket.into())
+    Ok(socket)
 }
 
 fn socket_address(storage: SockaddrStorage) -> Option<SocketAddr> {

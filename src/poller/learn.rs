@@ -8,7 +8,7 @@
 use crate::model::{Missing, Oid, PollError, Value};
 use crate::profile::{Learned, Plan, Profile, ProfileSet, SystemGroup};
 use crate::snmp::wire::{Names, Pdu};
-use crate::snmp::{Cell, GetJob, GetLimits, GetStep, Head, Walk, WalkEnd, WalkLimits};
+use crate::snmp::{Cell, GetJob, GetLimits, GetStep, Request, RequestSize, Walk, WalkEnd, WalkLimits};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -39,12 +39,27 @@ pub struct Learner {
     /// Walks in a row that ended in silence.
     silent: u32,
     notes: Vec<String>,
-    /// What the walks so far turned out to bear.
-    repetitions_max: u32,
+    /// Whether the version knows GETBULK.
+    getbulk: bool,
+    reach: Reach,
     /// Walks that ended at the end of the agent's MIB.
     ends: u32,
     answered: bool,
-    get_limits: GetLimits,
+}
+
+/// How much an agent bears in one request, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// In a GET.
+    pub get: GetLimits,
+    /// In a GETBULK.
+    pub repetitions: RequestSize,
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Self { get: GetLimits::default(), repetitions: WalkLimits::default().repetitions }
+    }
 }
 
 #[derive(Debug)]
@@ -85,13 +100,13 @@ impl Learner {
 
     /// Begins: the first request is due.
     #[must_use]
-    pub fn new(profiles: Arc<ProfileSet>, chosen: Option<String>) -> Self {
+    pub fn new(profiles: Arc<ProfileSet>, chosen: Option<String>, getbulk: bool, reach: Reach) -> Self {
         let oids = Self::SYSTEM.map(|arcs| Oid::new(&arcs));
         let names = Arc::new(Names::new(&oids).unwrap_or_default());
         Self {
             profiles,
             chosen,
-            stage: Stage::Identify(GetJob::new(names, GetLimits::default())),
+            stage: Stage::Identify(GetJob::new(names, reach.get)),
             system: SystemGroup::default(),
             candidates: VecDeque::new(),
             learned: Learned::default(),
@@ -99,10 +114,10 @@ impl Learner {
             requests: 0,
             silent: 0,
             notes: Vec::new(),
-            repetitions_max: u32::MAX,
+            getbulk,
+            reach,
             ends: 0,
             answered: false,
-            get_limits: GetLimits::default(),
         }
     }
 
@@ -112,10 +127,10 @@ impl Learner {
         &self.notes
     }
 
-    /// What the agent turned out to bear in one GET.
+    /// What the agent turned out to bear.
     #[must_use]
-    pub const fn get_limits(&self) -> GetLimits {
-        self.get_limits
+    pub const fn reach(&self) -> Reach {
+        self.reach
     }
 
     /// Whether the agent answered anything at all.
@@ -136,19 +151,18 @@ impl Learner {
         &self.system
     }
 
-    /// Writes the request that is due.
-    pub fn write_request(&self, head: &Head, request_id: i32, out: &mut Vec<u8>) {
+    /// The request that is due.
+    #[must_use]
+    pub fn request(&self) -> Option<Request<'_>> {
         match &self.stage {
-            Stage::Identify(job) | Stage::Scalars { job, .. } => job.write_request(head, request_id, out),
-            Stage::Probe { walk, .. } | Stage::Columns { walk, .. } => {
-                walk.write_request(head, request_id, out);
-            }
-            Stage::Over => (),
+            Stage::Identify(job) | Stage::Scalars { job, .. } => Some(job.request()),
+            Stage::Probe { walk, .. } | Stage::Columns { walk, .. } => Some(walk.request()),
+            Stage::Over => None,
         }
     }
 
     /// Takes the answer to the request that was due.
-    pub fn on_response(&mut self, head: &Head, pdu: &Pdu<'_>) -> LearnStep {
+    pub fn on_response(&mut self, pdu: &Pdu<'_>) -> LearnStep {
         self.requests += 1;
         if Self::REQUESTS_MAX < self.requests {
             self.stage = Stage::Over;
@@ -162,15 +176,15 @@ impl Learner {
         match &mut self.stage {
             Stage::Identify(job) | Stage::Scalars { job, .. } => match job.on_response(pdu) {
                 GetStep::Ask => LearnStep::Ask,
-                GetStep::Done => self.get_done(head),
+                GetStep::Done => self.get_done(),
             },
             Stage::Probe { walk, .. } => match walk.on_response(pdu) {
                 None if walk.rows().is_empty() => LearnStep::Ask,
-                _ => self.probe_done(head),
+                _ => self.probe_done(),
             },
             Stage::Columns { walk, .. } => match walk.on_response(pdu) {
                 None => LearnStep::Ask,
-                Some(end) => self.column_done(head, end),
+                Some(end) => self.column_done(end),
             },
             Stage::Over => LearnStep::Failed(PollError::Timeout),
         }
@@ -184,7 +198,7 @@ impl Learner {
     }
 
     /// The request that was due stayed unanswered, retries included.
-    pub fn on_give_up(&mut self, head: &Head) -> LearnStep {
+    pub fn on_give_up(&mut self) -> LearnStep {
         if let Stage::Columns { walk, .. } = &mut self.stage
             && walk.on_give_up()
         {
@@ -200,20 +214,20 @@ impl Learner {
                 self.stage = Stage::Over;
                 LearnStep::Failed(PollError::Timeout)
             }
-            Stage::Scalars { job, .. } => match job.on_give_up(0, true) {
+            Stage::Scalars { job, .. } => match job.on_give_up(true) {
                 GetStep::Ask => LearnStep::Ask,
-                GetStep::Done => self.get_done(head),
+                GetStep::Done => self.get_done(),
             },
-            Stage::Probe { .. } => self.probe_done(head),
-            Stage::Columns { .. } => self.column_done(head, WalkEnd::Timeout),
+            Stage::Probe { .. } => self.probe_done(),
+            Stage::Columns { .. } => self.column_done(WalkEnd::Timeout),
         }
     }
 
-    fn get_done(&mut self, head: &Head) -> LearnStep {
+    fn get_done(&mut self) -> LearnStep {
         match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Identify(job) => self.identified(head, &job),
+            Stage::Identify(job) => self.identified(&job),
             Stage::Scalars { profile, job } => {
-                self.get_limits.cells_max = self.get_limits.cells_max.min(job.limits().cells_max);
+                self.reach.get = job.limits();
                 for (oid, cell) in profile.scalars().iter().zip(job.cells()) {
                     match cell {
                         Ok(value) => self.learned.insert(oid.clone(), value.clone()),
@@ -221,7 +235,7 @@ impl Learner {
                         Err(_) => self.learned.insert_unanswered(oid.clone()),
                     }
                 }
-                self.column(head, profile, 0)
+                self.column(profile, 0)
             }
             Stage::Probe { .. } | Stage::Columns { .. } | Stage::Over => {
                 LearnStep::Failed(PollError::Timeout)
@@ -229,7 +243,7 @@ impl Learner {
         }
     }
 
-    fn identified(&mut self, head: &Head, job: &GetJob) -> LearnStep {
+    fn identified(&mut self, job: &GetJob) -> LearnStep {
         let [descr, object_id, uptime, name] = job.cells() else {
             return LearnStep::Failed(PollError::Timeout);
         };
@@ -254,14 +268,14 @@ impl Learner {
             Some(name) => self.profiles.find(name).cloned().into_iter().collect(),
             None => self.profiles.candidates(&self.system).into(),
         };
-        self.next_candidate(head)
+        self.next_candidate()
     }
 
-    fn next_candidate(&mut self, head: &Head) -> LearnStep {
+    fn next_candidate(&mut self) -> LearnStep {
         match self.candidates.pop_front() {
             // What the user chose is not put to the test.
-            Some(profile) if self.chosen.is_some() => self.scalars(head, profile),
-            Some(profile) => self.probe(head, profile, 0),
+            Some(profile) if self.chosen.is_some() => self.scalars(profile),
+            Some(profile) => self.probe(profile, 0),
             None => LearnStep::Failed(match self.empty.take() {
                 Some(profile) => PollError::Empty { profile },
                 None => PollError::NoProfile {
@@ -273,52 +287,53 @@ impl Learner {
     }
 
     /// Asks for the probe at `at`; a profile without probes, or with none left and none met, ends here.
-    fn probe(&mut self, head: &Head, profile: Arc<Profile>, at: usize) -> LearnStep {
+    fn probe(&mut self, profile: Arc<Profile>, at: usize) -> LearnStep {
         match profile.probes().get(at) {
             Some(root) => {
-                let limits = WalkLimits { repetitions: 0, rows_max: 1 };
-                let walk = Walk::new(root.clone(), head.version, limits);
+                let limits = WalkLimits { rows_max: 1, ..WalkLimits::getnext() };
+                let walk = Walk::new(root.clone(), limits);
                 self.stage = Stage::Probe { profile, at, walk };
                 LearnStep::Ask
             }
-            None if profile.probes().is_empty() => self.scalars(head, profile),
-            None => self.next_candidate(head),
+            None if profile.probes().is_empty() => self.scalars(profile),
+            None => self.next_candidate(),
         }
     }
 
-    fn probe_done(&mut self, head: &Head) -> LearnStep {
+    fn probe_done(&mut self) -> LearnStep {
         match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Probe { profile, walk, .. } if !walk.rows().is_empty() => self.scalars(head, profile),
-            Stage::Probe { profile, at, .. } => self.probe(head, profile, at + 1),
+            Stage::Probe { profile, walk, .. } if !walk.rows().is_empty() => self.scalars(profile),
+            Stage::Probe { profile, at, .. } => self.probe(profile, at + 1),
             _ => LearnStep::Failed(PollError::Timeout),
         }
     }
 
-    fn scalars(&mut self, head: &Head, profile: Arc<Profile>) -> LearnStep {
+    fn scalars(&mut self, profile: Arc<Profile>) -> LearnStep {
         self.learned = Learned::default();
         self.ends = 0;
         let names = Arc::new(Names::new(profile.scalars()).unwrap_or_default());
-        self.get_limits = GetLimits { cells_max: profile.agent.max_varbinds, ..GetLimits::default() };
-        let job = GetJob::new(names, self.get_limits);
+        self.reach.get = self.reach.get.at_most(profile.agent.max_varbinds);
+        let job = GetJob::new(names, self.reach.get);
         let done = job.is_done();
         self.stage = Stage::Scalars { profile, job };
-        if done { self.get_done(head) } else { LearnStep::Ask }
+        if done { self.get_done() } else { LearnStep::Ask }
     }
 
-    fn column(&mut self, head: &Head, profile: Arc<Profile>, at: usize) -> LearnStep {
-        let Some(root) = profile.columns().get(at) else { return self.compile(head, &profile) };
-        let most = if profile.agent.getbulk { profile.agent.max_repetitions } else { 0 };
-        let repetitions = most.min(self.repetitions_max);
-        let walk = Walk::new(root.clone(), head.version, WalkLimits { repetitions, ..WalkLimits::default() });
+    fn column(&mut self, profile: Arc<Profile>, at: usize) -> LearnStep {
+        let Some(root) = profile.columns().get(at) else { return self.compile(&profile) };
+        let getbulk = self.getbulk && profile.agent.getbulk;
+        let most = if getbulk { profile.agent.max_repetitions } else { 0 };
+        let repetitions = self.reach.repetitions.at_most(most);
+        let walk = Walk::new(root.clone(), WalkLimits { repetitions, ..WalkLimits::default() });
         self.stage = Stage::Columns { profile, at, walk };
         LearnStep::Ask
     }
 
-    fn column_done(&mut self, head: &Head, end: WalkEnd) -> LearnStep {
+    fn column_done(&mut self, end: WalkEnd) -> LearnStep {
         let Stage::Columns { profile, at, walk } = std::mem::replace(&mut self.stage, Stage::Over) else {
             return LearnStep::Failed(PollError::Timeout);
         };
-        self.repetitions_max = self.repetitions_max.min(walk.repetitions());
+        self.reach.repetitions = walk.repetitions();
         for (oid, value) in walk.into_rows() {
             self.learned.insert(oid, value);
         }
@@ -346,14 +361,14 @@ impl Learner {
                 self.notes.push(format!("walk of {root}: {}", explain(&end)));
             }
         }
-        self.column(head, profile, next)
+        self.column(profile, next)
     }
 
-    fn compile(&mut self, head: &Head, profile: &Arc<Profile>) -> LearnStep {
+    fn compile(&mut self, profile: &Arc<Profile>) -> LearnStep {
         let plan = profile.compile(&self.learned, &self.system);
         if plan.shape.readings.is_empty() {
             self.empty = Some(profile.name.to_string());
-            return self.next_candidate(head);
+            return self.next_candidate();
         }
         LearnStep::Done(Box::new(plan))
     }

@@ -10,6 +10,8 @@ pub mod learn;
 pub mod once;
 pub mod settings;
 pub mod shard;
+pub mod timing;
+mod windows;
 
 pub use device::{Device, Outcome, Ready, Step};
 pub use execute::{Command, ShardHandle, Sink, StartError};

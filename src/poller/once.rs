@@ -4,12 +4,12 @@
 //!
 //! Blocks its thread; not for the daemon, which polls by shards.
 
-use super::device::{Device, Outcome, Step};
-use super::settings::{Credential, DeviceSettings, SnmpVersion};
-use crate::model::{Oid, PollError, SystemClock, Value};
+use super::device::{Device, Outcome, Step, session};
+use super::settings::{Credential, DeviceSettings};
+use crate::model::{Moment, Oid, PollError, SystemClock, Value};
 use crate::profile::ProfileSet;
-use crate::snmp::wire::{PduKind, Version, decode};
-use crate::snmp::{Head, Walk, WalkEnd, WalkLimits};
+use crate::snmp::wire::Pdu;
+use crate::snmp::{Incoming, Received, Session, Walk, WalkEnd, WalkLimits};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::Arc;
@@ -61,11 +61,13 @@ pub fn poll(
     line.next_request();
     loop {
         let mut octets = Vec::new();
-        device.write_request(line.request_id, &mut octets);
-        let step = match line.exchange(&octets, device.head(), target.timeout, clock) {
-            Heard::Answer(answer) => match decode(&answer) {
-                Ok(message) => device.on_response(&message.pdu, clock.now()),
-                Err(error) => return device.on_error(PollError::Malformed(error.to_string()), clock.now()),
+        let sent = clock.now();
+        device.write_request(line.request_id, sent.moment, &mut octets);
+        let deadline = device.deadline();
+        let step = match line.exchange(&octets, device.session(), deadline, clock) {
+            Heard::Answer(answer) => match read(device.session_mut(), &answer) {
+                Ok(pdu) => device.on_response(&pdu, clock.now()),
+                Err(error) => return device.on_error(error, clock.now()),
             },
             Heard::Nothing => device.on_timeout(clock.now()),
             Heard::Failed(error) => return device.on_error(error, clock.now()),
@@ -74,6 +76,8 @@ pub fn poll(
             Step::Ask => line.next_request(),
             Step::Repeat => (),
             Step::Finished(outcome) => return *outcome,
+            // Nothing is learnt between polls here.
+            Step::Learnt => return device.on_error(PollError::Timeout, clock.now()),
         }
     }
 }
@@ -89,25 +93,25 @@ pub fn walk(
     clock: SystemClock,
     row: &mut dyn FnMut(&Oid, &Value),
 ) -> Result<WalkEnd, PollError> {
-    let head = head(&target.credential);
+    let mut session = session(&target.credential);
+    let getbulk = session.knows_getbulk();
+    let limits =
+        if getbulk { limits } else { WalkLimits { rows_max: limits.rows_max, ..WalkLimits::getnext() } };
     let mut line = Line::open(target)?;
-    let mut walk = Walk::new(root.clone(), head.version, limits);
+    let mut walk = Walk::new(root.clone(), limits);
     let mut shown = 0;
     let mut answered = false;
     let mut attempt = 0;
     line.next_request();
     loop {
         let mut octets = Vec::new();
-        walk.write_request(&head, line.request_id, &mut octets);
-        let end = match line.exchange(&octets, &head, target.timeout, clock) {
+        session.write(line.request_id, &walk.request(), &mut octets);
+        let end = match line.exchange(&octets, &session, clock.moment() + target.timeout, clock) {
             Heard::Answer(answer) => {
                 answered = true;
                 attempt = 0;
                 line.next_request();
-                match decode(&answer) {
-                    Ok(message) => walk.on_response(&message.pdu),
-                    Err(error) => return Err(PollError::Malformed(error.to_string())),
-                }
+                walk.on_response(&read(&mut session, &answer)?)
             }
             Heard::Nothing if attempt < target.retries => {
                 attempt += 1;
@@ -154,12 +158,13 @@ pub fn speaks_v3(target: &Target) -> bool {
             .is_ok_and(|length| answer.get(2..5) == Some(&[2, 1, 3]) || 5 < length)
 }
 
-fn head(credential: &Credential) -> Head {
-    let version = match credential.version {
-        SnmpVersion::V1 => Version::V1,
-        SnmpVersion::V2c => Version::V2c,
-    };
-    Head { version, community: Arc::from(credential.community.expose().as_bytes()) }
+/// The answer in a datagram that was taken for it.
+fn read<'a>(session: &mut Session, answer: &'a [u8]) -> Result<Pdu<'a>, PollError> {
+    match Incoming::parse(answer).map(|incoming| session.read(incoming)) {
+        Ok(Received::Response(pdu)) => Ok(pdu),
+        Ok(Received::Foreign) => Err(PollError::Malformed("it answers nothing that was asked".to_owned())),
+        Err(error) => Err(PollError::Malformed(error.to_string())),
+    }
 }
 
 /// A connected socket and the id of the request in flight.
@@ -194,7 +199,7 @@ impl Line {
     }
 
     /// Sends a request and waits for its answer; others are passed over.
-    fn exchange(&self, octets: &[u8], head: &Head, timeout: Duration, clock: SystemClock) -> Heard {
+    fn exchange(&self, octets: &[u8], session: &Session, deadline: Moment, clock: SystemClock) -> Heard {
         let failed = |error: &std::io::Error| match error.kind() {
             ErrorKind::ConnectionRefused => PollError::Refused,
             _ => PollError::Unreachable(error.to_string()),
@@ -202,7 +207,6 @@ impl Line {
         if let Err(error) = self.socket.send(octets) {
             return Heard::Failed(failed(&error));
         }
-        let deadline = clock.moment() + timeout;
         let mut buffer = vec![0; 65_535];
         loop {
             let left = deadline.since(clock.moment());
@@ -212,7 +216,7 @@ impl Line {
             match self.socket.recv(&mut buffer) {
                 Ok(length) => {
                     let answer = buffer.get(..length).unwrap_or_default();
-                    if self.is_answer(answer, head) {
+                    if self.is_answer(answer, session) {
                         return Heard::Answer(answer.to_vec());
                     }
                 }
@@ -225,12 +229,7 @@ impl Line {
         }
     }
 
-    fn is_answer(&self, datagram: &[u8], head: &Head) -> bool {
-        decode(datagram).is_ok_and(|message| {
-            message.pdu.kind == PduKind::Response
-                && message.pdu.request_id == self.request_id
-                && message.version == head.version
-                && *message.community == *head.community
-        })
+    fn is_answer(&self, datagram: &[u8], session: &Session) -> bool {
+        Incoming::parse(datagram).is_ok_and(|it| it.id() == self.request_id && session.fits(&it))
     }
 }

@@ -45,6 +45,8 @@ pub struct DeviceSettings {
     pub timeout: Duration,
     /// How often a request is repeated after its first time-out.
     pub retries: u32,
+    /// The least time between two requests in the long run; zero: no limit. Short bursts may come closer.
+    pub request_gap: Duration,
     /// What the operator says of it: site, rack, feed.
     pub labels: Labels,
     /// Rated current in A of the components that the rules call by kind (`infeed`, `phase`, `bank`),

@@ -8,13 +8,15 @@
 //! so an answer finds its device without a hash map, a task or a timer of its own. 10,000 devices every
 //! 10 s are 1,000 polls a second, some 5 us each, nearly all of it the kernel's.
 //!
-//! Invariants: one request in flight a device; an answer counts only from the address that was asked,
-//! with the id, version and community of the request in flight; polls of a device do not pile up.
+//! Invariants: one request in flight a device, and no more of them a second than its settings say; an answer
+//! counts only from the address that was asked, with the id of the request in flight and the marks of its
+//! session; polls of a device do not pile up; polls come before learning between polls.
 
 use super::device::{Device, Outcome, Step};
+use super::windows::{Class, Windows};
 use crate::model::{Moment, Now, PollError};
 use crate::profile::ProfileSet;
-use crate::snmp::wire::{PduKind, decode};
+use crate::snmp::{Incoming, Received};
 use crate::telemetry::snmp as events;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -22,6 +24,8 @@ use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use super::windows::WindowSizes;
 
 /// What became of a datagram. Each is counted under its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,11 +49,7 @@ pub struct Shard {
     deadlines: BinaryHeap<Reverse<(Moment, u32, u32)>>,
     /// Slots with a datagram to send.
     outgoing: VecDeque<u32>,
-    /// Slots that are due and wait for their turn.
-    living_due: VecDeque<u32>,
-    dead_due: VecDeque<u32>,
-    living_in_flight: usize,
-    dead_in_flight: usize,
+    windows: Windows,
     seed: u8,
 }
 
@@ -60,13 +60,19 @@ struct Slot {
     state: State,
     /// Raised with each deadline that is set: older ones are void.
     stamp: u32,
+    /// Raised with each entry in a queue of those that are due: older ones are void.
+    ticket: u32,
     /// 1 to 127: the id's first octet, so that the id always takes four octets (X.690 section 8.3.2).
     generation: u8,
-    /// Which of the two windows its request counts in, if any.
-    window: Option<Window>,
+    /// Which window its request counts in, if any.
+    window: Option<Class>,
     /// Where in its interval it is asked.
     phase: Duration,
-    /// Asked for out of turn while it was busy.
+    /// When its next poll is due.
+    turn: Moment,
+    /// What is under way is learning between polls, which its turn interrupts.
+    is_learning: bool,
+    /// Asked for out of turn while it was being polled.
     again: bool,
     /// Its name was looked up, and has no address. Before that, having none is no failure.
     lookup_failed: bool,
@@ -82,12 +88,8 @@ enum State {
     Sending,
     /// Until its answer or its deadline.
     InFlight,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Window {
-    Living,
-    Dead,
+    /// It was asked as often as it may be for now: until its deadline.
+    Pausing,
 }
 
 /// Which id a device's next request gets.
@@ -100,19 +102,13 @@ enum Id {
 }
 
 impl Shard {
-    /// Requests in flight to living devices. Their answers, up to 1,500 octets each and twice that in
-    /// the kernel, must fit the receive buffer when they all come at once.
-    pub const LIVING_IN_FLIGHT_MAX: usize = 512;
-    /// Requests in flight to devices whose last poll failed: slots of their own, so that they never
-    /// delay the living.
-    pub const DEAD_IN_FLIGHT_MAX: usize = 256;
     /// Slots are 24 bits of the request id.
     pub const DEVICES_MAX: usize = 1 << 24;
 
     /// No devices yet. `seed` makes request ids differ from those of the process's earlier life.
     #[must_use]
-    pub fn new(seed: u8) -> Self {
-        Self { seed, ..Self::default() }
+    pub fn new(seed: u8, sizes: WindowSizes) -> Self {
+        Self { seed, windows: Windows::new(sizes), ..Self::default() }
     }
 
     /// Adds a device; its first poll comes within `spread`. The slot's number, or `None` when there are
@@ -126,24 +122,26 @@ impl Shard {
     ) -> Option<u32> {
         let hash = hash_of(&device.settings().name);
         let phase = fraction(hash, device.settings().interval);
-        let first = now.moment + fraction(hash, spread);
+        let turn = now.moment + fraction(hash, spread);
         let slot = Slot {
             device: Some(device),
             address,
             state: State::Resting,
             stamp: 0,
+            ticket: 0,
             generation: (self.seed & 0x7f).max(1),
             window: None,
             phase,
+            turn,
+            is_learning: false,
             again: false,
             lookup_failed: false,
         };
         let at = match self.free.pop() {
             Some(at) => {
-                let stamp = self.slot(at).map_or(0, |it| it.stamp);
-                let generation = self.slot(at).map_or(1, |it| it.generation);
                 if let Some(place) = self.slots.get_mut(at as usize) {
-                    *place = Slot { stamp, generation, ..slot };
+                    let (stamp, ticket, generation) = (place.stamp, place.ticket, place.generation);
+                    *place = Slot { stamp, ticket, generation, ..slot };
                 }
                 at
             }
@@ -153,16 +151,13 @@ impl Shard {
                 u32::try_from(self.slots.len() - 1).ok()?
             }
         };
-        self.set_deadline(at, first);
+        self.set_deadline(at, turn);
         Some(at)
     }
 
     /// Removes a device. An answer to its request in flight is late.
     pub fn remove(&mut self, at: u32) -> Option<Device> {
-        self.leave_window(at);
-        self.outgoing.retain(|it| *it != at);
-        self.living_due.retain(|it| *it != at);
-        self.dead_due.retain(|it| *it != at);
+        self.leave_queues(at);
         let slot = self.slots.get_mut(at as usize)?;
         let device = slot.device.take()?;
         slot.stamp = slot.stamp.wrapping_add(1);
@@ -173,10 +168,7 @@ impl Shard {
 
     /// Puts another device in the place of one: the same by name, with other settings.
     pub fn replace(&mut self, at: u32, device: Device, address: Option<SocketAddr>, now: Now) {
-        self.leave_window(at);
-        self.outgoing.retain(|it| *it != at);
-        self.living_due.retain(|it| *it != at);
-        self.dead_due.retain(|it| *it != at);
+        self.leave_queues(at);
         let Some(slot) = self.slots.get_mut(at as usize) else { return };
         slot.phase = fraction(hash_of(&device.settings().name), device.settings().interval);
         let place = |it: &Device| (it.settings().host.clone(), it.settings().port);
@@ -186,10 +178,12 @@ impl Shard {
         slot.device = Some(device);
         slot.lookup_failed = false;
         slot.state = State::Resting;
+        slot.is_learning = false;
+        slot.turn = now.moment;
         self.set_deadline(at, now.moment);
     }
 
-    /// Gives all devices other profiles: they are learnt anew at their next turn.
+    /// Gives all devices other profiles: they are learnt anew after their next poll.
     pub fn replace_profiles(&mut self, profiles: &Arc<ProfileSet>) {
         for device in self.slots.iter_mut().filter_map(|slot| slot.device.as_mut()) {
             device.replace_profiles(Arc::clone(profiles));
@@ -204,14 +198,15 @@ impl Shard {
         }
     }
 
-    /// Asks a device at once, out of turn.
+    /// Asks a device at once, out of turn; if it is being polled, once more after that.
     pub fn poll_now(&mut self, at: u32, now: Now) {
-        match self.slots.get_mut(at as usize) {
-            Some(slot) if slot.state == State::Resting && slot.device.is_some() => {
-                self.set_deadline(at, now.moment);
-            }
-            Some(slot) => slot.again = true,
-            None => (),
+        let Some(slot) = self.slots.get_mut(at as usize) else { return };
+        slot.turn = slot.turn.min(now.moment);
+        match slot.state {
+            State::Resting if slot.device.is_some() => self.set_deadline(at, now.moment),
+            State::Due if slot.is_learning => self.set_deadline(at, now.moment),
+            State::Due => (),
+            _ => slot.again = !slot.is_learning,
         }
     }
 
@@ -225,6 +220,12 @@ impl Shard {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Requests that wait for their answer within the windows.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.windows.in_flight()
     }
 
     /// When [`Self::handle_timeout`] is due.
@@ -245,18 +246,15 @@ impl Shard {
         while let Some(at) = self.outgoing.pop_front() {
             out.clear();
             let Some(slot) = self.slots.get_mut(at as usize) else { continue };
-            let Some(device) = &slot.device else { continue };
-            let timeout = device.settings().timeout;
+            let Some(device) = &mut slot.device else { continue };
             slot.state = State::InFlight;
-            let sent = slot.address.map(|address| {
-                device.write_request(request_id(at, slot.generation), out);
-                (at, address)
-            });
+            device.write_request(request_id(at, slot.generation), now.moment, out);
+            let (deadline, address) = (device.deadline(), slot.address);
             // Without an address (its name was lost meanwhile) the request is as good as lost on the way.
-            self.set_deadline(at, now.moment + timeout);
-            if sent.is_some() {
+            self.set_deadline(at, deadline);
+            if let Some(address) = address {
                 events::request_sent();
-                return sent;
+                return Some((at, address));
             }
         }
         None
@@ -281,26 +279,24 @@ impl Shard {
         datagram: &[u8],
         sink: &mut dyn FnMut(u32, Outcome),
     ) -> Disposition {
-        let Ok(message) = decode(datagram) else { return Disposition::Malformed };
-        if message.pdu.kind != PduKind::Response {
-            return Disposition::Foreign;
-        }
-        let [generation, a, b, c] = message.pdu.request_id.to_be_bytes();
+        let Ok(incoming) = Incoming::parse(datagram) else { return Disposition::Malformed };
+        let [generation, a, b, c] = incoming.id().to_be_bytes();
         let at = u32::from_be_bytes([0, a, b, c]);
-        let Some(slot) = self.slot(at) else { return Disposition::Foreign };
-        let Some(device) = &slot.device else { return Disposition::Late };
-        let head = device.head();
-        let same = slot.address == Some(from)
-            && head.version == message.version
-            && *head.community == *message.community;
-        if !same {
+        let Some(slot) = self.slots.get_mut(at as usize) else { return Disposition::Foreign };
+        let Some(device) = &mut slot.device else { return Disposition::Late };
+        if slot.address != Some(from) || !device.session().fits(&incoming) {
             return Disposition::Foreign;
         }
         if slot.generation != generation || slot.state != State::InFlight {
             return Disposition::Late;
         }
-        self.with_device(at, now, sink, |device| device.on_response(&message.pdu, now));
-        Disposition::Correlated
+        match device.session_mut().read(incoming) {
+            Received::Response(pdu) => {
+                self.with_device(at, now, sink, |device| device.on_response(&pdu, now));
+                Disposition::Correlated
+            }
+            Received::Foreign => Disposition::Foreign,
+        }
     }
 
     /// Does what is due: requests that were not answered in time, and polls whose turn has come.
@@ -321,15 +317,24 @@ impl Shard {
                     self.leave_window(at);
                     self.with_device(at, now, sink, |device| device.on_timeout(now));
                 }
-                Some(State::Resting) => self.fall_due(at, now, sink),
-                Some(State::Due | State::Sending) | None => (),
+                Some(State::Pausing) => {
+                    if let Some(slot) = self.slots.get_mut(at as usize) {
+                        slot.state = State::Sending;
+                        self.outgoing.push_back(at);
+                    }
+                }
+                // A device that is due while it waits for its turn to learn is polled first.
+                Some(State::Resting | State::Due) => self.fall_due(at, now, sink),
+                Some(State::Sending) | None => (),
             }
         }
     }
 
+    /// Its turn to be polled has come.
     fn fall_due(&mut self, at: u32, now: Now, sink: &mut dyn FnMut(u32, Outcome)) {
         let Some(slot) = self.slots.get_mut(at as usize) else { return };
         let Some(device) = &slot.device else { return };
+        slot.is_learning = false;
         if slot.address.is_none() && !slot.lookup_failed {
             self.rest(at, now);
             return;
@@ -343,39 +348,60 @@ impl Shard {
             });
             return;
         }
-        slot.state = State::Due;
-        if device.is_dead() { self.dead_due.push_back(at) } else { self.living_due.push_back(at) }
+        let class = match (device.is_dead(), device.is_known()) {
+            (true, _) => Class::Dead,
+            (false, true) => Class::Living,
+            (false, false) => Class::Learning,
+        };
+        self.enqueue(at, class);
+    }
+
+    fn enqueue(&mut self, at: u32, class: Class) {
+        if let Some(slot) = self.slots.get_mut(at as usize) {
+            slot.state = State::Due;
+            slot.ticket = slot.ticket.wrapping_add(1);
+            self.windows.enqueue(class, at, slot.ticket);
+        }
     }
 
     /// Lets those that are due begin, as far as the windows allow.
     fn admit(&mut self, now: Now) {
-        while self.living_in_flight < Self::LIVING_IN_FLIGHT_MAX {
-            let Some(at) = self.living_due.pop_front() else { break };
-            self.living_in_flight += 1;
-            self.start(at, Window::Living, now);
+        let Self { windows, slots, .. } = self;
+        let mut admitted = std::mem::take(&mut windows.admitted);
+        windows.admit(&mut admitted, |at, ticket| {
+            slots.get(at as usize).is_some_and(|it| it.ticket == ticket && it.state == State::Due)
+        });
+        for (at, class) in admitted.drain(..) {
+            self.start(at, class, now);
         }
-        while self.dead_in_flight < Self::DEAD_IN_FLIGHT_MAX {
-            let Some(at) = self.dead_due.pop_front() else { break };
-            self.dead_in_flight += 1;
-            self.start(at, Window::Dead, now);
-        }
+        self.windows.admitted = admitted;
     }
 
-    fn start(&mut self, at: u32, window: Window, now: Now) {
+    fn start(&mut self, at: u32, class: Class, now: Now) {
         if let Some(slot) = self.slots.get_mut(at as usize) {
-            slot.window = Some(window);
-            if let Some(device) = &mut slot.device {
-                device.begin(now);
+            slot.window = Some(class);
+            match &mut slot.device {
+                Some(device) if slot.is_learning => device.resume_learning(now.moment),
+                Some(device) => device.begin(now),
+                None => (),
             }
         }
-        self.send(at, Id::New);
+        self.send(at, Id::New, now);
     }
 
-    fn send(&mut self, at: u32, id: Id) {
-        if let Some(slot) = self.slots.get_mut(at as usize) {
-            if id == Id::New {
-                slot.generation = if slot.generation == 0x7f { 1 } else { slot.generation + 1 };
-            }
+    fn send(&mut self, at: u32, id: Id, now: Now) {
+        let Some(slot) = self.slots.get_mut(at as usize) else { return };
+        let Some(device) = &slot.device else { return };
+        if id == Id::New {
+            slot.generation = if slot.generation == 0x7f { 1 } else { slot.generation + 1 };
+        }
+        let when = device.may_be_asked_at();
+        if now.moment < when {
+            slot.state = State::Pausing;
+            // It is slow by its own settings: nobody else waits for it.
+            self.leave_window(at);
+            self.set_deadline(at, when);
+        } else {
             slot.state = State::Sending;
             self.outgoing.push_back(at);
         }
@@ -390,35 +416,57 @@ impl Shard {
     ) {
         let Some(slot) = self.slots.get_mut(at as usize) else { return };
         let Some(device) = &mut slot.device else { return };
-        match act(device) {
-            Step::Ask => self.send(at, Id::New),
-            Step::Repeat => self.send(at, Id::Same),
+        let step = act(device);
+        let its_turn = slot.is_learning && slot.turn <= now.moment;
+        match step {
+            Step::Ask | Step::Repeat if its_turn => {
+                self.leave_window(at);
+                self.fall_due(at, now, sink);
+            }
+            Step::Ask => self.send(at, Id::New, now),
+            Step::Repeat => self.send(at, Id::Same, now),
+            Step::Learnt => {
+                self.leave_window(at);
+                self.rest(at, now);
+            }
             Step::Finished(outcome) => {
                 self.leave_window(at);
+                slot_turn(self.slots.get_mut(at as usize), now.moment);
                 self.rest(at, now);
                 sink(at, *outcome);
             }
         }
     }
 
-    /// Until its next turn: turns that have passed meanwhile are skipped, not made up for.
+    /// Until its next turn, or until there is room to learn it anew.
     fn rest(&mut self, at: u32, now: Now) {
         let Some(slot) = self.slots.get_mut(at as usize) else { return };
         slot.state = State::Resting;
+        slot.is_learning = false;
         let Some(device) = &slot.device else { return };
-        let due = if std::mem::take(&mut slot.again) {
-            now.moment
-        } else {
-            next_turn(now.moment, device.interval(), slot.phase)
-        };
-        self.set_deadline(at, due);
+        if slot.address.is_none() {
+            slot.turn = slot.turn.max(next_turn(now.moment, device.interval(), slot.phase));
+        }
+        let turn = slot.turn;
+        if now.moment < turn && slot.address.is_some() && device.wants_learning(now.moment) {
+            slot.is_learning = true;
+            self.enqueue(at, Class::Learning);
+        }
+        self.set_deadline(at, turn);
     }
 
     fn leave_window(&mut self, at: u32) {
-        match self.slots.get_mut(at as usize).and_then(|slot| slot.window.take()) {
-            Some(Window::Living) => self.living_in_flight -= 1,
-            Some(Window::Dead) => self.dead_in_flight -= 1,
-            None => (),
+        if let Some(class) = self.slots.get_mut(at as usize).and_then(|slot| slot.window.take()) {
+            self.windows.leave(class);
+        }
+    }
+
+    /// Whatever it was in line for, it is no longer.
+    fn leave_queues(&mut self, at: u32) {
+        self.leave_window(at);
+        self.outgoing.retain(|it| *it != at);
+        if let Some(slot) = self.slots.get_mut(at as usize) {
+            slot.ticket = slot.ticket.wrapping_add(1);
         }
     }
 
@@ -431,6 +479,16 @@ impl Shard {
 
     fn slot(&self, at: u32) -> Option<&Slot> {
         self.slots.get(at as usize)
+    }
+}
+
+/// A poll ended: turns that have passed meanwhile are skipped, not made up for.
+fn slot_turn(slot: Option<&mut Slot>, now: Moment) {
+    if let Some(slot) = slot
+        && let Some(device) = &slot.device
+    {
+        slot.turn =
+            if std::mem::take(&mut slot.again) { now } else { next_turn(now, device.interval(), slot.phase) };
     }
 }
 

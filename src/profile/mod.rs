@@ -50,10 +50,10 @@ pub struct AgentLimits {
 }
 
 impl Default for AgentLimits {
-    /// 25 rows of one column stay below 1,472 octets, so that no datagram is cut on an Ethernet; GETs
-    /// are also cut by the length of their names.
+    /// More than fills a frame with the shortest names: what an agent bears, and what its answers take, is
+    /// found by asking.
     fn default() -> Self {
-        Self { getbulk: true, max_varbinds: 64, max_repetitions: 25 }
+        Self { getbulk: true, max_varbinds: 128, max_repetitions: 64 }
     }
 }
 

@@ -94,8 +94,8 @@ struct Served {
 }
 
 impl Simulator {
-    /// The most agents: half of what 127.16.0.0/15 holds, and some 40 MB.
-    pub const AGENTS_MAX: usize = 65_536;
+    /// The most agents: a quarter of a million, which are some 130 MB.
+    pub const AGENTS_MAX: usize = 1 << 18;
 
     /// Serves these agents. A port of 0 is replaced by a free one: see [`AgentHandle::address`].
     ///

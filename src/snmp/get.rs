@@ -5,40 +5,70 @@
 //! completed. Invariants: each answer settles at least one cell or makes a run shorter, so a job ends
 //! after at most `2 * cells` requests; a cell that was not read says why.
 
-use super::Head;
-use super::wire::{ErrorStatus, Names, Pdu, PduKind, encode_message};
+use super::Request;
+use super::size::RequestSize;
+use super::wire::{ErrorStatus, Names, Pdu, PduKind};
 use crate::model::{Missing, Oid, Value};
 use std::sync::Arc;
 
 /// What one cell brought.
 pub type Cell = Result<Value, Missing>;
 
-/// How large a request may become.
+/// How large a request may become: what is known of the agent, kept from job to job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GetLimits {
-    /// Cells in one GET, at most.
-    pub cells_max: usize,
-    /// Octets that an answer is expected to have at most: an estimate from the names' lengths.
-    pub answer_octets_max: usize,
+    /// Cells in one GET.
+    pub cells: RequestSize,
+    /// What a value takes in an answer beyond the two octets of the request's NULL, in sixteenths of an
+    /// octet: the average of the agent's last answers.
+    value_sixteenths: u32,
 }
 
 impl GetLimits {
     /// RFC 3416 section 2.3 lets an agent stop at 484 octets; what stands in racks takes a full
     /// Ethernet frame (1500, less IPv4's and UDP's 28 octets). Fragments are the first thing that
     /// filters drop.
-    pub const ANSWER_OCTETS_MAX: usize = 1472;
-    /// As many cells as a full frame holds with the shortest vendor OIDs.
-    pub const CELLS_MAX: usize = 64;
+    pub const ANSWER_OCTETS_MAX: u32 = 1472;
     /// Message head, community and PDU head of an answer, with some room.
-    const HEAD_OCTETS: usize = 48;
-    /// A varbind's value in an answer, beyond the two octets of the request's NULL: most are integers
-    /// of one or two octets.
-    const VALUE_OCTETS: usize = 2;
+    const HEAD_OCTETS: u32 = 48;
+    /// So much of it is the variable bindings'.
+    pub const VARBINDS_OCTETS_MAX: u32 = Self::ANSWER_OCTETS_MAX - Self::HEAD_OCTETS;
+    /// As many cells as a full frame holds with the shortest vendor OIDs.
+    pub const CELLS_MAX: u32 = 128;
+    /// Most values are integers of one or two octets.
+    const VALUE_SIXTEENTHS: u32 = 2 * 16;
+
+    /// An agent of which nothing is known but that it is asked for `cells_max` cells at most.
+    #[must_use]
+    pub fn new(cells_max: usize) -> Self {
+        let most = u32::try_from(cells_max).unwrap_or(u32::MAX).clamp(1, Self::CELLS_MAX);
+        Self { cells: RequestSize::new(most, most), value_sixteenths: Self::VALUE_SIXTEENTHS }
+    }
+
+    /// The same agent, asked for `cells_max` cells at most.
+    #[must_use]
+    pub fn at_most(self, cells_max: usize) -> Self {
+        let most = u32::try_from(cells_max).unwrap_or(u32::MAX).clamp(1, Self::CELLS_MAX);
+        Self { cells: self.cells.at_most(most), ..self }
+    }
+
+    /// How many octets of varbinds an answer is expected to have, for a request with so many.
+    const fn answer_octets(self, request_octets: u32, cells: u32) -> u32 {
+        request_octets.saturating_add(cells.saturating_mul(self.value_sixteenths) / 16)
+    }
+
+    /// What an answer turned out to have. Rises at once, falls slowly: values grow back.
+    fn measure(&mut self, request_octets: usize, answer_octets: usize, cells: usize) {
+        let excess = u32::try_from(answer_octets.saturating_sub(request_octets)).unwrap_or(u32::MAX);
+        let cells = u32::try_from(cells).unwrap_or(u32::MAX).max(1);
+        let seen = (excess.saturating_mul(16) / cells).min(16 * Self::ANSWER_OCTETS_MAX);
+        self.value_sixteenths = seen.max(self.value_sixteenths - self.value_sixteenths / 64);
+    }
 }
 
 impl Default for GetLimits {
     fn default() -> Self {
-        Self { cells_max: Self::CELLS_MAX, answer_octets_max: Self::ANSWER_OCTETS_MAX }
+        Self::new(Self::CELLS_MAX as usize)
     }
 }
 
@@ -62,6 +92,9 @@ pub struct GetJob {
     answered: bool,
     /// Errors that did not say which cell is at fault.
     cornered: u32,
+    /// Cells asked and cells that came, of an answer that was short: was it too long, or lacks the agent
+    /// some cells?
+    short: Option<(u32, u32)>,
 }
 
 impl GetJob {
@@ -76,11 +109,12 @@ impl GetJob {
         let count = names.len();
         let mut job = Self {
             names,
-            limits: GetLimits { cells_max: limits.cells_max.max(1), ..limits },
+            limits,
             cells: vec![Err(Missing::NotPolled); count],
             runs: Vec::new(),
             answered: false,
             cornered: 0,
+            short: None,
         };
         if count != 0 {
             job.runs.push((0, count));
@@ -112,18 +146,17 @@ impl GetJob {
         self.cells
     }
 
-    /// What the agent turned out to bear: smaller than what the job began with after tooBig.
+    /// What the agent turned out to bear.
     #[must_use]
     pub const fn limits(&self) -> GetLimits {
         self.limits
     }
 
-    /// Writes the request that is due. Nothing is written when the job is done.
-    pub fn write_request(&self, head: &Head, request_id: i32, out: &mut Vec<u8>) {
-        let Some(&(from, to)) = self.runs.last() else { return };
-        let run = self.names.run(from, to);
-        let ok = ErrorStatus::NO_ERROR;
-        encode_message(out, head.version, &head.community, PduKind::Get, request_id, ok, 0, run);
+    /// The request that is due; of no cells when the job is done.
+    #[must_use]
+    pub fn request(&self) -> Request<'_> {
+        let (from, to) = self.runs.last().copied().unwrap_or_default();
+        Request { kind: PduKind::Get, max_repetitions: 0, varbinds: self.names.run(from, to) }
     }
 
     /// Takes the answer to the request that was due.
@@ -141,24 +174,23 @@ impl GetJob {
     /// The request that was due stayed unanswered, retries included. A run longer than an agent that is
     /// known to live has ever answered is halved, in case that it drops what it cannot fit; otherwise
     /// all that is left is settled as timed out: an agent that does not answer is not asked the rest.
-    pub fn on_give_up(&mut self, answered_cells_max: usize, lives: bool) -> GetStep {
+    pub fn on_give_up(&mut self, lives: bool) -> GetStep {
         let Some((from, to)) = self.runs.pop() else { return GetStep::Done };
         let length = to - from;
-        if answered_cells_max < length && 1 < length && (self.answered || lives) {
+        if (self.limits.cells.whole() as usize) < length && 1 < length && (self.answered || lives) {
             self.halve(from, to, Missing::Timeout);
             return self.step();
         }
         self.settle(from, to, Missing::Timeout);
-        while let Some((from, to)) = self.runs.pop() {
-            self.settle(from, to, Missing::Timeout);
-        }
+        self.settle_rest(Missing::Timeout);
         GetStep::Done
     }
 
-    /// How many cells the request that is due asks for.
-    #[must_use]
-    pub fn due_cells(&self) -> usize {
-        self.runs.last().map_or(0, |(from, to)| to - from)
+    /// There is no time for what is left: it is settled with that reason.
+    pub fn settle_rest(&mut self, missing: Missing) {
+        while let Some((from, to)) = self.runs.pop() {
+            self.settle(from, to, missing);
+        }
     }
 
     fn step(&mut self) -> GetStep {
@@ -169,14 +201,14 @@ impl GetJob {
     /// Cuts the next run to the limits.
     fn cut(&mut self) {
         let Some((from, to)) = self.runs.pop() else { return };
-        let mut end = from;
-        let mut octets = GetLimits::HEAD_OCTETS;
-        while end < to && end - from < self.limits.cells_max {
-            octets += self.names.run(end, end + 1).len() + GetLimits::VALUE_OCTETS;
-            if self.limits.answer_octets_max < octets && end != from {
-                break;
-            }
-            end += 1;
+        let most = from.saturating_add(self.limits.cells.asked().max(1) as usize);
+        let mut end = to.min(most);
+        let expected = |end: usize| {
+            let octets = u32::try_from(self.names.run(from, end).len()).unwrap_or(u32::MAX);
+            self.limits.answer_octets(octets, length_of(from, end))
+        };
+        while from + 1 < end && GetLimits::VARBINDS_OCTETS_MAX < expected(end) {
+            end -= 1;
         }
         if end < to {
             self.runs.push((end, to));
@@ -185,6 +217,7 @@ impl GetJob {
     }
 
     fn take(&mut self, pdu: &Pdu<'_>, from: usize, to: usize) {
+        let (asked_octets, answer_octets) = (self.names.run(from, to).len(), pdu.varbinds.octets().len());
         let mut at = from;
         let mut foreign = 0_usize;
         let mut settled = 0_usize;
@@ -209,13 +242,23 @@ impl GetJob {
             at = place + 1;
         }
         if settled == to - from {
+            match self.short.take() {
+                // What was left out comes when it is asked alone: the agent cuts off what does not fit.
+                Some((asked, came)) => {
+                    self.limits.cells.on_failed(asked, came);
+                }
+                None => self.limits.cells.on_whole(length_of(from, to)),
+            }
+            self.limits.measure(asked_octets, answer_octets, to - from);
             return;
         }
         if settled == 0 {
             // An answer about none of what was asked: asking again would bring the same.
+            self.short = None;
             self.settle(from, to, Missing::AgentError);
             return;
         }
+        self.short = self.short.or_else(|| Some((length_of(from, to), length_of(0, settled))));
         self.ask_unsettled(from, to);
     }
 
@@ -250,7 +293,7 @@ impl GetJob {
             return;
         }
         let middle = from + length / 2;
-        self.limits.cells_max = self.limits.cells_max.min(length.div_ceil(2));
+        self.limits.cells.on_failed(length_of(from, to), length_of(0, length.div_ceil(2)));
         self.runs.push((middle, to));
         self.runs.push((from, middle));
     }
@@ -271,9 +314,7 @@ impl GetJob {
             None if to - from == 1 => self.settle(from, to, missing),
             None if Self::CORNERED_MAX < self.cornered => {
                 self.settle(from, to, missing);
-                while let Some((from, to)) = self.runs.pop() {
-                    self.settle(from, to, missing);
-                }
+                self.settle_rest(missing);
             }
             None => {
                 self.cornered += 1;
@@ -293,6 +334,10 @@ impl GetJob {
     }
 }
 
+fn length_of(from: usize, to: usize) -> u32 {
+    u32::try_from(to.saturating_sub(from)).unwrap_or(u32::MAX)
+}
+
 fn read(value: super::wire::ValueRef<'_>) -> Cell {
     use super::wire::ValueRef;
     match value {
@@ -305,12 +350,8 @@ fn read(value: super::wire::ValueRef<'_>) -> Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snmp::wire::{Version, decode, encode_varbinds};
+    use crate::snmp::wire::{Varbinds, Version, decode, encode_message, encode_varbinds};
     use proptest::prelude::*;
-
-    fn head() -> Head {
-        Head { version: Version::V2c, community: Arc::from(&b"c"[..]) }
-    }
 
     fn job(count: u32, limits: GetLimits) -> GetJob {
         let oids: Vec<Oid> = (0..count).map(|it| Oid::new(&[1, 3, 6, 1, 4, 1, 318, 1, it])).collect();
@@ -325,13 +366,11 @@ mod tests {
         let mut sizes = Vec::new();
         while !job.is_done() {
             assert!(sizes.len() < 1000, "a job must end");
-            let mut out = Vec::new();
-            job.write_request(&head(), 5, &mut out);
-            let names: Vec<Oid> =
-                decode(&out).unwrap().pdu.varbinds.map(|it| it.unwrap().oid().unwrap()).collect();
+            let asked = Varbinds::from_octets(job.request().varbinds);
+            let names: Vec<Oid> = asked.map(|it| it.unwrap().oid().unwrap()).collect();
             sizes.push(names.len());
             let Some((status, index, varbinds)) = agent(&names) else {
-                job.on_give_up(8, false);
+                job.on_give_up(false);
                 continue;
             };
             let mut list = Vec::new();
@@ -363,7 +402,7 @@ mod tests {
     #[test]
     fn a_full_frame_at_a_time() {
         let mut it = job(100, GetLimits::default());
-        assert_eq!(drive(&mut it, |names| Some((OK, 0, all(names)))), [64, 36]);
+        assert_eq!(drive(&mut it, |names| Some((OK, 0, all(names)))), [83, 17]);
         assert!(whole(&it));
     }
 
@@ -373,8 +412,8 @@ mod tests {
         let sizes = drive(&mut it, |names| {
             Some(if names.len() <= 8 { (OK, 0, all(names)) } else { (ErrorStatus::TOO_BIG, 0, vec![]) })
         });
-        assert_eq!(sizes, [40, 20, 10, 5, 5, 5, 5, 5, 5, 5, 5]);
-        assert!(whole(&it) && it.limits().cells_max == 5);
+        assert_eq!(sizes, [40, 20, 10, 5, 5, 5, 5, 7, 7, 6]);
+        assert!(whole(&it) && it.limits().cells.asked() == 7);
     }
 
     #[test]
@@ -445,10 +484,10 @@ mod tests {
     #[test]
     fn silence_ends_the_job_but_a_run_never_answered_is_halved_first() {
         let mut it = job(100, GetLimits::default());
-        assert_eq!(drive(&mut it, |_| None), [64]);
+        assert_eq!(drive(&mut it, |_| None), [83]);
         assert!(it.cells().iter().all(|it| *it == Err(Missing::Timeout)) && !it.was_answered());
 
-        let mut it = job(20, GetLimits { cells_max: 8, ..GetLimits::default() });
+        let mut it = job(20, GetLimits::new(8));
         let mut asked = 0;
         let sizes = drive(&mut it, |names| {
             asked += 1;

@@ -4,15 +4,16 @@
 //! Invariants: names strictly increase, so a walk ends; at most [`WalkLimits::rows_max`] rows are kept;
 //! an agent that cannot do GETBULK, or not that many repetitions, is walked with less.
 
-use super::Head;
-use super::wire::{ErrorStatus, Names, Pdu, PduKind, ValueRef, Version, encode_message};
+use super::size::RequestSize;
+use super::wire::{ErrorStatus, Names, Pdu, PduKind, ValueRef};
+use super::{GetLimits, Request};
 use crate::model::{Oid, Value};
 
 /// How a walk asks, and where it stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WalkLimits {
-    /// max-repetitions of the first GETBULK; 0: GETNEXT only.
-    pub repetitions: u32,
+    /// max-repetitions of GETBULK; 0: GETNEXT only.
+    pub repetitions: RequestSize,
     /// Rows kept at most; then the walk ends with [`WalkEnd::RowsMax`].
     pub rows_max: usize,
 }
@@ -20,14 +21,25 @@ pub struct WalkLimits {
 impl WalkLimits {
     /// 25 rows of a vendor's column fill a frame without passing it.
     pub const REPETITIONS: u32 = 25;
+    /// As many rows as a full frame holds with the shortest vendor OIDs.
+    pub const REPETITIONS_MAX: u32 = 64;
     /// The largest table among the recorded devices has some 1,500 rows; an agent that invents rows
     /// stops here.
     pub const ROWS_MAX: usize = 16_384;
+
+    /// GETNEXT only.
+    #[must_use]
+    pub fn getnext() -> Self {
+        Self { repetitions: RequestSize::new(0, 0), ..Self::default() }
+    }
 }
 
 impl Default for WalkLimits {
     fn default() -> Self {
-        Self { repetitions: Self::REPETITIONS, rows_max: Self::ROWS_MAX }
+        Self {
+            repetitions: RequestSize::new(Self::REPETITIONS, Self::REPETITIONS_MAX),
+            rows_max: Self::ROWS_MAX,
+        }
     }
 }
 
@@ -71,7 +83,11 @@ impl WalkEnd {
 pub struct Walk {
     root: Oid,
     cursor: Oid,
-    repetitions: u32,
+    /// The cursor as a request carries it.
+    asked: Names,
+    size: RequestSize,
+    /// How many rows of this subtree fill a frame, once some were seen.
+    rows_in_frame: u32,
     rows_max: usize,
     rows: Vec<(Oid, Value)>,
     /// Of the request that is due.
@@ -84,12 +100,13 @@ impl Walk {
 
     /// A walk of all that stands below `root`.
     #[must_use]
-    pub fn new(root: Oid, version: Version, limits: WalkLimits) -> Self {
-        let repetitions = if version == Version::V1 { 0 } else { limits.repetitions };
+    pub fn new(root: Oid, limits: WalkLimits) -> Self {
         Self {
             cursor: root.clone(),
+            asked: Names::new([&root]).unwrap_or_default(),
             root,
-            repetitions,
+            size: limits.repetitions,
+            rows_in_frame: u32::MAX,
             rows_max: limits.rows_max,
             rows: Vec::new(),
             timeouts: 0,
@@ -110,28 +127,20 @@ impl Walk {
 
     /// max-repetitions as the agent turned out to bear them; 0: GETNEXT.
     #[must_use]
-    pub const fn repetitions(&self) -> u32 {
-        self.repetitions
+    pub const fn repetitions(&self) -> RequestSize {
+        self.size
     }
 
-    /// Writes the request that is due.
-    pub fn write_request(&self, head: &Head, request_id: i32, out: &mut Vec<u8>) {
-        let names = Names::new([&self.cursor]).unwrap_or_default();
-        let (kind, index) = match self.repetitions {
-            0 => (PduKind::GetNext, 0),
-            repetitions => (PduKind::GetBulk, repetitions),
-        };
-        let run = names.run(0, 1);
-        encode_message(
-            out,
-            head.version,
-            &head.community,
-            kind,
-            request_id,
-            ErrorStatus::NO_ERROR,
-            index,
-            run,
-        );
+    /// The request that is due.
+    #[must_use]
+    pub fn request(&self) -> Request<'_> {
+        let max_repetitions = self.due_repetitions();
+        let kind = if max_repetitions == 0 { PduKind::GetNext } else { PduKind::GetBulk };
+        Request { kind, max_repetitions, varbinds: self.asked.run(0, 1) }
+    }
+
+    fn due_repetitions(&self) -> u32 {
+        self.size.asked().min(self.rows_in_frame)
     }
 
     /// Takes the answer to the request that was due; `None`: there is another request.
@@ -147,30 +156,47 @@ impl Walk {
 
     /// The request that was due was not answered in time and will be repeated. The first time it may
     /// have been lost; after that perhaps a smaller one is answered.
-    pub const fn on_timeout(&mut self) {
+    pub fn on_timeout(&mut self) {
         self.timeouts += 1;
-        if 1 < self.timeouts && Self::FEW_REPETITIONS < self.repetitions {
-            self.repetitions = Self::FEW_REPETITIONS;
+        let asked = self.due_repetitions();
+        if 1 < self.timeouts && Self::FEW_REPETITIONS < asked && self.size.whole() < asked {
+            self.size.on_failed(asked, Self::FEW_REPETITIONS);
         }
     }
 
     /// The request that was due stayed unanswered, repeats included: true if there is another way to
     /// ask (GETNEXT, for an agent that does not know GETBULK), which is then due.
-    pub const fn on_give_up(&mut self) -> bool {
-        let other = self.repetitions != 0;
-        self.repetitions = 0;
+    pub fn on_give_up(&mut self) -> bool {
         self.timeouts = 0;
-        other
+        self.size.on_failed(self.due_repetitions(), 0)
     }
 
     /// Fewer repetitions, then GETNEXT; true when there is no less.
     fn ask_less(&mut self) -> bool {
-        let least = self.repetitions == 0;
-        self.repetitions = if self.repetitions <= 2 { 0 } else { self.repetitions / 4 + 1 };
-        least
+        let asked = self.due_repetitions();
+        let next = if asked <= 2 { 0 } else { asked / 4 + 1 };
+        !self.size.on_failed(asked, next)
     }
 
     fn take(&mut self, pdu: &Pdu<'_>) -> Option<WalkEnd> {
+        let octets = pdu.varbinds.octets().len();
+        let before = self.rows.len();
+        let asked = self.due_repetitions();
+        let end = self.take_rows(pdu);
+        let came = u32::try_from(self.rows.len() - before).unwrap_or(u32::MAX);
+        if let Some(row_octets) = u32::try_from(octets).unwrap_or(u32::MAX).checked_div(came) {
+            if asked <= came {
+                self.size.on_whole(asked);
+            }
+            if end.is_none() {
+                self.asked = Names::new([&self.cursor]).unwrap_or_default();
+                self.rows_in_frame = (GetLimits::VARBINDS_OCTETS_MAX / row_octets.max(1)).max(1);
+            }
+        }
+        end
+    }
+
+    fn take_rows(&mut self, pdu: &Pdu<'_>) -> Option<WalkEnd> {
         let mut any = false;
         for varbind in pdu.varbinds.clone() {
             let Ok(varbind) = varbind else { break };
@@ -206,8 +232,7 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snmp::wire::{decode, encode_varbinds};
-    use std::sync::Arc;
+    use crate::snmp::wire::{Varbinds, Version, decode, encode_message, encode_varbinds};
 
     fn oid(text: &str) -> Oid {
         text.parse().unwrap()
@@ -218,15 +243,14 @@ mod tests {
 
     /// Walks 1.3.6.1 and tells the rows' last numbers, the end, and how many requests it took.
     fn drive(version: Version, agent: Agent<'_>) -> (Vec<u32>, WalkEnd, usize) {
-        let head = Head { version, community: Arc::from(&b"c"[..]) };
-        let mut walk = Walk::new(oid("1.3.6.1"), version, WalkLimits { repetitions: 10, rows_max: 50 });
+        let most = if version == Version::V1 { 0 } else { 10 };
+        let limits = WalkLimits { repetitions: RequestSize::new(most, most), rows_max: 50 };
+        let mut walk = Walk::new(oid("1.3.6.1"), limits);
         let mut timeouts = 0;
         for requests in 1..200 {
-            let mut out = Vec::new();
-            walk.write_request(&head, 9, &mut out);
-            let message = decode(&out).unwrap();
-            let cursor = message.pdu.varbinds.clone().next().unwrap().unwrap().oid().unwrap();
-            let end = match agent(message.pdu.kind, message.pdu.error_index, &cursor) {
+            let request = walk.request();
+            let cursor = Varbinds::from_octets(request.varbinds).next().unwrap().unwrap().oid().unwrap();
+            let end = match agent(request.kind, request.max_repetitions, &cursor) {
                 Some((status, varbinds)) => {
                     let mut list = Vec::new();
                     encode_varbinds(&mut list, varbinds.iter().map(|(name, value)| (name, value))).unwrap();

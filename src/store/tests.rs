@@ -46,6 +46,7 @@ impl Device {
             time,
             duration: Duration::from_millis(5),
             shape: Arc::clone(&self.1),
+            effort: crate::model::Effort::default(),
             samples: vec![sample; READINGS].into(),
             error,
         }

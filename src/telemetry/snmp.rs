@@ -62,6 +62,11 @@ pub fn datagrams_received(disposition: &str, count: u64) {
     }
 }
 
+/// A polling thread's socket has a receive buffer of so many octets, by the kernel's account.
+pub fn receive_buffer(shard: usize, octets: usize, window: usize) {
+    tracing::debug!(shard, octets, window, "receive buffer of a polling socket");
+}
+
 /// A request could not be sent.
 pub fn send_failed(address: std::net::SocketAddr, error: &dyn std::fmt::Display) {
     SEND_ERRORS.inc();

@@ -52,6 +52,7 @@ impl Room {
             time: Now { moment, unix },
             duration: Duration::from_millis(3),
             shape: Arc::clone(&self.shape),
+            effort: rackwarden::model::Effort::default(),
             samples: samples.into(),
             error,
         };

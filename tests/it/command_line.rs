@@ -161,8 +161,29 @@ fn poll_and_walk_read_like_prose() {
 fn help_tells_the_exit_codes() {
     let output = rackwarden(&["--help"]);
     assert!(out(&output).contains("Exit codes: 0 all well"));
-    for verb in ["run", "check", "poll", "walk", "profile", "simulate", "demo", "page"] {
+    for verb in ["run", "check", "poll", "walk", "profile", "simulate", "demo", "bench", "page"] {
         assert!(out(&output).contains(verb), "{verb}");
         assert_eq!(rackwarden(&[verb, "--help"]).status.code(), Some(0));
     }
+}
+
+#[test]
+fn bench_polls_every_agent_it_was_told_of() {
+    let bench = |more: &[&str]| {
+        let few = ["bench", "snmp", "--agents", "5", "--seconds", "1", "--json"];
+        let output = rackwarden(&[&few, more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+        serde_json::from_str::<serde_json::Value>(&out(&output)).unwrap()
+    };
+    let report = bench(&["--compare", "snmp2"]);
+    assert_eq!((&report["agents_read"], &report["cells_per_agent"]), (&5.into(), &60.into()));
+    let ours = &report["rackwarden"];
+    assert!(100 < ours["polls"].as_u64().unwrap() && ours["polls"] == ours["polls_whole"], "{report}");
+    assert!(0 < report["snmp2"]["cells"].as_u64().unwrap() && report["cpu_ratio_to_snmp2"].is_f64());
+    let report = bench(&["--sweep", "--dead", "40", "--timeout", "100ms", "--latency", "20ms"]);
+    let seconds = |of: &str| report["sweep"][of].as_f64().unwrap();
+    assert_eq!(report["agents_read"], 3);
+    assert!(0.02 <= seconds("seconds_of_those_that_answer") && 0.1 <= seconds("seconds"), "{report}");
+    let refused = rackwarden(&["bench", "snmp", "--target", "127.0.0.1:9", "--loss", "10"]);
+    assert!(err(&refused).contains("simulated agents only"), "{}", err(&refused));
 }

@@ -131,6 +131,7 @@ fn polled_over_udp(name: &str, address: SocketAddr, profiles: &Arc<ProfileSet>) 
         interval: Duration::from_secs(10),
         timeout,
         retries: 1,
+        request_gap: Duration::ZERO,
         labels: Labels::default(),
         rated_current_amperes: Vec::new(),
     };

@@ -502,6 +502,7 @@ fn polled(device: &SimulatedDevice, profiles: &Arc<ProfileSet>) -> (String, Vec<
         interval: Duration::from_secs(10),
         timeout,
         retries: 1,
+        request_gap: Duration::ZERO,
         labels: Labels::default(),
         rated_current_amperes: Vec::new(),
     };

@@ -71,7 +71,7 @@ impl Snmpd {
         let started = Self { child, address, _folder: folder };
         // Until it answers: the first walk waits for it as any client would.
         let system: Oid = "1.3.6.1.2.1.1".parse().unwrap();
-        let limits = WalkLimits { repetitions: 0, rows_max: 1 };
+        let limits = WalkLimits { rows_max: 1, ..WalkLimits::getnext() };
         let mut target = started.target(SnmpVersion::V2c);
         target.timeout = Duration::from_millis(200);
         let answers = (0..50).any(|_| {
@@ -106,6 +106,7 @@ fn a_ups_behind_snmpd_is_read_by_v1_and_v2c() {
             interval: Duration::from_secs(10),
             timeout: target.timeout,
             retries: 2,
+            request_gap: Duration::ZERO,
             labels: Labels::default(),
             rated_current_amperes: Vec::new(),
         };

@@ -101,6 +101,11 @@ struct Checks<'a, 'c, 't> {
     without_credential: Vec<Place>,
 }
 
+/// The time between requests of which there are so many in a second; none, for zero.
+fn request_gap(requests_per_second: u32) -> Duration {
+    Duration::from_secs(1).checked_div(requests_per_second).unwrap_or_default()
+}
+
 impl Checks<'_, '_, '_> {
     fn device(&mut self, element: &Element<'_, '_>, raw: &RawDevice) -> Option<DeviceSettings> {
         let credential = self.credential(element, raw);
@@ -125,6 +130,7 @@ impl Checks<'_, '_, '_> {
             interval,
             timeout,
             retries,
+            request_gap: request_gap(raw.requests_per_second.unwrap_or(self.polling.requests_per_second)),
             labels: Labels::new(raw.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
             rated_current_amperes: rated.filter_map(|(kind, it)| Some((kind.parse().ok()?, *it))).collect(),
         })

@@ -108,6 +108,7 @@ fn polling(raw: &RawPolling) -> PollingSettings {
         interval: raw.interval.duration(),
         timeout: raw.timeout.duration(),
         retries: raw.retries,
+        requests_per_second: raw.requests_per_second,
         start_spread: raw.start_spread.map(|it| it.duration()),
     }
 }

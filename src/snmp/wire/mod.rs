@@ -1,4 +1,5 @@
-//! BER encoding and strict decoding of SNMPv1 and v2c messages (X.690; RFC 1157, RFC 1901, RFC 3416).
+//! BER encoding and strict decoding of SNMPv1, v2c and v3 messages (X.690; RFC 1157, RFC 1901, RFC 3412,
+//! RFC 3416).
 //!
 //! The only module that names `snmp2`: its `AsnReader` reads tags, lengths and integers; everything
 //! above that (message, PDU, varbinds, bounds) is decided here. Decoding borrows from the datagram and
@@ -11,6 +12,7 @@
 mod decode;
 mod encode;
 mod notification;
+pub(crate) mod v3;
 
 pub use decode::{DecodeError, Message, Pdu, ValueRef, Varbind, Varbinds, decode};
 pub use encode::{EncodeError, Names, encode_message, encode_request, encode_varbinds};

@@ -77,6 +77,7 @@ impl Device {
             time,
             duration: Duration::from_millis(12),
             shape: Arc::new(self.shape.clone()),
+            effort: rackwarden::model::Effort::default(),
             samples: self.samples.clone().into(),
             error: None,
         }
