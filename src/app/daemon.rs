@@ -3,7 +3,7 @@
 
 use super::pipeline::{Observer, Pipeline, Shared};
 use super::resolve::{self, Names};
-use super::traps::{self, TrapError, TrapSocket, Traps};
+use super::traps::{self, Engine, TrapError, TrapSocket, Traps};
 use super::{status, supervise};
 use crate::alert::{Board, Transition};
 use crate::config::Settings;
@@ -199,7 +199,8 @@ impl Daemon {
 
     fn listen_for_traps(&mut self, runtime: &Handle, opened: Option<(TrapSocket, SocketAddr)>) {
         let Some((socket, address)) = opened else { return };
-        let traps = Arc::new(Traps::new(address));
+        let engine = Engine::start(&self.settings.state_folder);
+        let traps = Arc::new(Traps::new(address, engine, Arc::default(), self.clock.moment()));
         traps.configure(&self.settings.traps, &self.settings.devices);
         let shards = Arc::downgrade(&self.shards);
         let ask = move |name: &Arc<str>| {
