@@ -3,7 +3,7 @@
 use crate::support::left_out;
 use rackwarden::app::Daemon;
 use rackwarden::config::{Config, render};
-use rackwarden::model::{Oid, SystemClock, Value};
+use rackwarden::model::{Oid, Secret, SystemClock, Value};
 use rackwarden::profile::ProfileSet;
 use rackwarden::simulator::agent::AgentSpec;
 use rackwarden::simulator::cell::text;
@@ -11,7 +11,9 @@ use rackwarden::simulator::pagerduty::PagerDuty;
 use rackwarden::simulator::trap::Trap;
 use rackwarden::simulator::tree::Tree;
 use rackwarden::simulator::{AgentHandle, Simulator};
-use rackwarden::snmp::wire::Version;
+use rackwarden::snmp::trap::{TrapCredential, TrapDesk, TrapPolicy, TrapSender, TrapVersion};
+use rackwarden::snmp::v3::{AuthProtocol, Authority, EngineId, KeyCache, KeySource, PrivProtocol, User};
+use rackwarden::snmp::wire::{NotificationKind, Version};
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
@@ -451,4 +453,106 @@ async fn a_flood_holds_nobody_up() {
         sent.is_acknowledged(Duration::from_millis(500)).then_some(())
     });
     assert!(before < world.count("received"));
+}
+
+/// net-snmp's tools against the desk by SNMPv3: each pair of protocols, traps by their engine, informs by ours.
+#[test]
+fn net_snmps_traps_and_informs_by_v3_are_taken() {
+    let Ok(version) = Command::new("snmptrap").arg("-V").output() else {
+        left_out("interop with net-snmp's v3 traps: snmptrap is not installed (Debian package snmp)");
+        return;
+    };
+    println!("{}", String::from_utf8_lossy(&version.stderr).trim());
+    let folder = tempfile::tempdir().unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let to = socket.local_addr().unwrap().to_string();
+    let clock = SystemClock::new();
+    let ours = EngineId::new(&[0x80, 0, 0, 0, 5, 7, 7, 7, 7]).unwrap();
+    let mut desk = TrapDesk::new(Authority::new(ours, 3, clock.moment(), 99), Arc::new(KeyCache::new()));
+    let mut taken = Vec::new();
+    let pairs: [(Option<AuthProtocol>, Option<PrivProtocol>, &[&str]); 9] = [
+        (None, None, &["-l", "noAuthNoPriv"]),
+        (Some(AuthProtocol::Md5), None, &["-l", "authNoPriv", "-a", "MD5"]),
+        (Some(AuthProtocol::Sha1), Some(PrivProtocol::Aes128), &["-l", "authPriv", "-a", "SHA", "-x", "AES"]),
+        (
+            Some(AuthProtocol::Sha224),
+            Some(PrivProtocol::Aes128),
+            &["-l", "authPriv", "-a", "SHA-224", "-x", "AES"],
+        ),
+        (
+            Some(AuthProtocol::Sha256),
+            Some(PrivProtocol::Aes128),
+            &["-l", "authPriv", "-a", "SHA-256", "-x", "AES"],
+        ),
+        (
+            Some(AuthProtocol::Sha384),
+            Some(PrivProtocol::Aes192),
+            &["-l", "authPriv", "-a", "SHA-384", "-x", "AES-192"],
+        ),
+        (
+            Some(AuthProtocol::Sha512),
+            Some(PrivProtocol::Aes256),
+            &["-l", "authPriv", "-a", "SHA-512", "-x", "AES-256"],
+        ),
+        (Some(AuthProtocol::Md5), Some(PrivProtocol::Des), &["-l", "authPriv", "-a", "MD5", "-x", "DES"]),
+        (Some(AuthProtocol::Sha1), Some(PrivProtocol::Des), &["-l", "authPriv", "-a", "SHA", "-x", "DES"]),
+    ];
+    for (number, (auth, privacy, arguments)) in pairs.into_iter().enumerate() {
+        let phrase = |text: &str| KeySource::Passphrase(Secret::new(text));
+        let user = User::new(
+            "ops",
+            auth.map(|it| (it, phrase("maplesyrup"))),
+            privacy.map(|it| (it, phrase("birchsyrup"))),
+        );
+        let source = format!("127.32.0.{}", number + 1);
+        let sender = TrapSender {
+            name: "ups".into(),
+            addresses: vec![source.parse().unwrap()],
+            credential: TrapCredential::User(Arc::new(user.unwrap())),
+        };
+        desk.replace(TrapPolicy::default(), [sender]);
+        for (tool, kind) in [("snmptrap", NotificationKind::Trap), ("snmpinform", NotificationKind::Inform)] {
+            let mut command = Command::new(tool);
+            command
+                .env("SNMP_PERSISTENT_DIR", folder.path())
+                .args(["-m", "", "-r", "2", "-t", "2", "-v", "3", "-u", "ops"]);
+            command.arg(format!("--clientaddr={source}")).args(arguments).args([
+                "-A",
+                "maplesyrup",
+                "-X",
+                "birchsyrup",
+            ]);
+            if kind == NotificationKind::Trap {
+                command.args(["-e", &format!("0x800000000501020{number}")]);
+            }
+            let mut child = command.args([&to, "42", ON_BATTERY]).stderr(Stdio::piped()).spawn().unwrap();
+            let (mut buffer, mut reply, mut asked, mut seen) = ([0; 4096], Vec::new(), 0, Vec::new());
+            let end = clock.moment() + LIMIT;
+            while asked == 0 && clock.moment() < end {
+                // Another pair's poll may be too near in time: as if it were some seconds later.
+                let now = clock.moment() + Duration::from_secs(10 * u64::try_from(taken.len()).unwrap());
+                if let Ok((octets, from)) = socket.recv_from(&mut buffer) {
+                    let receipt = desk.receive(now, from, &buffer[..octets], &mut reply, &mut |_| asked += 1);
+                    if !reply.is_empty() {
+                        socket.send_to(&reply, from).unwrap();
+                    }
+                    seen.push(receipt.outcome);
+                    assert!(asked == 0 || receipt.form == Some((TrapVersion::V3, kind)));
+                } else if child.try_wait().unwrap().is_some_and(|it| !it.success()) {
+                    break;
+                }
+            }
+            let ended = child.wait_with_output().unwrap();
+            let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+            if said.contains("nvalid privacy protocol") || said.contains("nvalid authentication protocol") {
+                left_out(&format!("net-snmp without {arguments:?}"));
+                continue;
+            }
+            assert!(ended.status.success() && asked == 1, "{tool} {arguments:?}: {said} {seen:?}");
+            taken.push(format!("{tool} {}", arguments.join(" ")));
+        }
+    }
+    println!("taken by v3: {taken:#?}");
+    assert!(10 <= taken.len(), "{taken:?}");
 }

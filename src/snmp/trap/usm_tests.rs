@@ -225,7 +225,7 @@ fn informs_are_discovered_synchronized_and_answered() {
         (Sent { level: SecurityLevel::AuthNoPriv, ..inform.clone() }, TrapOutcome::NotAuthenticated),
         (Sent { kind: PduKind::Get, ..inform.clone() }, TrapOutcome::Malformed),
         (Sent { kind: PduKind::Set, ..inform.clone() }, TrapOutcome::Malformed),
-        (Sent { boots: boots + 1, ..inform.clone() }, TrapOutcome::Discovery),
+        (Sent { boots: boots + 1, ..inform }, TrapOutcome::Discovery),
     ] {
         assert_eq!(bench.receive(5000, "10.0.0.1", &sent.octets()).outcome, outcome);
     }
