@@ -120,6 +120,7 @@ impl Daemon {
             restored.entry(Arc::clone(&alert.facts.device)).or_default().push(alert);
         }
         let shared = Arc::new(Shared {
+            keys: Arc::default(),
             store: Arc::new(Store::new(StoreSettings::default())),
             board: Arc::new(Board::new()),
             outbox,
@@ -136,7 +137,7 @@ impl Daemon {
             profiles,
             shared,
             shards: Arc::new(shards),
-            names: Arc::default(),
+            names,
             traps: None,
             profiles_digest: 0,
             clock,
@@ -200,7 +201,8 @@ impl Daemon {
     fn listen_for_traps(&mut self, runtime: &Handle, opened: Option<(TrapSocket, SocketAddr)>) {
         let Some((socket, address)) = opened else { return };
         let engine = Engine::start(&self.settings.state_folder);
-        let traps = Arc::new(Traps::new(address, engine, Arc::default(), self.clock.moment()));
+        let keys = Arc::clone(&self.shared.keys);
+        let traps = Arc::new(Traps::new(address, engine, keys, self.clock.moment()));
         traps.configure(&self.settings.traps, &self.settings.devices);
         let shards = Arc::downgrade(&self.shards);
         let ask = move |name: &Arc<str>| {
@@ -356,7 +358,7 @@ fn start_shards(
     (0..shard_count(settings.devices.len()))
         .map(|number| {
             let pipeline = Box::new(Pipeline::new(Arc::clone(shared)));
-            ShardHandle::start(number, Arc::clone(profiles), clock, pipeline)
+            ShardHandle::start(number, Arc::clone(profiles), Arc::clone(&shared.keys), clock, pipeline)
         })
         .collect()
 }

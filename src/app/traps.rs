@@ -118,7 +118,10 @@ impl Traps {
 }
 
 fn trap_credential(credential: &Credential) -> TrapCredential {
-    TrapCredential::Community(credential.community.clone())
+    match credential {
+        Credential::Community { community, .. } => TrapCredential::Community(community.clone()),
+        Credential::Usm(user) => TrapCredential::User(Arc::clone(user)),
+    }
 }
 
 /// Listens for ever; `ask` is told whom to ask now.

@@ -171,8 +171,10 @@ impl Fleet {
             Duration::ZERO => AT_ONCE,
             interval => interval,
         };
-        let credential =
-            Credential { version: SnmpVersion::V2c, community: Secret::new(arguments.community.clone()) };
+        let credential = Credential::Community {
+            version: SnmpVersion::V2c,
+            community: Secret::new(arguments.community.clone()),
+        };
         let device = |(number, address): (usize, &SocketAddr)| {
             let settings = DeviceSettings {
                 name: format!("pdu-{number:06}").into(),

@@ -4,7 +4,9 @@
 //! nor rules: what a poll brings is handed to a [`execute::Sink`].
 
 pub mod device;
+mod endpoint;
 pub mod execute;
+mod key_thread;
 pub mod kinds;
 pub mod learn;
 pub mod once;

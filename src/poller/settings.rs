@@ -1,11 +1,12 @@
 //! What the poller is told: devices, their credentials and timings, already checked.
 
 use crate::model::{Labels, Secret};
+use crate::snmp::v3::User;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// SNMP's versions.
+/// The versions with communities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SnmpVersion {
     /// RFC 1157.
@@ -16,11 +17,16 @@ pub enum SnmpVersion {
 
 /// How to be let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credential {
-    /// The version to speak.
-    pub version: SnmpVersion,
-    /// The community.
-    pub community: Secret,
+pub enum Credential {
+    /// SNMPv1 or v2c.
+    Community {
+        /// The version to speak.
+        version: SnmpVersion,
+        /// The community.
+        community: Secret,
+    },
+    /// SNMPv3.
+    Usm(Arc<User>),
 }
 
 /// One device to poll.

@@ -119,7 +119,7 @@ fn recordings_polled_over_udp_read_the_same() {
 }
 
 fn polled_over_udp(name: &str, address: SocketAddr, profiles: &Arc<ProfileSet>) -> Polled {
-    let credential = Credential { version: SnmpVersion::V2c, community: Secret::new("public") };
+    let credential = Credential::Community { version: SnmpVersion::V2c, community: Secret::new("public") };
     let timeout = Duration::from_secs(5);
     let settings = DeviceSettings {
         name: Arc::from(name),

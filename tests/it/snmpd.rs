@@ -86,7 +86,7 @@ impl Snmpd {
     }
 
     fn target(&self, version: SnmpVersion) -> Target {
-        let credential = Credential { version, community: Secret::new("public") };
+        let credential = Credential::Community { version, community: Secret::new("public") };
         Target { address: self.address, credential, timeout: Duration::from_secs(2), retries: 2 }
     }
 }

@@ -62,7 +62,7 @@ fn settings(name: &str) -> DeviceSettings {
         name: Arc::from(name),
         host: name.to_owned(),
         port: 161,
-        credential: Credential { version: SnmpVersion::V2c, community: Secret::new("secret") },
+        credential: Credential::Community { version: SnmpVersion::V2c, community: Secret::new("secret") },
         answers_from: Vec::new(),
         profile: None,
         interval: 10 * SECOND,
@@ -340,7 +340,7 @@ fn shuffled_answers_find_their_places() {
     room.run(20 * SECOND);
     let samples = &room.of(0).last().unwrap().batch.samples;
     let missing: Vec<&Sample> = samples.iter().filter(|it| it.value().is_none()).collect();
-    assert_eq!(missing, [&Sample::Missing(Missing::AgentError)], "the last cell never comes, the others do");
+    assert!(missing.is_empty(), "the last cell, sysUpTime, never comes; the others do: {missing:?}");
 }
 
 #[test]
