@@ -24,7 +24,7 @@ pub(super) fn literal(device: &DeviceSettings) -> Option<SocketAddr> {
 
 /// The devices whose names are looked up.
 #[derive(Debug)]
-pub(super) struct Names {
+pub struct Names {
     clock: SystemClock,
     book: Mutex<Book>,
     /// Told when there is something to do before it was due.
@@ -33,15 +33,19 @@ pub(super) struct Names {
 
 impl Names {
     /// None yet.
-    pub(super) fn new(clock: SystemClock) -> Self {
+    #[must_use]
+    pub fn new(clock: SystemClock) -> Self {
         Self { clock, book: Mutex::default(), changed: Notify::new() }
     }
 
     /// Looks these up and no others. What is known of those that stay is told once more.
     pub(super) fn replace<'a>(&self, devices: impl IntoIterator<Item = &'a Arc<DeviceSettings>>) {
         let named = devices.into_iter().filter(|it| literal(it).is_none());
-        let wanted =
-            named.map(|it| Wanted { device: Arc::clone(&it.name), host: it.host.as_str().into(), port: it.port });
+        let wanted = named.map(|it| Wanted {
+            device: Arc::clone(&it.name),
+            host: it.host.as_str().into(),
+            port: it.port,
+        });
         self.lock().replace(self.clock.moment(), wanted);
         self.changed.notify_one();
     }

@@ -290,9 +290,7 @@ impl Entry {
     fn pause(&self) -> Duration {
         match self.misses.checked_sub(1) {
             None => Book::AGE,
-            Some(exponent) => {
-                Book::RETRY.saturating_mul(1 << exponent.min(8)).min(Book::RETRY_LONGEST)
-            }
+            Some(exponent) => Book::RETRY.saturating_mul(1 << exponent.min(8)).min(Book::RETRY_LONGEST),
         }
     }
 

@@ -39,27 +39,33 @@ fn start(zone: &Zone, devices: &[Arc<DeviceSettings>]) -> (Arc<Names>, Receiver<
         std::future::ready(found)
     };
     let tell = move |it: &Resolved| sender.try_send(it.clone()).unwrap();
-    crate::app::supervise::spawn(&tokio::runtime::Handle::current(), "names", run(Arc::clone(&names), resolve, tell));
+    crate::app::supervise::spawn(
+        &tokio::runtime::Handle::current(),
+        "names",
+        run(Arc::clone(&names), resolve, tell),
+    );
     (names, told)
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_device_that_stopped_to_answer_is_found_at_its_new_address() {
+#[tokio::test]
+async fn what_is_found_is_told_and_the_next_address_when_polls_fail() {
     let zone = Zone::default();
-    let set = |to: &str| zone.lock().unwrap().insert("h".to_owned(), vec![to.parse().unwrap()]);
-    set("10.0.0.1:161");
+    let both = ["10.0.0.1:161", "10.0.0.2:161"].map(|it| it.parse().unwrap());
+    zone.lock().unwrap().insert("h".to_owned(), both.to_vec());
     let (names, mut told) = start(&zone, &[device("ups", "h"), device("pdu", "10.0.0.7")]);
     let first = told.recv().await.unwrap();
-    assert_eq!((&*first.device, first.cause, first.all), ("ups", Cause::New, vec!["10.0.0.1".parse().unwrap()]));
-    set("10.0.0.2:161");
-    names.poll_failed(Moment::after_zero(Duration::from_secs(100)), "ups", 2);
-    let moved = told.recv().await.unwrap();
-    assert_eq!((moved.address, moved.cause), ("10.0.0.2:161".parse().ok(), Cause::Moved));
+    assert_eq!((&*first.device, first.address, first.cause), ("ups", Some(both[0]), Cause::New));
+    assert_eq!(first.all, both.map(|it| it.ip()));
+    names.poll_failed(names.clock.moment(), "ups", 2);
+    let next = told.recv().await.unwrap();
+    assert_eq!((next.address, next.cause), (Some(both[1]), Cause::NextAddress));
     names.replace(&[device("ups", "h")]);
-    assert_eq!(told.recv().await.unwrap().cause, Cause::Again);
-    names.replace(&[device("ups", "10.0.0.3")]);
-    names.poll_failed(Moment::after_zero(Duration::from_secs(900)), "ups", 2);
-    assert!(told.try_recv().is_err(), "an address needs no resolver");
+    let again = told.recv().await.unwrap();
+    assert_eq!((again.address, again.cause), (Some(both[1]), Cause::Again));
+    names.replace(&[device("ups", "10.0.0.3"), device("pdu", "h")]);
+    names.poll_failed(names.clock.moment(), "ups", 2);
+    let other = told.recv().await.unwrap();
+    assert_eq!((&*other.device, other.cause), ("pdu", Cause::New), "an address needs no resolver");
 }
 
 #[tokio::test]

@@ -64,7 +64,8 @@ fn told(device: &str, address: &str, cause: Cause) -> (String, Option<String>, C
 #[test]
 fn new_names_are_looked_up_at_once_and_then_by_age_each_at_its_own_time() {
     let names: Vec<(String, String)> = (0..1000).map(|it| (format!("pdu-{it}"), format!("h{it}"))).collect();
-    let names: Vec<(&str, &str)> = names.iter().map(|(device, host)| (device.as_str(), host.as_str())).collect();
+    let names: Vec<(&str, &str)> =
+        names.iter().map(|(device, host)| (device.as_str(), host.as_str())).collect();
     let mut bench = Bench::new(&names);
     for (_, host) in &names {
         bench.resolves(host, &["10.0.0.1"]);
@@ -131,7 +132,11 @@ fn round_robin_moves_nobody() {
     assert_eq!(bench.told(), [told("ups", "10.0.0.1", Cause::New)]);
     bench.resolves("h", &["10.0.0.3", "10.0.0.1"]);
     bench.pass(2000.0);
-    assert_eq!(bench.told(), [told("ups", "10.0.0.1", Cause::Others)], "for those who want to know all of them");
+    assert_eq!(
+        bench.told(),
+        [told("ups", "10.0.0.1", Cause::Others)],
+        "for those who want to know all of them"
+    );
     bench.resolves("h", &["10.0.0.3", "10.0.0.2"]);
     bench.pass(3000.0);
     assert_eq!(bench.told(), [told("ups", "10.0.0.3", Cause::Moved)]);
