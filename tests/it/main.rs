@@ -23,4 +23,5 @@ mod recordings;
 mod simulated;
 mod snmpd;
 mod support;
+mod traps;
 mod usm;
