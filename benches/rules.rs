@@ -104,7 +104,13 @@ fn shape() -> Arc<Shape> {
     let index = |at: u32| at.to_string().into_boxed_str();
     Arc::new(Shape {
         components: (0..READINGS)
-            .map(|at| Component { kind, index: index(at), label: format!("Outlet {at}").into(), ratings })
+            .map(|at| Component {
+                kind,
+                index: index(at),
+                label: format!("Outlet {at}").into(),
+                ratings,
+                ..Component::default()
+            })
             .collect(),
         readings: (0..READINGS)
             .map(|component| ReadingShape {

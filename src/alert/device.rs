@@ -12,7 +12,7 @@ use super::cycle::{Cycle, Step};
 use super::facts::{Measured, Subject};
 use super::open::{OpenAlert, REMOVED_DEVICE};
 use super::{AlertFacts, AlertKey, Phase, Transition, TransitionKind};
-use crate::model::{Batch, Missing, Now, PollError, Sample, Shape, Source, UnixMillis};
+use crate::model::{Batch, Missing, Now, PollError, Sample, Shape, SnapshotError, Source, UnixMillis};
 use crate::rules::{Measure, RuleBindings, Ruleset, Standing, Standings, StateCheck, ValueCheck};
 use std::sync::Arc;
 use std::time::Duration;
@@ -510,6 +510,9 @@ fn transition(step: Step, at: Now, reason: String, facts: &Arc<AlertFacts>) -> O
 const fn is_silence(error: &PollError) -> bool {
     match error {
         PollError::Timeout | PollError::Refused | PollError::Unreachable(_) | PollError::Name { .. } => true,
+        PollError::Snapshot { class, .. } => {
+            matches!(class, SnapshotError::Unreachable | SnapshotError::Timeout)
+        }
         PollError::NoProfile { .. }
         | PollError::Empty { .. }
         | PollError::AgentError { .. }

@@ -42,7 +42,13 @@ fn state_rule(rule_type: &str, trigger: &str) -> RuleInput {
 /// A device with one infeed current and one state.
 fn shape() -> Arc<Shape> {
     let ratings = Ratings { current_amperes: Some(RATED), ..Ratings::default() };
-    let component = |kind, label: &str| Component { kind, index: "1".into(), label: label.into(), ratings };
+    let component = |kind, label: &str| Component {
+        kind,
+        index: "1".into(),
+        label: label.into(),
+        ratings,
+        ..Component::default()
+    };
     let state = |name: &str, health, meanings: &[Meaning]| StateValue {
         name: name.into(),
         health,

@@ -40,7 +40,10 @@ impl Exit {
                 Self::NoAnswer
             }
             PollError::NoProfile { .. } | PollError::Empty { .. } => Self::Unknown,
-            PollError::AgentError { .. } | PollError::Malformed(_) | PollError::Limit(_) => Self::Failed,
+            PollError::AgentError { .. }
+            | PollError::Malformed(_)
+            | PollError::Limit(_)
+            | PollError::Snapshot { .. } => Self::Failed,
         }
     }
 }

@@ -9,7 +9,9 @@ use super::matcher::SystemGroup;
 use super::plan::{Decoder, Plan, Warnings};
 use super::template::{dotted, shown};
 use super::{Profile, order};
-use crate::model::{Component, ComponentKind, Identity, Oid, Quantity, Ratings, ReadingShape, Shape, Value};
+use crate::model::{
+    Component, ComponentKind, Identity, Labels, Oid, Quantity, Ratings, ReadingShape, Shape, Value,
+};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -149,6 +151,7 @@ impl<'a> Draft<'a> {
                 label: default_label(block.kind, &index).into(),
                 index,
                 ratings: Ratings::default(),
+                labels: Labels::default(),
             };
             self.components.push((component, LabelRank::Default));
             self.components.len() - 1

@@ -459,6 +459,7 @@ fn pdu() -> (Source, Shape) {
         index: index.into(),
         label: format!("{kind} {index}").into(),
         ratings: Ratings { current_amperes: rated, ..Ratings::default() },
+        ..Component::default()
     };
     let reading = |component, quantity, name: &str| ReadingShape {
         component,

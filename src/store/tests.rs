@@ -26,6 +26,7 @@ fn device(name: &str) -> Device {
         index: "1".into(),
         label: "Outlet 1".into(),
         ratings: Ratings::default(),
+        labels: Labels::default(),
     };
     let reading = |at: usize| ReadingShape {
         component: 0,

@@ -77,7 +77,7 @@ fn told(said: &[Transition]) -> Vec<String> {
 
 fn component(kind: ComponentKind, index: &str, label: &str, rated: Option<f64>) -> Component {
     let ratings = Ratings { current_amperes: rated, ..Ratings::default() };
-    Component { kind, index: index.into(), label: label.into(), ratings }
+    Component { kind, index: index.into(), label: label.into(), ratings, ..Component::default() }
 }
 
 fn reading(component: u32, quantity: Quantity) -> ReadingShape {

@@ -161,6 +161,7 @@ const fn reason_of(error: &PollError) -> Missing {
     match error {
         PollError::Timeout => Missing::Timeout,
         PollError::AgentError { .. } => Missing::AgentError,
+        PollError::Snapshot { .. } => Missing::SnapshotFailed,
         PollError::Refused
         | PollError::Unreachable(_)
         | PollError::NoProfile { .. }
@@ -198,7 +199,20 @@ fn rated(component: &Component, quantity: Quantity) -> Option<f64> {
         | Quantity::Load
         | Quantity::Charge
         | Quantity::Runtime
-        | Quantity::State => None,
+        | Quantity::State
+        | Quantity::Installations
+        | Quantity::Licenses
+        | Quantity::LicensesUsed
+        | Quantity::LicenseUse
+        | Quantity::Addresses
+        | Quantity::AddressesUsed
+        | Quantity::AddressesFree
+        | Quantity::AddressUse
+        | Quantity::Parts
+        | Quantity::PartsAvailable
+        | Quantity::PartAvailability
+        | Quantity::DaysLeft
+        | Quantity::Age => None,
     }
 }
 

@@ -39,6 +39,7 @@ impl Device {
                 sys_descr: "APC \"Web\"".to_owned(),
                 sys_name: "rack7".to_owned(),
             },
+            ..Source::default()
         };
         Self { source, ..Self::default() }
     }
@@ -51,7 +52,13 @@ impl Device {
         label: &str,
         ratings: Ratings,
     ) -> Self {
-        self.shape.components.push(Component { kind, index: index.into(), label: label.into(), ratings });
+        self.shape.components.push(Component {
+            kind,
+            index: index.into(),
+            label: label.into(),
+            ratings,
+            ..Component::default()
+        });
         self
     }
 
