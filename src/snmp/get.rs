@@ -217,7 +217,7 @@ impl GetJob {
     }
 
     fn take(&mut self, pdu: &Pdu<'_>, from: usize, to: usize) {
-        let (asked_octets, answer_octets) = (self.names.run(from, to).len(), pdu.varbinds.octets());
+        let (asked_octets, answer_octets) = (self.names.run(from, to).len(), pdu.varbinds.octets().len());
         let mut at = from;
         let mut foreign = 0_usize;
         let mut settled = 0_usize;

@@ -179,7 +179,7 @@ impl Walk {
     }
 
     fn take(&mut self, pdu: &Pdu<'_>) -> Option<WalkEnd> {
-        let octets = pdu.varbinds.octets();
+        let octets = pdu.varbinds.octets().len();
         let before = self.rows.len();
         let asked = self.due_repetitions();
         let end = self.take_rows(pdu);

@@ -161,12 +161,6 @@ impl<'a> Varbinds<'a> {
         Self { rest }
     }
 
-    /// How many octets are left to read.
-    #[must_use]
-    pub const fn octets(&self) -> usize {
-        self.rest.len()
-    }
-
     /// Whether none is left.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
