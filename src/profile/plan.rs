@@ -111,6 +111,9 @@ impl Plan {
         }
         if self.shape == other.shape {
             self.shape = Arc::clone(&other.shape);
+        } else {
+            // Just made: nobody else has it yet.
+            Arc::make_mut(&mut self.shape).share_with(&other.shape);
         }
     }
 

@@ -1,5 +1,6 @@
 //! What is published of one device: its last batch, the last good one, and how old it may grow.
 
+use super::series::Orders;
 use super::{Series, StoreSettings};
 use crate::model::{Batch, Now};
 use crate::telemetry::store as events;
@@ -26,26 +27,39 @@ pub struct Published {
     stale_after: Duration,
     /// The label texts, made at the first scrape and handed on from batch to batch for as long as
     /// source and shape are the same `Arc`s.
-    series: Arc<OnceLock<Series>>,
+    series: Arc<Labelled>,
+}
+
+/// Label texts that may not have been made yet.
+#[derive(Debug)]
+struct Labelled {
+    series: OnceLock<Series>,
+    orders: Arc<Orders>,
+}
+
+impl Labelled {
+    fn none_yet(orders: &Arc<Orders>) -> Arc<Self> {
+        Arc::new(Self { series: OnceLock::new(), orders: Arc::clone(orders) })
+    }
 }
 
 impl Published {
-    pub(super) fn first(batch: Batch, settings: StoreSettings) -> Self {
-        Self::new(batch, None, Arc::default(), settings)
+    pub(super) fn first(batch: Batch, settings: StoreSettings, orders: &Arc<Orders>) -> Self {
+        Self::new(batch, None, Labelled::none_yet(orders), settings)
     }
 
     /// What stands after the next poll.
     pub(super) fn followed_by(&self, batch: Batch, settings: StoreSettings) -> Self {
         let same =
             Arc::ptr_eq(&self.batch.source, &batch.source) && Arc::ptr_eq(&self.batch.shape, &batch.shape);
-        let series = if same { Arc::clone(&self.series) } else { Arc::default() };
+        let series = if same { Arc::clone(&self.series) } else { Labelled::none_yet(&self.series.orders) };
         Self::new(batch, self.good.clone(), series, settings)
     }
 
     fn new(
         batch: Batch,
         good_before: Option<Arc<Batch>>,
-        series: Arc<OnceLock<Series>>,
+        series: Arc<Labelled>,
         settings: StoreSettings,
     ) -> Self {
         let intervals = batch.source.interval.saturating_mul(settings.stale_after_intervals);
@@ -99,8 +113,8 @@ impl Published {
 
     /// The label texts of its readings.
     pub(crate) fn series(&self) -> &Series {
-        self.series.get_or_init(|| {
-            let series = Series::new(&self.batch.source, &self.batch.shape);
+        self.series.series.get_or_init(|| {
+            let series = Series::new(&self.batch.source, &self.batch.shape, &self.series.orders);
             if series.dropped() != 0 {
                 events::series_dropped(self.device(), series.dropped());
             }
