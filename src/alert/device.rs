@@ -264,6 +264,7 @@ const fn is_silence(error: &PollError) -> bool {
         | PollError::Empty { .. }
         | PollError::AgentError { .. }
         | PollError::Malformed(_)
+        | PollError::Security(_)
         | PollError::Limit(_) => false,
     }
 }

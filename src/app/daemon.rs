@@ -3,6 +3,7 @@
 
 use super::pipeline::{Observer, Pipeline, Shared};
 use super::resolve::{self, Names};
+use super::traps::{self, TrapError, TrapSocket, Traps};
 use super::{status, supervise};
 use crate::alert::{Board, Transition};
 use crate::config::Settings;
@@ -47,6 +48,9 @@ pub enum AppError {
         #[source]
         source: std::io::Error,
     },
+    /// Traps cannot be listened for.
+    #[error(transparent)]
+    Traps(#[from] TrapError),
     /// The state folder cannot be made.
     #[error("cannot make the state folder {folder}")]
     State {
@@ -65,6 +69,7 @@ pub struct Daemon {
     pub(super) shared: Arc<Shared>,
     pub(super) shards: Arc<Vec<ShardHandle>>,
     pub(super) names: Arc<Names>,
+    pub(super) traps: Option<Arc<Traps>>,
     /// Of the user's own profiles and modules, as they were loaded.
     pub(super) profiles_digest: u64,
     pub(super) clock: SystemClock,
@@ -105,6 +110,7 @@ impl Daemon {
         let listener =
             TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })?;
         let http_address = listener.local_addr().map_err(|source| AppError::Listen { address, source })?;
+        let trap_socket = open_traps(&settings)?;
         let (outbox, open, warnings) = Outbox::open(&settings.notify, clock, &runtime)?;
         for warning in warnings {
             tracing::warn!("{warning}");
@@ -114,6 +120,7 @@ impl Daemon {
             restored.entry(Arc::clone(&alert.facts.device)).or_default().push(alert);
         }
         let shared = Arc::new(Shared {
+            keys: Arc::default(),
             store: Arc::new(Store::new(StoreSettings::default())),
             board: Arc::new(Board::new()),
             outbox,
@@ -131,6 +138,7 @@ impl Daemon {
             shared,
             shards: Arc::new(shards),
             names: Arc::default(),
+            traps: None,
             profiles_digest: 0,
             clock,
             ready,
@@ -138,6 +146,7 @@ impl Daemon {
             stop_http,
             tasks: Vec::new(),
         };
+        daemon.listen_for_traps(&runtime, trap_socket);
         daemon.serve(&runtime, listener, ready_watch, stopped);
         daemon.profiles_digest = digest(&daemon.settings.profile_folders);
         daemon.resolve_unclaimed();
@@ -149,6 +158,12 @@ impl Daemon {
     #[must_use]
     pub const fn http_address(&self) -> SocketAddr {
         self.http_address
+    }
+
+    /// Where traps are listened for.
+    #[must_use]
+    pub fn trap_address(&self) -> Option<SocketAddr> {
+        self.traps.as_ref().map(|it| it.address())
     }
 
     /// What the parts share: for the demo, to look at.
@@ -183,6 +198,22 @@ impl Daemon {
         }
     }
 
+    fn listen_for_traps(&mut self, runtime: &Handle, opened: Option<(TrapSocket, SocketAddr)>) {
+        let Some((socket, address)) = opened else { return };
+        let traps = Arc::new(Traps::new(address));
+        traps.configure(&self.settings.traps, &self.settings.devices);
+        let shards = Arc::downgrade(&self.shards);
+        let ask = move |name: &Arc<str>| {
+            if let Some(shards) = shards.upgrade()
+                && let Some(shard) = shard_of(&shards, name)
+            {
+                shard.send(Command::PollNow(Arc::clone(name)));
+            }
+        };
+        self.traps = Some(Arc::clone(&traps));
+        self.tasks.push(supervise::spawn(runtime, "traps", traps::run(traps, socket, self.clock, ask)));
+    }
+
     fn serve(
         &mut self,
         runtime: &Handle,
@@ -195,6 +226,7 @@ impl Daemon {
             store: Arc::clone(&self.shared.store),
             alerts: Arc::new(status::Alerts(Arc::clone(&self.shared.board))),
             outbox: Arc::new(status::Paging(self.shared.outbox.clone())),
+            traps: self.trap_status(),
             ready,
             clock: Arc::new(move || clock.now()),
             started: clock.now(),
@@ -204,6 +236,11 @@ impl Daemon {
             if stopped.wait_for(|it| *it).await.is_err() {}
         };
         supervise::spawn(runtime, "http", http::serve(listener, state, shutdown));
+    }
+
+    fn trap_status(&self) -> http::TrapStatus {
+        let traps = self.traps.clone();
+        Arc::new(move || traps.as_ref().map(|it| it.facts()))
     }
 
     /// Ends alerts of an earlier life whose device is no longer configured.
@@ -227,7 +264,11 @@ impl Daemon {
         snmp_events::devices_changed(devices.len());
         self.names.replace(&devices);
         let shards = Arc::downgrade(&self.shards);
-        let tell = move |name: &Arc<str>, address| {
+        let traps = self.traps.clone();
+        let tell = move |name: &Arc<str>, address: Option<SocketAddr>| {
+            if let Some(traps) = &traps {
+                traps.set_resolved(name, address.iter().map(SocketAddr::ip).collect());
+            }
             if let Some(shards) = shards.upgrade()
                 && let Some(shard) = shard_of(&shards, name)
             {
@@ -263,6 +304,20 @@ impl Daemon {
             shard.send(Command::Remove(Arc::clone(name)));
         }
     }
+}
+
+/// The socket for traps, if they are wanted, and where it listens.
+fn open_traps(settings: &Settings) -> Result<Option<(TrapSocket, SocketAddr)>, TrapError> {
+    let Some(wanted) = settings.traps.listen else {
+        if traps::handed_over()?.is_some() {
+            crate::telemetry::traps::socket_unused();
+        }
+        return Ok(None);
+    };
+    let (socket, is_handed_over) = TrapSocket::open(wanted)?;
+    let address = socket.address().unwrap_or(wanted);
+    crate::telemetry::traps::listening(address, is_handed_over);
+    Ok(Some((socket, address)))
 }
 
 /// The rules in force, with the ratings that devices are given by hand.
@@ -301,7 +356,7 @@ fn start_shards(
     (0..shard_count(settings.devices.len()))
         .map(|number| {
             let pipeline = Box::new(Pipeline::new(Arc::clone(shared)));
-            ShardHandle::start(number, Arc::clone(profiles), clock, pipeline)
+            ShardHandle::start(number, Arc::clone(profiles), Arc::clone(&shared.keys), clock, pipeline)
         })
         .collect()
 }

@@ -9,5 +9,7 @@ mod reload;
 mod resolve;
 mod status;
 mod supervise;
+mod traps;
 
 pub use daemon::{AppError, Daemon};
+pub use traps::TrapError;

@@ -10,6 +10,7 @@ use crate::model::{Moment, Now, Shape, Source};
 use crate::notify::outbox::OutboxHandle;
 use crate::poller::{Outcome, Sink};
 use crate::rules::Ruleset;
+use crate::snmp::v3::KeyCache;
 use crate::store::Store;
 use crate::telemetry::{alert as alert_events, snmp as events};
 use arc_swap::ArcSwap;
@@ -19,6 +20,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// What all shards' pipelines share.
 pub struct Shared {
+    /// SNMPv3's keys.
+    pub keys: Arc<KeyCache>,
     /// The readings.
     pub store: Arc<Store>,
     /// The alerts, for people.

@@ -46,6 +46,9 @@ impl Daemon {
         }
         let devices: Vec<_> = self.settings.devices.iter().cloned().map(Arc::new).collect();
         self.names.replace(&devices);
+        if let Some(traps) = &self.traps {
+            traps.configure(&self.settings.traps, &self.settings.devices);
+        }
         snmp_events::devices_changed(devices.len());
     }
 }

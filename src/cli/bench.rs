@@ -171,8 +171,10 @@ impl Fleet {
             Duration::ZERO => AT_ONCE,
             interval => interval,
         };
-        let credential =
-            Credential { version: SnmpVersion::V2c, community: Secret::new(arguments.community.clone()) };
+        let credential = Credential::Community {
+            version: SnmpVersion::V2c,
+            community: Secret::new(arguments.community.clone()),
+        };
         let device = |(number, address): (usize, &SocketAddr)| {
             let settings = DeviceSettings {
                 name: format!("pdu-{number:06}").into(),
@@ -184,6 +186,7 @@ impl Fleet {
                 timeout: arguments.timeout,
                 retries: arguments.retries,
                 request_gap: Duration::ZERO,
+                answers_from: Vec::new(),
                 labels: Labels::new([("rack", format!("r{}", number / 2))]),
                 rated_current_amperes: Vec::new(),
             };

@@ -42,6 +42,7 @@ impl Exit {
             PollError::NoProfile { .. } | PollError::Empty { .. } => Self::Unknown,
             PollError::AgentError { .. }
             | PollError::Malformed(_)
+            | PollError::Security(_)
             | PollError::Limit(_)
             | PollError::Snapshot { .. } => Self::Failed,
         }

@@ -6,7 +6,7 @@ use crate::model::{
     Component, Health, Missing, PollError, Quantity, ReadingShape, Sample, SystemClock, Value,
 };
 use crate::poller::once;
-use crate::poller::settings::SnmpVersion;
+use crate::poller::settings::{Credential, SnmpVersion};
 use crate::poller::{Outcome, Ready as Known};
 use crate::snmp::Cell;
 use serde::Serialize;
@@ -123,14 +123,17 @@ pub(super) fn explain(error: &PollError, ready: &Ready) -> String {
         return error.to_string();
     }
     let address = ready.target.address;
-    let (asked, other, other_name) = match ready.target.credential.version {
+    let Credential::Community { version, community } = &ready.target.credential else {
+        return "no answer in time: wrong address, a filter between, or the agent is down".to_owned();
+    };
+    let (asked, other, other_name) = match version {
         SnmpVersion::V1 => ("1", SnmpVersion::V2c, "2c"),
         SnmpVersion::V2c => ("2c", SnmpVersion::V1, "1"),
     };
     let mut target = ready.target.clone();
     target.retries = 0;
     target.timeout = target.timeout.min(Duration::from_secs(1));
-    target.credential.version = other;
+    target.credential = Credential::Community { version: other, community: community.clone() };
     let system = crate::model::Oid::new(&[1, 3, 6, 1, 2, 1, 1]);
     let limits = crate::snmp::WalkLimits { rows_max: 1, ..crate::snmp::WalkLimits::getnext() };
     if once::walk(&target, &system, limits, SystemClock::new(), &mut |_, _| ()).is_ok() {

@@ -68,6 +68,7 @@ impl TargetArguments {
             host,
             port,
             credential: credential.clone(),
+            answers_from: known.as_ref().map(|it| it.answers_from.clone()).unwrap_or_default(),
             profile: profile.map(str::to_owned).or_else(|| known.as_ref().and_then(|it| it.profile.clone())),
             interval: Duration::from_secs(10),
             timeout,
@@ -103,9 +104,13 @@ impl TargetArguments {
             None => None,
         };
         let configured = known.map(|it| &it.credential);
-        let community = match (&self.community, configured) {
-            (Some(text), _) => Secret::new(text.clone()),
-            (None, Some(credential)) => credential.community.clone(),
+        let (version_there, community) = match (&self.community, configured) {
+            (Some(text), Some(Credential::Community { version, .. })) => {
+                (Some(*version), Secret::new(text.clone()))
+            }
+            (Some(text), _) => (None, Secret::new(text.clone())),
+            (None, Some(Credential::Community { version, community })) => (Some(*version), community.clone()),
+            (None, Some(credential)) => return Ok(credential.clone()),
             (None, None) => {
                 eprintln!(
                     "rackwarden: no community for {}: give one with -c, or name the device in {}",
@@ -115,8 +120,8 @@ impl TargetArguments {
                 return Err(Exit::Usage);
             }
         };
-        let version = version.or_else(|| configured.map(|it| it.version)).unwrap_or(SnmpVersion::V2c);
-        Ok(Credential { version, community })
+        let version = version.or(version_there).unwrap_or(SnmpVersion::V2c);
+        Ok(Credential::Community { version, community })
     }
 }
 

@@ -91,6 +91,8 @@ fn restart(old: &Settings, new: &Settings) -> Vec<String> {
         }
     };
     note("[http] listen", old.http.listen.to_string(), new.http.listen.to_string());
+    let listens = |it: &Settings| it.traps.listen.map_or_else(|| "nothing".to_owned(), |it| it.to_string());
+    note("[traps] listen", listens(old), listens(new));
     note("[state] folder", old.state_folder.display().to_string(), new.state_folder.display().to_string());
     note("[log] level", old.log.level.name().to_owned(), new.log.level.name().to_owned());
     note(

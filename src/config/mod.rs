@@ -34,7 +34,7 @@ pub use difference::Difference;
 pub use environment::Environment;
 pub use form::Form;
 pub use render::{render, render_warnings};
-pub use settings::{LogFormat, LogLevel, LogSettings, PollingSettings, Settings};
+pub use settings::{LogFormat, LogLevel, LogSettings, PollingSettings, Settings, TrapSettings};
 
 use crate::model::Diagnostic;
 use layer::Layer;

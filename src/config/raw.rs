@@ -5,7 +5,7 @@ use crate::model::Secret;
 use figment::value::magic::Tagged;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ pub(super) struct RawConfig {
     pub(super) http: RawHttp,
     pub(super) state: RawState,
     pub(super) profiles: RawProfiles,
+    pub(super) traps: RawTraps,
     pub(super) log: RawLog,
     pub(super) paging: RawPaging,
     #[serde(default)]
@@ -54,6 +55,15 @@ pub(super) struct RawState {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawProfiles {
     pub(super) folders: Tagged<Vec<PathBuf>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTraps {
+    pub(super) listen: Option<SocketAddr>,
+    pub(super) credentials: Option<Tagged<Vec<String>>>,
+    #[serde(default)]
+    pub(super) forwarders: Vec<IpAddr>,
 }
 
 #[derive(Deserialize)]
@@ -108,6 +118,8 @@ pub(super) struct RawDevice {
     pub(super) address: Option<String>,
     pub(super) port: Option<u16>,
     pub(super) credential: String,
+    #[serde(default)]
+    pub(super) answers_from: Vec<IpAddr>,
     pub(super) profile: Option<String>,
     pub(super) interval: Option<Nanoseconds>,
     pub(super) timeout: Option<Nanoseconds>,

@@ -6,6 +6,7 @@ use crate::notify::settings::NotifySettings;
 use crate::poller::settings::{Credential, DeviceSettings};
 use crate::rules::Rule;
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub struct Settings {
     pub state_folder: PathBuf,
     /// Where the user's own profiles lie; later ones win.
     pub profile_folders: Vec<PathBuf>,
+    /// Traps.
+    pub traps: TrapSettings,
     /// The log.
     pub log: LogSettings,
     /// The credentials by name, also those that no device uses.
@@ -46,6 +49,17 @@ pub struct PollingSettings {
     pub requests_per_second: u32,
     /// Over how long the first polls are spread; `None`: over each device's interval.
     pub start_spread: Option<Duration>,
+}
+
+/// Who may send traps, and where to.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TrapSettings {
+    /// Where to listen; `None`: nowhere.
+    pub listen: Option<SocketAddr>,
+    /// What lets traps in beside the device's own credential.
+    pub credentials: Vec<Credential>,
+    /// Who forwards traps of others: of theirs, the agent's address within the trap counts.
+    pub forwarders: Vec<IpAddr>,
 }
 
 /// The log.

@@ -16,6 +16,12 @@ pub(super) static ROOT: Table = Table {
             .also(&["storage", "data", "store"]),
         Key::table("profiles", Form::Table(&PROFILES), "Where your own device profiles lie")
             .also(&["profile"]),
+        Key::table(
+            "traps",
+            Form::Table(&TRAPS),
+            "Where devices may send traps, so that they are asked at once",
+        )
+        .also(&["trap", "trapd", "snmptrapd", "trap_listener"]),
         Key::table("log", Form::Table(&LOG), "What is written to the log").also(&["logging", "logs"]),
         Key::table(
             "credentials",
@@ -100,6 +106,32 @@ static PROFILES: Table = Table {
     .also(&["folder", "paths", "path", "dirs"])],
 };
 
+static TRAPS: Table = Table {
+    keys: &[
+        Key::new(
+            "listen",
+            Form::Listen,
+            "\"0.0.0.0:162\"",
+            "IP address and port to listen on for traps; nothing listens if you say nothing; a change needs a restart",
+        )
+        .also(&["address", "bind", "listen_address", "port"]),
+        Key::new(
+            "credentials",
+            Form::Texts,
+            "[\"traps\"]",
+            "Tables under [credentials] that let traps in beside the device's own: where agents send them with another community",
+        )
+        .also(&["credential", "communities", "community", "users"]),
+        Key::new(
+            "forwarders",
+            Form::Addresses,
+            "[\"10.0.0.5\"]",
+            "IP addresses of trap receivers that forward to us: of theirs alone, the address within the trap says which device it is of",
+        )
+        .also(&["forwarder", "proxies", "relays", "trusted"]),
+    ],
+};
+
 static LOG: Table = Table {
     keys: &[
         Key::new("level", Form::Choice(LEVELS), "\"info\"", "The least important lines that are written")
@@ -171,6 +203,13 @@ static DEVICE: Table = Table {
         Key::new("credential", Form::Text, "\"default\"", "The table under [credentials] that lets us in")
             .default("\"default\"")
             .also(&["auth", "credentials", "community"]),
+        Key::new(
+            "answers_from",
+            Form::Addresses,
+            "[\"10.0.9.20\"]",
+            "Other IP addresses that its answers may come from, where it answers by another interface than it was asked at",
+        )
+        .also(&["answer_from", "other_addresses", "source_addresses", "answers"]),
         Key::new(
             "profile",
             Form::Text,

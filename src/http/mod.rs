@@ -21,4 +21,6 @@ pub use exposition::Exposition;
 pub use limits::Limits;
 pub use server::{serve, serve_with};
 pub use settings::HttpSettings;
-pub use state::{ActiveAlert, AlertSource, AppState, OutboxFacts, OutboxStatus, Readiness};
+pub use state::{
+    ActiveAlert, AlertSource, AppState, OutboxFacts, OutboxStatus, Readiness, TrapFacts, TrapStatus,
+};

@@ -4,6 +4,7 @@ use crate::alert::{AlertFacts, Phase};
 use crate::model::{Now, Severity, UnixMillis};
 use crate::store::Store;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -16,6 +17,8 @@ pub struct AppState {
     pub alerts: Arc<dyn AlertSource>,
     /// Paging.
     pub outbox: Arc<dyn OutboxStatus>,
+    /// Traps.
+    pub traps: TrapStatus,
     /// How far the start has come.
     pub ready: watch::Receiver<Readiness>,
     /// The time.
@@ -80,6 +83,36 @@ pub trait OutboxStatus: Send + Sync {
     /// Each integration, by name.
     fn integrations(&self) -> Vec<OutboxFacts>;
 }
+
+/// How the trap listener stands: counts since the start, each trap in one of those of outcomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrapFacts {
+    /// Where it listens.
+    pub listening: SocketAddr,
+    /// All that came.
+    pub received: u64,
+    /// Those whose device was asked at once.
+    pub asked: u64,
+    /// Those whose device had been asked just before.
+    pub too_soon: u64,
+    /// Those from nobody that is configured.
+    pub unknown_sender: u64,
+    /// Those without the device's credential.
+    pub not_authenticated: u64,
+    /// Those over a limit.
+    pub flood: u64,
+    /// Those that cannot be read.
+    pub malformed: u64,
+    /// Those that the kernel dropped; not among `received`.
+    pub dropped: u64,
+    /// Informs that were acknowledged.
+    pub informs_answered: u64,
+    /// Polls that all of this caused.
+    pub polls: u64,
+}
+
+/// Where the state of the trap listener comes from; `None`: there is no listener.
+pub type TrapStatus = Arc<dyn Fn() -> Option<TrapFacts> + Send + Sync>;
 
 /// How far the start has come. The default is the beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

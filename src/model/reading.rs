@@ -220,6 +220,9 @@ pub enum PollError {
     /// Answers that cannot be read.
     #[error("the agent's answer cannot be read: {0}")]
     Malformed(String),
+    /// SNMPv3's security stands between: a wrong user, passphrase, level or clock; says what to change.
+    #[error("{0}")]
+    Security(String),
     /// Its name has no address.
     #[error("the name {name} has no address: {reason}")]
     Name {
@@ -319,6 +322,7 @@ impl PollError {
             Self::Empty { .. } => "empty",
             Self::AgentError { .. } => "agent_error",
             Self::Malformed(_) => "malformed",
+            Self::Security(_) => "security",
             Self::Name { .. } => "name",
             Self::Limit(_) => "limit",
             Self::Snapshot { class, .. } => class.name(),

@@ -14,8 +14,9 @@ use crate::model::{
     Batch, Effort, Identity, Missing, Moment, Now, Oid, PollError, Sample, Shape, Source, Value,
 };
 use crate::profile::{Plan, ProfileSet};
+use crate::snmp::v3::{NeedKeys, UsmError};
 use crate::snmp::wire::{Names, Pdu, Version};
-use crate::snmp::{Cell, GetJob, GetStep, Request, Session};
+use crate::snmp::{Cell, GetJob, GetStep, Session};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,6 +83,8 @@ pub struct Device {
     /// When it was asked for its readings, after it was learnt.
     polling_since: Moment,
     exchange: Exchange,
+    /// Whether the session knows of the request that is due.
+    is_begun: bool,
     /// Whole time-outs of the request that is due, as its job was told of them.
     timeouts: u32,
     round_trip: RoundTrip,
@@ -163,7 +166,7 @@ impl Device {
         let learn_every =
             Self::LEARN_EVERY + Duration::from_secs(hasher.finish() % Self::LEARN_SPREAD_SECONDS);
         Self {
-            session: session(&settings.credential),
+            session: session(&settings.credential, 0),
             settings,
             profiles,
             kinds: Arc::default(),
@@ -176,6 +179,7 @@ impl Device {
             begun: Now::default(),
             polling_since: Moment::ZERO,
             exchange: Exchange::new(),
+            is_begun: false,
             timeouts: 0,
             round_trip: RoundTrip::default(),
             pace: Pace::default(),
@@ -197,6 +201,12 @@ impl Device {
     #[must_use]
     pub fn sharing(self, kinds: Arc<Kinds>) -> Self {
         Self { kinds, ..self }
+    }
+
+    /// With randomness of its own: what it encrypts under SNMPv3 must not begin as it did before a restart.
+    #[must_use]
+    pub fn seeded(self, entropy: u64) -> Self {
+        Self { session: session(&self.settings.credential, entropy), ..self }
     }
 
     /// Its settings.
@@ -292,18 +302,30 @@ impl Device {
         self.learner = Some(Box::new(Learner::new(profiles, chosen, getbulk, self.reach)));
     }
 
-    fn request(&self) -> Option<Request<'_>> {
-        match &self.activity {
+    /// Writes the request that is due, which is sent now. `nonce` must be random and positive; it counts
+    /// when the request is a new one.
+    ///
+    /// # Errors
+    /// [`NeedKeys`], and nothing is written: hand them to [`Self::session_mut`], and again.
+    pub fn write_request(
+        &mut self,
+        request_id: i32,
+        nonce: i32,
+        now: Moment,
+        out: &mut Vec<u8>,
+    ) -> Result<(), NeedKeys> {
+        if !self.is_begun {
+            self.session.begin_request(nonce);
+            self.is_begun = true;
+        }
+        // Not a method: the session is written to while the job is read.
+        let request = match &self.activity {
             Activity::Idle => None,
             Activity::Learn => self.learner.as_ref().and_then(|it| it.request()),
             Activity::Poll(job) => Some(job.request()),
-        }
-    }
-
-    /// Writes the request that is due, which is sent now.
-    pub fn write_request(&mut self, request_id: i32, now: Moment, out: &mut Vec<u8>) {
-        if let Some(request) = self.request() {
-            self.session.write(request_id, &request, out);
+        };
+        if let Some(request) = request {
+            self.session.write(request_id, &request, now, out)?;
         }
         self.effort.requests = self.effort.requests.saturating_add(1);
         self.exchange.on_sent(now);
@@ -311,6 +333,21 @@ impl Device {
         if self.exchange.is_repeated() {
             self.effort.repeats = self.effort.repeats.saturating_add(1);
         }
+        Ok(())
+    }
+
+    /// What was learnt of the agent's engine has the same request written again: it is not late yet.
+    pub const fn on_write_again(&mut self) {
+        self.exchange = Exchange::new();
+    }
+
+    /// The agent refuses, and has proved that it is the agent.
+    pub fn on_refused(&mut self, error: &UsmError, now: Now) -> Step {
+        if matches!(self.activity, Activity::Learn) && self.ready.is_some() {
+            self.notes.push(error.to_string());
+            return self.learning_ended(now);
+        }
+        self.fail(PollError::Security(error.to_string()), now)
     }
 
     /// When it may be asked again, by the requests a second that it is granted.
@@ -332,6 +369,7 @@ impl Device {
 
     const fn next_exchange(&mut self) {
         self.exchange = Exchange::new();
+        self.is_begun = false;
         self.timeouts = 0;
     }
 
@@ -579,6 +617,10 @@ impl Device {
     }
 
     fn failed(&mut self, error: PollError, now: Now) -> Outcome {
+        let error = match (error, self.session.time_out_reason()) {
+            (PollError::Timeout, Some(reason)) => PollError::Security(reason.to_string()),
+            (error, _) => error,
+        };
         self.activity = Activity::Idle;
         if self.learner.take().is_some() && self.ready.is_some() {
             self.learn_anew = self.learn_anew.max(self.learning_for);
@@ -631,13 +673,18 @@ impl Device {
     }
 }
 
-/// How an agent with that credential is spoken to.
-pub(super) fn session(credential: &Credential) -> Session {
-    let version = match credential.version {
-        SnmpVersion::V1 => Version::V1,
-        SnmpVersion::V2c => Version::V2c,
-    };
-    Session::Community { version, community: Arc::from(credential.community.expose().as_bytes()) }
+/// How an agent with that credential is spoken to. `entropy` must be random.
+pub(super) fn session(credential: &Credential, entropy: u64) -> Session {
+    match credential {
+        Credential::Community { version, community } => Session::Community {
+            version: match version {
+                SnmpVersion::V1 => Version::V1,
+                SnmpVersion::V2c => Version::V2c,
+            },
+            community: Arc::from(community.expose().as_bytes()),
+        },
+        Credential::Usm(user) => Session::of_user(Arc::clone(user), entropy),
+    }
 }
 
 /// Host and port as a person would type them.

@@ -5,11 +5,13 @@
 //! handled is caught and counted; the thread goes on.
 
 use super::device::{Device, Outcome};
+use super::key_thread::KeyThread;
 use super::kinds::Kinds;
 use super::settings::DeviceSettings;
-use super::shard::{Disposition, Shard, WindowSizes};
+use super::shard::{Disposition, KeyRequest, Shard, WindowSizes};
 use crate::model::{Now, PollError, SystemClock};
 use crate::profile::ProfileSet;
+use crate::snmp::v3::{KeyCache, LocalizedKeys, WaitCause};
 use crate::telemetry::snmp as events;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -56,6 +58,8 @@ pub enum Command {
     PollNow(Arc<str>),
     /// Use these profiles; all devices are learnt anew.
     Profiles(Arc<ProfileSet>),
+    /// The keys that a device needs; `None`: there are none for its user.
+    Keys(KeyRequest, Option<Arc<LocalizedKeys>>),
     /// End the thread.
     Stop,
 }
@@ -93,6 +97,7 @@ impl ShardHandle {
     pub fn start(
         number: usize,
         profiles: Arc<ProfileSet>,
+        cache: Arc<KeyCache>,
         clock: SystemClock,
         sink: Box<dyn Sink>,
     ) -> Result<Self, StartError> {
@@ -108,9 +113,12 @@ impl ShardHandle {
         // A host without IPv6 polls by IPv4 alone.
         let v6 = bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))).ok();
         let woken = Arc::clone(&wake);
+        let keys =
+            KeyThread::start(number, cache, commands.clone(), Arc::clone(&wake)).map_err(failed("thread"))?;
         let run = move || {
             let worker = Worker {
-                shard: Shard::new(seed(), sizes),
+                shard: Shard::new(random(), sizes),
+                keys,
                 by_name: HashMap::new(),
                 profiles,
                 kinds: Arc::default(),
@@ -158,6 +166,7 @@ struct Worker {
     sink: Box<dyn Sink>,
     inbox: Receiver<Command>,
     wake: Arc<EventFd>,
+    keys: KeyThread,
     v4: Endpoint,
     v6: Option<Endpoint>,
 }
@@ -184,7 +193,7 @@ impl Worker {
         let received = self.receive_all();
         let sink = &mut *self.sink;
         self.shard.handle_timeout(now, &mut |slot, outcome| sink.polled(slot, outcome));
-        let sent = self.send_all();
+        let sent = self.send_all() + self.find_keys();
         if sent == 0 && received == 0 {
             self.sleep();
         }
@@ -220,6 +229,11 @@ impl Worker {
                 self.profiles = profiles;
                 self.shard.replace_profiles(&self.profiles);
             }
+            Command::Keys(request, keys) => {
+                self.keys.on_answer();
+                let sink = &mut *self.sink;
+                self.shard.handle_keys(&request, keys.as_ref(), now, &mut |at, it| sink.polled(at, it));
+            }
             Command::Stop => (),
         }
     }
@@ -233,12 +247,16 @@ impl Worker {
     ) {
         if let Some(slot) = self.by_name.get(&settings.name).copied() {
             // The same device with other settings: its alerts go on.
-            let device = Device::new(settings, Arc::clone(&self.profiles)).sharing(Arc::clone(&self.kinds));
+            let device = Device::new(settings, Arc::clone(&self.profiles))
+                .sharing(Arc::clone(&self.kinds))
+                .seeded(random());
             self.shard.replace(slot, device, address, now);
             return;
         }
         let name = Arc::clone(&settings.name);
-        let device = Device::new(settings, Arc::clone(&self.profiles)).sharing(Arc::clone(&self.kinds));
+        let device = Device::new(settings, Arc::clone(&self.profiles))
+            .sharing(Arc::clone(&self.kinds))
+            .seeded(random());
         if let Some(slot) = self.shard.add(device, address, spread, now) {
             self.by_name.insert(name, slot);
         }
@@ -249,6 +267,21 @@ impl Worker {
             self.shard.remove(slot);
             self.sink.removed(slot, name, now);
         }
+    }
+
+    /// Gives devices the keys that are known, and has the others made, one at a time.
+    fn find_keys(&mut self) -> usize {
+        let mut found = 0;
+        while self.keys.is_idle()
+            && let Some(request) = self.shard.poll_key_request()
+        {
+            if let Some(keys) = self.keys.find(request) {
+                let (now, sink) = (self.clock.now(), &mut *self.sink);
+                self.shard.handle_keys(&keys.0, Some(&keys.1), now, &mut |at, it| sink.polled(at, it));
+                found += 1;
+            }
+        }
+        found
     }
 
     fn send_all(&mut self) -> usize {
@@ -323,6 +356,9 @@ struct Tally {
     late: u64,
     foreign: u64,
     malformed: u64,
+    followed: u64,
+    refused: u64,
+    unproved: Vec<WaitCause>,
 }
 
 impl Tally {
@@ -332,6 +368,9 @@ impl Tally {
             Disposition::Late => self.late += 1,
             Disposition::Foreign => self.foreign += 1,
             Disposition::Malformed => self.malformed += 1,
+            Disposition::Followed => self.followed += 1,
+            Disposition::Refused => self.refused += 1,
+            Disposition::Unproved(cause) => self.unproved.push(cause),
         }
     }
 
@@ -340,7 +379,14 @@ impl Tally {
         events::datagrams_received("late", self.late);
         events::datagrams_received("foreign", self.foreign);
         events::datagrams_received("malformed", self.malformed);
-        usize::try_from(self.correlated + self.late + self.foreign + self.malformed).unwrap_or(usize::MAX)
+        events::datagrams_received("followed", self.followed);
+        events::datagrams_received("refused", self.refused);
+        for cause in &self.unproved {
+            events::datagrams_received(cause.label(), 1);
+        }
+        let counted = [self.correlated, self.late, self.foreign, self.malformed, self.followed, self.refused];
+        let counted = usize::try_from(counted.iter().sum::<u64>()).unwrap_or(usize::MAX);
+        counted + self.unproved.len()
     }
 }
 
@@ -464,10 +510,10 @@ fn socket_address(storage: SockaddrStorage) -> Option<SocketAddr> {
 }
 
 /// Request ids of a restarted collector differ from those of its earlier life.
-fn seed() -> u8 {
-    let mut octet = [0; 1];
-    if getrandom::fill(&mut octet).is_err() {
+pub(super) fn random() -> u64 {
+    let mut octets = [0; 8];
+    if getrandom::fill(&mut octets).is_err() {
         return 1;
     }
-    u8::from_be_bytes(octet)
+    u64::from_be_bytes(octets)
 }

@@ -5,6 +5,7 @@
 
 pub mod device;
 pub mod execute;
+mod key_thread;
 pub mod kinds;
 pub mod learn;
 pub mod once;

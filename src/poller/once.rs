@@ -5,10 +5,11 @@
 //! Blocks its thread; not for the daemon, which polls by shards.
 
 use super::device::{Device, Outcome, Step, session};
+use super::execute::random;
 use super::settings::{Credential, DeviceSettings};
 use crate::model::{Moment, Oid, PollError, SystemClock, Value};
 use crate::profile::ProfileSet;
-use crate::snmp::wire::Pdu;
+use crate::snmp::v3::{KeyCache, NeedKeys};
 use crate::snmp::{Incoming, Received, Session, Walk, WalkEnd, WalkLimits};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
@@ -28,13 +29,6 @@ pub struct Target {
     pub retries: u32,
 }
 
-/// What came of one exchange.
-enum Heard {
-    Answer(Vec<u8>),
-    Nothing,
-    Failed(PollError),
-}
-
 /// The first address of a host name, or the error that a person can act on.
 ///
 /// # Errors
@@ -52,32 +46,43 @@ pub fn poll(
     profiles: Arc<ProfileSet>,
     clock: SystemClock,
 ) -> Outcome {
-    let mut device = Device::new(settings, profiles);
+    let mut device = Device::new(settings, profiles).seeded(random());
     device.begin(clock.now());
-    let mut line = match Line::open(target) {
-        Ok(line) => line,
-        Err(error) => return device.on_error(error, clock.now()),
-    };
-    line.next_request();
+    match Line::open(target).and_then(|line| poll_over(line, &mut device, clock)) {
+        Ok(outcome) => *outcome,
+        Err(error) => device.on_error(error, clock.now()),
+    }
+}
+
+fn poll_over(mut line: Line, device: &mut Device, clock: SystemClock) -> Result<Box<Outcome>, PollError> {
+    let (mut octets, mut scratch) = (Vec::new(), Vec::new());
     loop {
-        let mut octets = Vec::new();
-        let sent = clock.now();
-        device.write_request(line.request_id, sent.moment, &mut octets);
-        let deadline = device.deadline();
-        let step = match line.exchange(&octets, device.session(), deadline, clock) {
-            Heard::Answer(answer) => match read(device.session_mut(), &answer) {
-                Ok(pdu) => device.on_response(&pdu, clock.now()),
-                Err(error) => return device.on_error(error, clock.now()),
-            },
-            Heard::Nothing => device.on_timeout(clock.now()),
-            Heard::Failed(error) => return device.on_error(error, clock.now()),
+        octets.clear();
+        if let Err(need) = device.write_request(line.request_id, line.nonce, clock.moment(), &mut octets) {
+            make_keys(device.session_mut(), &need)?;
+            continue;
+        }
+        line.send(&octets)?;
+        let (deadline, id) = (device.deadline(), line.request_id);
+        let step = loop {
+            let Some(datagram) = line.receive(deadline, clock)? else { break device.on_timeout(clock.now()) };
+            let Some(incoming) = answer(datagram, id, device.session()) else { continue };
+            match device.session_mut().read(incoming, clock.moment(), &mut scratch) {
+                Received::Response(pdu) => break device.on_response(&pdu, clock.now()),
+                Received::WriteAgain => {
+                    device.on_write_again();
+                    break Step::Repeat;
+                }
+                Received::Refused(error) => break device.on_refused(&error, clock.now()),
+                Received::Wait(_) => (),
+            }
         };
         match step {
             Step::Ask => line.next_request(),
             Step::Repeat => (),
-            Step::Finished(outcome) => return *outcome,
+            Step::Finished(outcome) => return Ok(outcome),
             // Nothing is learnt between polls here.
-            Step::Learnt => return device.on_error(PollError::Timeout, clock.now()),
+            Step::Learnt => return Err(PollError::Timeout),
         }
     }
 }
@@ -93,26 +98,23 @@ pub fn walk(
     clock: SystemClock,
     row: &mut dyn FnMut(&Oid, &Value),
 ) -> Result<WalkEnd, PollError> {
-    let mut session = session(&target.credential);
+    let mut session = session(&target.credential, random());
     let getbulk = session.knows_getbulk();
     let limits =
         if getbulk { limits } else { WalkLimits { rows_max: limits.rows_max, ..WalkLimits::getnext() } };
     let mut line = Line::open(target)?;
     let mut walk = Walk::new(root.clone(), limits);
-    let mut shown = 0;
-    let mut answered = false;
-    let mut attempt = 0;
-    line.next_request();
+    let (mut shown, mut answered, mut attempt) = (0, false, 0);
+    session.begin_request(line.nonce);
     loop {
-        let mut octets = Vec::new();
-        session.write(line.request_id, &walk.request(), &mut octets);
-        let end = match line.exchange(&octets, &session, clock.moment() + target.timeout, clock) {
-            Heard::Answer(answer) => {
-                answered = true;
-                attempt = 0;
+        let end = match ask(&mut line, &mut session, &mut walk, target.timeout, clock)? {
+            Heard::Answer(end) => {
+                (answered, attempt) = (true, 0);
                 line.next_request();
-                walk.on_response(&read(&mut session, &answer)?)
+                session.begin_request(line.nonce);
+                end
             }
+            Heard::WriteAgain => None,
             Heard::Nothing if attempt < target.retries => {
                 attempt += 1;
                 walk.on_timeout();
@@ -123,8 +125,10 @@ pub fn walk(
                 None
             }
             Heard::Nothing if answered => Some(WalkEnd::Timeout),
-            Heard::Nothing => return Err(PollError::Timeout),
-            Heard::Failed(error) => return Err(error),
+            Heard::Nothing => {
+                let reason = session.time_out_reason();
+                return Err(reason.map_or(PollError::Timeout, |it| PollError::Security(it.to_string())));
+            }
         };
         for (oid, value) in walk.rows().iter().skip(shown) {
             row(oid, value);
@@ -134,6 +138,52 @@ pub fn walk(
             return Ok(end);
         }
     }
+}
+
+/// What came of one request of a walk.
+enum Heard {
+    Answer(Option<WalkEnd>),
+    WriteAgain,
+    Nothing,
+}
+
+fn ask(
+    line: &mut Line,
+    session: &mut Session,
+    walk: &mut Walk,
+    timeout: Duration,
+    clock: SystemClock,
+) -> Result<Heard, PollError> {
+    let (mut octets, mut scratch) = (Vec::new(), Vec::new());
+    while let Err(need) = session.write(line.request_id, &walk.request(), clock.moment(), &mut octets) {
+        make_keys(session, &need)?;
+    }
+    line.send(&octets)?;
+    let deadline = clock.moment() + timeout;
+    loop {
+        let id = line.request_id;
+        let Some(datagram) = line.receive(deadline, clock)? else { return Ok(Heard::Nothing) };
+        let Some(incoming) = answer(datagram, id, session) else { continue };
+        match session.read(incoming, clock.moment(), &mut scratch) {
+            Received::Response(pdu) => return Ok(Heard::Answer(walk.on_response(&pdu))),
+            Received::WriteAgain => return Ok(Heard::WriteAgain),
+            Received::Refused(error) => return Err(PollError::Security(error.to_string())),
+            Received::Wait(_) => (),
+        }
+    }
+}
+
+/// The datagram, if it may answer the request of that id.
+fn answer<'a>(datagram: &'a [u8], id: i32, session: &Session) -> Option<Incoming<'a>> {
+    Incoming::parse(datagram).ok().filter(|it| it.id() == id && session.fits(it))
+}
+
+/// Makes the keys that a session lacks: somebody waits, and there is nothing else to do.
+fn make_keys(session: &mut Session, need: &NeedKeys) -> Result<(), PollError> {
+    let keys = session.user().and_then(|user| KeyCache::new().derive(user, &need.engine));
+    let none = || PollError::Security("no keys can be made for this user".to_owned());
+    session.set_keys(&need.engine, &keys.ok_or_else(none)?);
+    Ok(())
 }
 
 /// Whether an SNMP agent of any kind answers there: an SNMPv3 engine discovery (RFC 3414 section 4) is
@@ -158,78 +208,65 @@ pub fn speaks_v3(target: &Target) -> bool {
             .is_ok_and(|length| answer.get(2..5) == Some(&[2, 1, 3]) || 5 < length)
 }
 
-/// The answer in a datagram that was taken for it.
-fn read<'a>(session: &mut Session, answer: &'a [u8]) -> Result<Pdu<'a>, PollError> {
-    match Incoming::parse(answer).map(|incoming| session.read(incoming)) {
-        Ok(Received::Response(pdu)) => Ok(pdu),
-        Ok(Received::Foreign) => Err(PollError::Malformed("it answers nothing that was asked".to_owned())),
-        Err(error) => Err(PollError::Malformed(error.to_string())),
-    }
-}
-
 /// A connected socket and the id of the request in flight.
 struct Line {
     socket: UdpSocket,
     request_id: i32,
+    /// See [`Session::begin_request`].
+    nonce: i32,
+    buffer: Vec<u8>,
 }
 
 impl Line {
     const FIRST_ID: i32 = 0x0100_0000;
 
     fn open(target: &Target) -> Result<Self, PollError> {
-        let failed = |error: std::io::Error| match error.kind() {
-            ErrorKind::ConnectionRefused => PollError::Refused,
-            _ => PollError::Unreachable(error.to_string()),
-        };
+        let failed = |error: std::io::Error| failed(&error);
         let any = match target.address {
             SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
             SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
         };
         let socket = UdpSocket::bind(any).map_err(failed)?;
         socket.connect(target.address).map_err(failed)?;
-        let mut octets = [0; 2];
         // Without randomness the ids are merely easier to guess.
-        let offset =
-            if getrandom::fill(&mut octets).is_ok() { i32::from(u16::from_be_bytes(octets)) } else { 0 };
-        Ok(Self { socket, request_id: Self::FIRST_ID + offset })
+        let [a, b, c, d, e, f, ..] = random().to_be_bytes();
+        let request_id = Self::FIRST_ID + i32::from(u16::from_be_bytes([a, b]));
+        let nonce = i32::from_be_bytes([(c & 0x3f) | 0x40, d, e, f]);
+        Ok(Self { socket, request_id, nonce, buffer: vec![0; 65_535] })
     }
 
     fn next_request(&mut self) {
         self.request_id = self.request_id.checked_add(1).unwrap_or(Self::FIRST_ID);
+        self.nonce = self.nonce.checked_add(1).unwrap_or(Self::FIRST_ID);
     }
 
-    /// Sends a request and waits for its answer; others are passed over.
-    fn exchange(&self, octets: &[u8], session: &Session, deadline: Moment, clock: SystemClock) -> Heard {
-        let failed = |error: &std::io::Error| match error.kind() {
-            ErrorKind::ConnectionRefused => PollError::Refused,
-            _ => PollError::Unreachable(error.to_string()),
-        };
-        if let Err(error) = self.socket.send(octets) {
-            return Heard::Failed(failed(&error));
-        }
-        let mut buffer = vec![0; 65_535];
-        loop {
+    fn send(&self, octets: &[u8]) -> Result<(), PollError> {
+        self.socket.send(octets).map(drop).map_err(|error| failed(&error))
+    }
+
+    /// The next datagram, if one comes before the deadline.
+    fn receive(&mut self, deadline: Moment, clock: SystemClock) -> Result<Option<&[u8]>, PollError> {
+        let length = loop {
             let left = deadline.since(clock.moment());
             if left.is_zero() || self.socket.set_read_timeout(Some(left)).is_err() {
-                return Heard::Nothing;
+                return Ok(None);
             }
-            match self.socket.recv(&mut buffer) {
-                Ok(length) => {
-                    let answer = buffer.get(..length).unwrap_or_default();
-                    if self.is_answer(answer, session) {
-                        return Heard::Answer(answer.to_vec());
-                    }
-                }
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                    return Heard::Nothing;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => (),
-                Err(error) => return Heard::Failed(failed(&error)),
+            match self.socket.recv(&mut self.buffer) {
+                Ok(length) => break length,
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut => return Ok(None),
+                    ErrorKind::Interrupted => (),
+                    _ => return Err(failed(&error)),
+                },
             }
-        }
+        };
+        Ok(self.buffer.get(..length))
     }
+}
 
-    fn is_answer(&self, datagram: &[u8], session: &Session) -> bool {
-        Incoming::parse(datagram).is_ok_and(|it| it.id() == self.request_id && session.fits(&it))
+fn failed(error: &std::io::Error) -> PollError {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => PollError::Refused,
+        _ => PollError::Unreachable(error.to_string()),
     }
 }

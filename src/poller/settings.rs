@@ -1,10 +1,12 @@
 //! What the poller is told: devices, their credentials and timings, already checked.
 
 use crate::model::{Labels, Secret};
+use crate::snmp::v3::User;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// SNMP's versions.
+/// The versions with communities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SnmpVersion {
     /// RFC 1157.
@@ -15,11 +17,16 @@ pub enum SnmpVersion {
 
 /// How to be let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credential {
-    /// The version to speak.
-    pub version: SnmpVersion,
-    /// The community.
-    pub community: Secret,
+pub enum Credential {
+    /// SNMPv1 or v2c.
+    Community {
+        /// The version to speak.
+        version: SnmpVersion,
+        /// The community.
+        community: Secret,
+    },
+    /// SNMPv3.
+    Usm(Arc<User>),
 }
 
 /// One device to poll.
@@ -33,6 +40,9 @@ pub struct DeviceSettings {
     pub port: u16,
     /// How to be let in.
     pub credential: Credential,
+    /// Other IP addresses from which its answers are accepted, whatever their port, for agents that answer
+    /// from another interface than the one that was asked. Its traps may come from there too. Usually empty.
+    pub answers_from: Vec<IpAddr>,
     /// The profile to use; `None`: find the one that fits.
     pub profile: Option<String>,
     /// How often to ask.

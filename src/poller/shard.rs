@@ -16,6 +16,7 @@ use super::device::{Device, Outcome, Step};
 use super::windows::{Class, Windows};
 use crate::model::{Moment, Now, PollError};
 use crate::profile::ProfileSet;
+use crate::snmp::v3::{EngineId, LocalizedKeys, User, UsmError, WaitCause};
 use crate::snmp::{Incoming, Received};
 use crate::telemetry::snmp as events;
 use std::cmp::Reverse;
@@ -38,6 +39,12 @@ pub enum Disposition {
     Foreign,
     /// It is no SNMP message.
     Malformed,
+    /// SNMPv3: something was learnt of the engine, and the request is written again.
+    Followed,
+    /// SNMPv3: it proves nothing, and changes nothing.
+    Unproved(WaitCause),
+    /// SNMPv3: the agent refuses, and has proved that it is the agent.
+    Refused,
 }
 
 /// Devices that share sockets and a thread.
@@ -50,7 +57,22 @@ pub struct Shard {
     /// Slots with a datagram to send.
     outgoing: VecDeque<u32>,
     windows: Windows,
-    seed: u8,
+    /// Slots that need keys, by ticket.
+    key_requests: VecDeque<(u32, u32, EngineId)>,
+    /// What SNMPv3 decrypts into.
+    scratch: Vec<u8>,
+    random: u64,
+}
+
+/// Keys that a device needs before it can be asked.
+#[derive(Debug, Clone)]
+pub struct KeyRequest {
+    /// Whose.
+    pub user: Arc<User>,
+    /// On which engine.
+    pub engine: EngineId,
+    slot: u32,
+    ticket: u32,
 }
 
 #[derive(Debug)]
@@ -90,6 +112,8 @@ enum State {
     InFlight,
     /// It was asked as often as it may be for now: until its deadline.
     Pausing,
+    /// Until its keys are there.
+    AwaitingKeys,
 }
 
 /// Which id a device's next request gets.
@@ -105,10 +129,10 @@ impl Shard {
     /// Slots are 24 bits of the request id.
     pub const DEVICES_MAX: usize = 1 << 24;
 
-    /// No devices yet. `seed` makes request ids differ from those of the process's earlier life.
+    /// No devices yet. `random` makes request ids and nonces differ from those of the process's earlier life.
     #[must_use]
-    pub fn new(seed: u8, sizes: WindowSizes) -> Self {
-        Self { seed, windows: Windows::new(sizes), ..Self::default() }
+    pub fn new(random: u64, sizes: WindowSizes) -> Self {
+        Self { random, windows: Windows::new(sizes), ..Self::default() }
     }
 
     /// Adds a device; its first poll comes within `spread`. The slot's number, or `None` when there are
@@ -129,7 +153,7 @@ impl Shard {
             state: State::Resting,
             stamp: 0,
             ticket: 0,
-            generation: (self.seed & 0x7f).max(1),
+            generation: (self.random.to_be_bytes()[0] & 0x7f).max(1),
             window: None,
             phase,
             turn,
@@ -247,8 +271,14 @@ impl Shard {
             out.clear();
             let Some(slot) = self.slots.get_mut(at as usize) else { continue };
             let Some(device) = &mut slot.device else { continue };
+            let (id, nonce) = (request_id(at, slot.generation), next_nonce(&mut self.random));
+            if let Err(need) = device.write_request(id, nonce, now.moment, out) {
+                slot.state = State::AwaitingKeys;
+                self.key_requests.push_back((at, slot.ticket, need.engine));
+                self.leave_window(at);
+                continue;
+            }
             slot.state = State::InFlight;
-            device.write_request(request_id(at, slot.generation), now.moment, out);
             let (deadline, address) = (device.deadline(), slot.address);
             // Without an address (its name was lost meanwhile) the request is as good as lost on the way.
             self.set_deadline(at, deadline);
@@ -258,6 +288,44 @@ impl Shard {
             }
         }
         None
+    }
+
+    /// The next device that cannot be asked before it has keys. Answer with [`Self::handle_keys`].
+    pub fn poll_key_request(&mut self) -> Option<KeyRequest> {
+        while let Some((slot, ticket, engine)) = self.key_requests.pop_front() {
+            let waits = self.slot(slot).filter(|it| it.ticket == ticket && it.state == State::AwaitingKeys);
+            if let Some(user) = waits.and_then(|it| it.device.as_ref()?.session().user()).map(Arc::clone) {
+                return Some(KeyRequest { user, engine, slot, ticket });
+            }
+        }
+        None
+    }
+
+    /// The keys that [`Self::poll_key_request`] asked for; `None`: there are none for that user.
+    pub fn handle_keys(
+        &mut self,
+        request: &KeyRequest,
+        keys: Option<&Arc<LocalizedKeys>>,
+        now: Now,
+        sink: &mut dyn FnMut(u32, Outcome),
+    ) {
+        let at = request.slot;
+        let Some(slot) = self.slots.get_mut(at as usize) else { return };
+        if slot.ticket != request.ticket || slot.state != State::AwaitingKeys {
+            return;
+        }
+        let Some(device) = &mut slot.device else { return };
+        match keys {
+            Some(keys) => {
+                device.session_mut().set_keys(&request.engine, keys);
+                slot.state = State::Sending;
+                self.outgoing.push_back(at);
+            }
+            None => {
+                let error = PollError::Security("no keys can be made for this user".to_owned());
+                self.with_device(at, now, sink, |it| Step::Finished(Box::new(it.on_error(error, now))));
+            }
+        }
     }
 
     /// The host or network refused the datagram that [`Self::poll_transmit`] gave for that slot.
@@ -284,19 +352,41 @@ impl Shard {
         let at = u32::from_be_bytes([0, a, b, c]);
         let Some(slot) = self.slots.get_mut(at as usize) else { return Disposition::Foreign };
         let Some(device) = &mut slot.device else { return Disposition::Late };
-        if slot.address != Some(from) || !device.session().fits(&incoming) {
+        let others = &device.settings().answers_from;
+        let is_address = slot.address == Some(from) || others.contains(&from.ip());
+        if !is_address || !device.session().fits(&incoming) {
             return Disposition::Foreign;
         }
         if slot.generation != generation || slot.state != State::InFlight {
             return Disposition::Late;
         }
-        match device.session_mut().read(incoming) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let disposition = match device.session_mut().read(incoming, now.moment, &mut scratch) {
             Received::Response(pdu) => {
                 self.with_device(at, now, sink, |device| device.on_response(&pdu, now));
                 Disposition::Correlated
             }
-            Received::Foreign => Disposition::Foreign,
-        }
+            Received::WriteAgain => {
+                device.on_write_again();
+                self.send(at, Id::Same, now);
+                Disposition::Followed
+            }
+            Received::Wait(cause) => Disposition::Unproved(cause),
+            Received::Refused(error) => self.refused(at, &error, now, sink),
+        };
+        self.scratch = scratch;
+        disposition
+    }
+
+    fn refused(
+        &mut self,
+        at: u32,
+        error: &UsmError,
+        now: Now,
+        sink: &mut dyn FnMut(u32, Outcome),
+    ) -> Disposition {
+        self.with_device(at, now, sink, |device| device.on_refused(error, now));
+        Disposition::Refused
     }
 
     /// Does what is due: requests that were not answered in time, and polls whose turn has come.
@@ -325,7 +415,7 @@ impl Shard {
                 }
                 // A device that is due while it waits for its turn to learn is polled first.
                 Some(State::Resting | State::Due) => self.fall_due(at, now, sink),
-                Some(State::Sending) | None => (),
+                Some(State::Sending | State::AwaitingKeys) | None => (),
             }
         }
     }
@@ -495,6 +585,16 @@ fn slot_turn(slot: Option<&mut Slot>, now: Moment) {
 fn request_id(at: u32, generation: u8) -> i32 {
     let [_, a, b, c] = at.to_be_bytes();
     i32::from_be_bytes([generation & 0x7f, a, b, c])
+}
+
+/// Positive and never the one before (splitmix64): answers prove with it which request they are for.
+fn next_nonce(random: &mut u64) -> i32 {
+    *random = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = (*random ^ (*random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^= mixed >> 31;
+    let [a, b, c, d, ..] = mixed.to_be_bytes();
+    i32::from_be_bytes([(a & 0x3f) | 0x40, b, c, d])
 }
 
 fn hash_of(name: &str) -> u64 {

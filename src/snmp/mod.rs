@@ -6,6 +6,7 @@
 pub mod get;
 pub mod session;
 pub mod size;
+pub mod trap;
 pub mod v3;
 pub mod walk;
 pub mod wire;

@@ -1,9 +1,12 @@
 //! How one agent is spoken to: what is put around a request, and whether a datagram is its answer.
 //!
 //! Pure. Jobs ([`super::GetJob`], [`super::Walk`]) say what to ask as a [`Request`]; the session makes the
-//! message. Invariant: an answer counts only if version and community are those of the request.
+//! message. Invariant: an answer counts only if version and community, or engine, user, digest and nonce,
+//! are those of the request.
 
+use super::v3::{self, EngineId, LocalizedKeys, NeedKeys, User, UsmError, WaitCause};
 use super::wire::{DecodeError, ErrorStatus, Message, Pdu, PduKind, Version, decode, encode_message};
+use crate::model::Moment;
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,7 +22,6 @@ pub struct Request<'a> {
 }
 
 /// The state of speaking with one agent.
-#[derive(Clone, PartialEq, Eq)]
 pub enum Session {
     /// SNMPv1 or v2c.
     Community {
@@ -28,6 +30,8 @@ pub enum Session {
         /// The community; a secret.
         community: Arc<[u8]>,
     },
+    /// SNMPv3 with the User-based Security Model.
+    Usm(Box<v3::Session>),
 }
 
 impl fmt::Debug for Session {
@@ -36,6 +40,7 @@ impl fmt::Debug for Session {
             Self::Community { version, .. } => {
                 f.debug_struct("Community").field("version", version).field("community", &"***").finish()
             }
+            Self::Usm(session) => session.fmt(f),
         }
     }
 }
@@ -45,6 +50,13 @@ impl fmt::Debug for Session {
 pub enum Incoming<'a> {
     /// SNMPv1 or v2c.
     Community(Message<'a>),
+    /// SNMPv3, of which no more than the head was read.
+    Usm {
+        /// msgID.
+        message_id: i32,
+        /// All of it.
+        datagram: &'a [u8],
+    },
 }
 
 impl<'a> Incoming<'a> {
@@ -53,14 +65,21 @@ impl<'a> Incoming<'a> {
     /// # Errors
     /// [`DecodeError`], for what is no SNMP message.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, DecodeError> {
-        decode(datagram).map(Self::Community)
+        match decode(datagram) {
+            Ok(message) => Ok(Self::Community(message)),
+            Err(error) => match v3::peek_message_id(datagram) {
+                Some(message_id) => Ok(Self::Usm { message_id, datagram }),
+                None => Err(error),
+            },
+        }
     }
 
-    /// What finds its request: request-id.
+    /// What finds its request: request-id, or msgID (RFC 3412 section 6.2).
     #[must_use]
     pub const fn id(&self) -> i32 {
         match self {
             Self::Community(message) => message.pdu.request_id,
+            Self::Usm { message_id, .. } => *message_id,
         }
     }
 }
@@ -70,30 +89,69 @@ impl<'a> Incoming<'a> {
 pub enum Received<'a> {
     /// The answer.
     Response(Pdu<'a>),
-    /// Nothing that was asked for.
-    Foreign,
+    /// Something was learnt of the engine: the same request is to be written again, at once.
+    WriteAgain,
+    /// Nothing that can be believed: wait on.
+    Wait(WaitCause),
+    /// The agent refuses, and has proved that it is the agent.
+    Refused(UsmError),
 }
 
 impl Session {
+    /// A session that knows nothing yet. `entropy` must be random.
+    #[must_use]
+    pub fn of_user(user: Arc<User>, entropy: u64) -> Self {
+        Self::Usm(Box::new(v3::Session::new(user, entropy)))
+    }
+
     /// Whether the version knows GETBULK (RFC 3416), and exceptions in place of noSuchName.
     #[must_use]
     pub const fn knows_getbulk(&self) -> bool {
         !matches!(self, Self::Community { version: Version::V1, .. })
     }
 
-    /// Appends the message for a request.
-    pub fn write(&self, request_id: i32, request: &Request<'_>, out: &mut Vec<u8>) {
+    /// Begins a request that is to be answered once, however often it is written. `nonce` must be random
+    /// and positive.
+    pub fn begin_request(&mut self, nonce: i32) {
+        if let Self::Usm(session) = self {
+            session.begin_request(nonce);
+        }
+    }
+
+    /// Appends the message for the request that was begun, or what must go before it.
+    ///
+    /// # Errors
+    /// [`NeedKeys`], and nothing is written: [`Self::set_keys`], and again.
+    pub fn write(
+        &mut self,
+        message_id: i32,
+        request: &Request<'_>,
+        now: Moment,
+        out: &mut Vec<u8>,
+    ) -> Result<(), NeedKeys> {
+        let (kind, status, index) = (request.kind, ErrorStatus::NO_ERROR, request.max_repetitions);
         match self {
-            Self::Community { version, community } => encode_message(
-                out,
-                *version,
-                community,
-                request.kind,
-                request_id,
-                ErrorStatus::NO_ERROR,
-                request.max_repetitions,
-                request.varbinds,
-            ),
+            Self::Community { version, community } => {
+                encode_message(out, *version, community, kind, message_id, status, index, request.varbinds);
+                Ok(())
+            }
+            Self::Usm(session) => session.write(message_id, kind, status, index, request.varbinds, now, out),
+        }
+    }
+
+    /// Whose keys [`NeedKeys`] asks for.
+    #[must_use]
+    pub fn user(&self) -> Option<&Arc<User>> {
+        match self {
+            Self::Community { .. } => None,
+            Self::Usm(session) => Some(session.user()),
+        }
+    }
+
+    /// Hands over what [`NeedKeys`] asked for.
+    pub fn set_keys(&mut self, engine: &EngineId, keys: &Arc<LocalizedKeys>) {
+        if let Self::Usm(session) = self {
+            session.set_keys(engine, keys);
         }
     }
 
@@ -106,14 +164,49 @@ impl Session {
                     && *version == message.version
                     && **community == *message.community
             }
+            (Self::Usm(_), Incoming::Usm { .. }) => true,
+            _ => false,
         }
     }
 
-    /// The answer in a datagram that [`Self::fits`] and bears the id of the request in flight.
+    /// The answer in a datagram that [`Self::fits`] and bears the id of the request in flight. `scratch` is
+    /// for what must be decrypted.
     #[must_use]
-    pub fn read<'a>(&mut self, incoming: Incoming<'a>) -> Received<'a> {
-        match incoming {
-            Incoming::Community(message) => Received::Response(message.pdu),
+    pub fn read<'a>(
+        &mut self,
+        incoming: Incoming<'a>,
+        now: Moment,
+        scratch: &'a mut Vec<u8>,
+    ) -> Received<'a> {
+        match (self, incoming) {
+            (Self::Community { .. }, Incoming::Community(message)) => Received::Response(message.pdu),
+            (Self::Usm(session), Incoming::Usm { message_id, datagram }) => {
+                match session.read(message_id, datagram, now, scratch) {
+                    v3::Received::Response(pdu) => Received::Response(pdu),
+                    v3::Received::WriteAgain => Received::WriteAgain,
+                    v3::Received::Wait(cause) => Received::Wait(cause),
+                    v3::Received::Failed(error) => Received::Refused(error),
+                }
+            }
+            _ => Received::Wait(WaitCause::Foreign),
+        }
+    }
+
+    /// What an unanswered request may have come to grief by, if the agent hinted at it.
+    #[must_use]
+    pub fn time_out_reason(&self) -> Option<UsmError> {
+        match self {
+            Self::Community { .. } => None,
+            Self::Usm(session) => session.time_out_reason(),
+        }
+    }
+
+    /// The agent's engine ID, once it is proved.
+    #[must_use]
+    pub fn engine_id(&self) -> Option<&EngineId> {
+        match self {
+            Self::Community { .. } => None,
+            Self::Usm(session) => session.engine_id(),
         }
     }
 }

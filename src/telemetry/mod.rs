@@ -10,6 +10,7 @@ pub(crate) mod http;
 pub mod notify;
 pub mod snmp;
 pub(crate) mod store;
+pub mod traps;
 
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,

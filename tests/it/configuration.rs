@@ -5,10 +5,18 @@ use proptest::prelude::*;
 use rackwarden::config::schema::{self, Key};
 use rackwarden::config::{Config, Environment, Loaded, Secrets, Settings, render, render_warnings};
 use rackwarden::model::Diagnostic;
+use rackwarden::poller::settings::Credential;
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+fn community(credential: &Credential) -> &str {
+    match credential {
+        Credential::Community { community, .. } => community.expose(),
+        Credential::Usm(_) => panic!("a user of SNMPv3"),
+    }
+}
 
 #[test]
 fn every_mistake_is_explained() {
@@ -145,8 +153,8 @@ fn the_environment_wins_over_files() {
     assert_eq!(settings.polling.retries, 5);
     assert_eq!(settings.profile_folders, [PathBuf::from("/a"), PathBuf::from("/b")]);
     assert_eq!(settings.http.listen.to_string(), "1.2.3.4:5");
-    assert_eq!(settings.credentials["Lab-2"].community.expose(), "hunter3");
-    assert_eq!(settings.credentials["new"].community.expose(), "hunter2");
+    assert_eq!(community(&settings.credentials["Lab-2"]), "hunter3");
+    assert_eq!(community(&settings.credentials["new"]), "hunter2");
 }
 
 #[test]

@@ -119,13 +119,14 @@ fn recordings_polled_over_udp_read_the_same() {
 }
 
 fn polled_over_udp(name: &str, address: SocketAddr, profiles: &Arc<ProfileSet>) -> Polled {
-    let credential = Credential { version: SnmpVersion::V2c, community: Secret::new("public") };
+    let credential = Credential::Community { version: SnmpVersion::V2c, community: Secret::new("public") };
     let timeout = Duration::from_secs(5);
     let settings = DeviceSettings {
         name: Arc::from(name),
         host: address.ip().to_string(),
         port: address.port(),
         credential: credential.clone(),
+        answers_from: Vec::new(),
         profile: None,
         interval: Duration::from_secs(10),
         timeout,

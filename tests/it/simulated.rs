@@ -490,13 +490,14 @@ fn net_snmp_understands_us() {
 /// component, quantity and sample of each reading.
 fn polled(device: &SimulatedDevice, profiles: &Arc<ProfileSet>) -> (String, Vec<(String, Quantity, Sample)>) {
     let version = if device.version == Version::V1 { SnmpVersion::V1 } else { SnmpVersion::V2c };
-    let credential = Credential { version, community: Secret::new("public") };
+    let credential = Credential::Community { version, community: Secret::new("public") };
     let timeout = Duration::from_secs(2);
     let settings = DeviceSettings {
         name: device.name.as_str().into(),
         host: device.address.ip().to_string(),
         port: device.address.port(),
         credential: credential.clone(),
+        answers_from: Vec::new(),
         profile: None,
         interval: Duration::from_secs(10),
         timeout,

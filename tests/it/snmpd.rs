@@ -86,7 +86,7 @@ impl Snmpd {
     }
 
     fn target(&self, version: SnmpVersion) -> Target {
-        let credential = Credential { version, community: Secret::new("public") };
+        let credential = Credential::Community { version, community: Secret::new("public") };
         Target { address: self.address, credential, timeout: Duration::from_secs(2), retries: 2 }
     }
 }
@@ -101,6 +101,7 @@ fn a_ups_behind_snmpd_is_read_by_v1_and_v2c() {
             host: "127.0.0.1".to_owned(),
             port: snmpd.address.port(),
             credential: target.credential.clone(),
+            answers_from: Vec::new(),
             profile: None,
             interval: Duration::from_secs(10),
             timeout: target.timeout,

@@ -89,6 +89,7 @@ impl Rig {
         let settings = settings(folder.path(), rules)?;
         let (outbox, _, _) = Outbox::open(&settings.notify, clock, runtime)?;
         let shared = Arc::new(Shared {
+            keys: Arc::default(),
             store: Arc::new(Store::new(StoreSettings::default())),
             board: Arc::new(Board::new()),
             outbox,
@@ -101,7 +102,13 @@ impl Rig {
         for number in 0..shard_count(devices.len()) {
             let tally = Arc::new(Mutex::new(Tally::new()?));
             let sink = Counting::new(Pipeline::new(Arc::clone(&shared)), Arc::clone(&tally));
-            shards.push(ShardHandle::start(number, Arc::clone(profiles), clock, Box::new(sink))?);
+            shards.push(ShardHandle::start(
+                number,
+                Arc::clone(profiles),
+                Arc::default(),
+                clock,
+                Box::new(sink),
+            )?);
             tallies.push(tally);
         }
         let resident_before = resident_octets();

@@ -56,6 +56,8 @@ pub enum Form {
     },
     /// An IP address and a port to listen on.
     Listen,
+    /// A list of IP addresses.
+    Addresses,
     /// A web address.
     Url,
     /// Names and values of an operator.
@@ -90,6 +92,7 @@ impl Form {
             Self::Number => "a number",
             Self::Duration { .. } => "a duration",
             Self::Listen => "an IP address and port",
+            Self::Addresses => "a list of IP addresses",
             Self::Url => "a URL",
             Self::Labels => "a table of names and texts",
             Self::Rated => "a table of component kinds and amperes",
@@ -137,6 +140,7 @@ impl Form {
             Self::Number => number::number(checker, spot),
             Self::Duration { least, most } => duration::duration(checker, spot, *least, *most),
             Self::Listen => network::listen(checker, spot),
+            Self::Addresses => network::addresses(checker, spot),
             Self::Url => network::url(checker, spot),
             Self::Labels => labels::labels(checker, spot),
             Self::Rated => labels::rated(checker, spot),

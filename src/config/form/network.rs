@@ -1,8 +1,9 @@
 //! Addresses: where to listen, and URLs.
 
+use super::text::strings;
 use crate::config::check::{Checker, Spot, quoted};
 use figment::value::Value;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Lowered to the standard text of a socket address.
 pub(super) fn listen(checker: &mut Checker<'_, '_>, spot: &Spot<'_, '_>) -> Option<Value> {
@@ -18,7 +19,8 @@ pub(super) fn listen(checker: &mut Checker<'_, '_>, spot: &Spot<'_, '_>) -> Opti
     {
         return Some(Value::from(address.to_string()));
     }
-    let meant = meant(&text).unwrap_or_else(|| spot.key.example.trim_matches('"').to_owned());
+    let usual_port = spot.key.example.trim_matches('"').rsplit(':').next().unwrap_or_default();
+    let meant = meant(&text, usual_port).unwrap_or_else(|| spot.key.example.trim_matches('"').to_owned());
     checker
         .mistake(
             &spot.value.span(),
@@ -28,20 +30,49 @@ pub(super) fn listen(checker: &mut Checker<'_, '_>, spot: &Spot<'_, '_>) -> Opti
     None
 }
 
+/// IP addresses alone: no names, since what comes from them is trusted further than from others, and no
+/// ports, since those vary.
+pub(super) fn addresses(checker: &mut Checker<'_, '_>, spot: &Spot<'_, '_>) -> Option<Value> {
+    let texts = strings(checker, spot)?;
+    let (name, span) = (spot.key.name, spot.value.span());
+    let mut addresses = Vec::with_capacity(texts.len());
+    for text in &texts {
+        let parsed = text.parse::<IpAddr>().map(|it| it.to_canonical());
+        match parsed {
+            Ok(address) if !address.is_unspecified() && !address.is_multicast() => {
+                addresses.push(address.to_string());
+            }
+            _ => {
+                let message = format!("`{name}` takes IP addresses, and {} is none", quoted(text));
+                let help = match text.parse::<SocketAddr>() {
+                    Ok(with_port) => format!("without its port: \"{}\"", with_port.ip()),
+                    Err(_) => format!("write {name} = {}", spot.key.example),
+                };
+                checker.mistake(&span, message).help(help);
+            }
+        }
+    }
+    if ADDRESSES_MOST < addresses.len() {
+        let message = format!("{} addresses; {ADDRESSES_MOST} are allowed", addresses.len());
+        checker.mistake(&span, message).help("name those alone that are meant");
+        return None;
+    }
+    (addresses.len() == texts.len()).then(|| Value::from(addresses))
+}
+
 /// The address that was most likely meant.
-fn meant(text: &str) -> Option<String> {
+fn meant(text: &str, usual_port: &str) -> Option<String> {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if port.parse::<u16>().is_ok() => (host, port),
         _ if text.parse::<u16>().is_ok() => ("", text),
-        _ => (text, DEFAULT_PORT),
+        _ => (text, usual_port),
     };
     let host = match host {
         "" | "*" => "0.0.0.0",
         "localhost" => "127.0.0.1",
         other => other,
     };
-    let candidates =
-        [format!("{host}:{port}"), format!("[{host}]:{port}"), format!("[{text}]:{DEFAULT_PORT}")];
+    let candidates = [format!("{host}:{port}"), format!("[{host}]:{port}"), format!("[{text}]:{usual_port}")];
     candidates.into_iter().find(|it| it.parse::<SocketAddr>().is_ok())
 }
 
@@ -82,11 +113,11 @@ pub(in crate::config) fn is_loopback(url: &str) -> bool {
         Some(v6) => v6.split(']').next().unwrap_or_default(),
         None => authority.split(':').next().unwrap_or_default(),
     };
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|it| it.is_loopback())
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|it| it.is_loopback())
 }
 
-/// The HTTP side's own port.
-const DEFAULT_PORT: &str = "10916";
+/// A multi-homed agent has a handful of interfaces, a site a handful of forwarders.
+const ADDRESSES_MOST: usize = 64;
 /// Longer links are cut by mail and chat programs.
 const URL_BYTES_MOST: usize = 2048;
 
@@ -112,7 +143,37 @@ mod tests {
                 "{written}: {words:?}"
             );
         }
+        let words = said("traps", "listen = \"10.0.0.1\"");
+        assert!(words[0].ends_with("(help: write listen = \"10.0.0.1:162\")"), "{words:?}");
         assert_eq!(lowered("http", "listen = \"[::]:80\"", "listen").unwrap().as_str(), Some("[::]:80"));
+    }
+
+    #[test]
+    fn addresses_stand_alone() {
+        for (written, words) in [
+            (
+                "[\"10.0.0.5:162\"]",
+                "`forwarders` takes IP addresses, and \"10.0.0.5:162\" is none (help: without its port: \"10.0.0.5\")",
+            ),
+            (
+                "[\"relay\"]",
+                "`forwarders` takes IP addresses, and \"relay\" is none (help: write forwarders = [\"10.0.0.5\"])",
+            ),
+            (
+                "[\"0.0.0.0\"]",
+                "`forwarders` takes IP addresses, and \"0.0.0.0\" is none (help: write forwarders = [\"10.0.0.5\"])",
+            ),
+            (
+                "\"10.0.0.5\"",
+                "`forwarders` takes a list, not a text (\"10.0.0.5\") (help: write forwarders = [\"10.0.0.5\"])",
+            ),
+        ] {
+            assert_eq!(said("traps", &format!("forwarders = {written}")), [words], "{written}");
+        }
+        let lowered =
+            lowered("traps", "forwarders = [\"::ffff:10.0.0.5\", \"fe80::1\"]", "forwarders").unwrap();
+        let shown: Vec<_> = lowered.as_array().unwrap().iter().filter_map(|it| it.as_str()).collect();
+        assert_eq!(shown, ["10.0.0.5", "fe80::1"]);
     }
 
     #[test]

@@ -37,7 +37,7 @@ fn credential(context: &mut Context<'_, '_>, name: &str, raw: &RawCredential) ->
         return None;
     }
     let version = if raw.version == "1" { SnmpVersion::V1 } else { SnmpVersion::V2c };
-    Some(Credential { version, community })
+    Some(Credential::Community { version, community })
 }
 
 /// SNMP-COMMUNITY-MIB names them by texts of at most 255; agents take 32 to 64.

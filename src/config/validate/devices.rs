@@ -125,6 +125,7 @@ impl Checks<'_, '_, '_> {
             host,
             port,
             credential: credential?,
+            answers_from: raw.answers_from.clone(),
             profile: raw.profile.clone(),
             interval,
             timeout,

@@ -8,6 +8,7 @@ mod devices;
 mod integrations;
 mod one_secret;
 mod place;
+mod traps;
 
 pub(super) use place::Layers;
 
@@ -38,6 +39,7 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
     check_profile_folders(context, raw);
     let credentials = credentials::credentials(context, &raw.credentials);
     let devices = devices::devices(context, raw, &credentials);
+    let traps = traps::traps(context, &raw.traps, &credentials);
     let rules = alerts::rules(context, raw, &devices);
     let notify = integrations::notify(context, raw);
     if rules.iter().any(|it| it.enabled) && notify.integrations.is_empty() && !context.report.any_broken() {
@@ -52,6 +54,7 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
         http: HttpSettings { listen: raw.http.listen },
         state_folder: raw.state.folder.clone(),
         profile_folders: raw.profiles.folders.to_vec(),
+        traps,
         log: LogSettings {
             level: LogLevel::ALL.into_iter().find(|it| it.name() == raw.log.level).unwrap_or(LogLevel::Info),
             format: if raw.log.format == "json" { LogFormat::Json } else { LogFormat::Text },

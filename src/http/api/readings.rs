@@ -167,6 +167,7 @@ const fn reason_of(error: &PollError) -> Missing {
         | PollError::NoProfile { .. }
         | PollError::Empty { .. }
         | PollError::Malformed(_)
+        | PollError::Security(_)
         | PollError::Name { .. }
         | PollError::Limit(_) => Missing::NotPolled,
     }

@@ -2,7 +2,7 @@
 
 use super::super::AppState;
 use super::super::health::{Ready, readiness};
-use super::super::state::{ActiveAlert, OutboxFacts};
+use super::super::state::{ActiveAlert, OutboxFacts, TrapFacts};
 use super::Time;
 use super::devices::missing;
 use super::readings::seconds;
@@ -10,6 +10,7 @@ use crate::alert::Phase;
 use crate::model::Now;
 use crate::store::{Published, Standing};
 use serde::Serialize;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// The answer.
@@ -25,6 +26,8 @@ pub(super) struct Status {
     readings: Readings,
     alerts: Alerts,
     outbox: Vec<OutboxRow>,
+    /// `null`: nothing listens for traps.
+    traps: Option<Traps>,
 }
 
 /// Devices, each in one of three counts.
@@ -51,6 +54,53 @@ pub(in crate::http) struct Readings {
 pub(in crate::http) struct Alerts {
     pub(in crate::http) firing: usize,
     pub(in crate::http) pending: usize,
+}
+
+/// What came to the trap listener.
+#[derive(Serialize)]
+struct Traps {
+    listening: SocketAddr,
+    received: u64,
+    asked: u64,
+    too_soon: u64,
+    unknown_sender: u64,
+    not_authenticated: u64,
+    flood: u64,
+    malformed: u64,
+    dropped: u64,
+    informs_answered: u64,
+    polls: u64,
+}
+
+impl From<TrapFacts> for Traps {
+    fn from(it: TrapFacts) -> Self {
+        let TrapFacts {
+            listening,
+            received,
+            asked,
+            too_soon,
+            unknown_sender,
+            not_authenticated,
+            flood,
+            malformed,
+            dropped,
+            informs_answered,
+            polls,
+        } = it;
+        Self {
+            listening,
+            received,
+            asked,
+            too_soon,
+            unknown_sender,
+            not_authenticated,
+            flood,
+            malformed,
+            dropped,
+            informs_answered,
+            polls,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -93,6 +143,7 @@ pub(super) fn status(app: &AppState) -> Status {
         readings,
         alerts: Alerts::of(&app.alerts.active()),
         outbox: app.outbox.integrations().into_iter().map(OutboxRow::from).collect(),
+        traps: (app.traps)().map(Traps::from),
     }
 }
 

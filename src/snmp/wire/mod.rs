@@ -11,10 +11,14 @@
 
 mod decode;
 mod encode;
+mod notification;
 pub(crate) mod v3;
 
 pub use decode::{DecodeError, Message, Pdu, ValueRef, Varbind, Varbinds, decode};
 pub use encode::{EncodeError, Names, encode_message, encode_request, encode_varbinds};
+pub use notification::{
+    Notification, NotificationKind, NotificationMessage, TrapV1Outline, decode_notification,
+};
 
 /// The message version (RFC 1157 section 4, RFC 1901 section 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -54,6 +54,7 @@ impl Server {
             store: Arc::clone(&store),
             alerts: Arc::<Others>::clone(&others),
             outbox: Arc::<Others>::clone(&others),
+            traps: Arc::new(|| None),
             ready: readiness,
             clock,
             started: at(0),
