@@ -11,7 +11,7 @@ use crate::notify::outbox::OutboxHandle;
 use crate::poller::{Outcome, Sink};
 use crate::rules::Ruleset;
 use crate::snmp::v3::KeyCache;
-use crate::store::Store;
+use crate::store::{Place, Store};
 use crate::telemetry::{alert as alert_events, snmp as events};
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
@@ -59,6 +59,8 @@ pub struct Pipeline {
 struct Bound {
     /// Whether the last poll went well; `None` before the first.
     is_up: Option<bool>,
+    /// In the store.
+    place: Place,
     alerts: DeviceAlerts,
     rules: Arc<Ruleset>,
     source: Arc<Source>,
@@ -85,7 +87,10 @@ impl Pipeline {
         });
         if !holds {
             let is_up = place.as_ref().and_then(|it| it.is_up);
-            let previous = place.take().map(|it| it.alerts);
+            let (previous, stored) = match place.take() {
+                Some(bound) => (Some(bound.alerts), bound.place),
+                None => (None, Place::default()),
+            };
             let restored = if previous.is_none() {
                 self.shared.polled_once.fetch_add(1, Ordering::Relaxed);
                 self.shared.take_restored(&source.device)
@@ -101,6 +106,7 @@ impl Pipeline {
             }
             *place = Some(Bound {
                 is_up,
+                place: stored,
                 alerts,
                 rules: Arc::clone(&rules),
                 source: Arc::clone(source),
@@ -155,7 +161,10 @@ impl Sink for Pipeline {
         }
         self.transitions.append(&mut transitions);
         self.hand_over(now.moment);
-        shared.store.publish(batch);
+        match self.devices.get_mut(slot as usize) {
+            Some(Some(bound)) => shared.store.publish_at(&mut bound.place, batch),
+            _ => shared.store.publish(batch),
+        }
     }
 
     fn removed(&mut self, slot: u32, device: &Arc<str>, now: Now) {

@@ -39,7 +39,7 @@ pub struct Outcome {
 pub struct Ready {
     /// What to ask, and what the answers mean.
     pub plan: Plan,
-    /// sysUpTime.0, then the plan's cells.
+    /// The plan's cells, then sysUpTime.0.
     names: Arc<Names>,
     /// Who it is.
     source: Arc<Source>,
@@ -538,7 +538,7 @@ impl Device {
     fn make_ready(&self, mut plan: Plan) -> Ready {
         let names = self.kinds.share(&mut plan).unwrap_or_else(|| {
             let uptime = Oid::new(&[1, 3, 6, 1, 2, 1, 1, 3, 0]);
-            let with_uptime = std::iter::once(&uptime).chain(plan.cells.iter());
+            let with_uptime = plan.cells.iter().chain(std::iter::once(&uptime));
             // The plan's cells were read from an agent, so they can be written; one that cannot be
             // leaves the whole list empty, and each reading then says "not polled".
             Arc::new(Names::new(with_uptime).unwrap_or_default())
@@ -569,7 +569,9 @@ impl Device {
             return self.fail(PollError::Timeout, now);
         };
         let refused = |cell: &Cell| matches!(cell, Err(Missing::AgentError | Missing::TooBig));
-        if 1 < job.cells().len() && job.cells().iter().skip(1).all(refused) {
+        // sysUpTime stands behind the plan's cells.
+        let asked = job.cells().split_last().map_or(&[][..], |(_, asked)| asked);
+        if !asked.is_empty() && asked.iter().all(refused) {
             let status = "an error to every request".to_owned();
             return self.fail(PollError::AgentError { status }, now);
         }
@@ -577,9 +579,8 @@ impl Device {
         self.failures = 0;
         self.is_unreadable = false;
         let mut cells = job.into_cells();
-        if !cells.is_empty() {
-            // sysUpTime stands before the plan's cells.
-            self.watch_uptime(&cells.remove(0), now);
+        if let Some(uptime) = cells.pop() {
+            self.watch_uptime(&uptime, now);
         }
         // A time-out is no sign that rows are gone.
         if cells.iter().any(|cell| matches!(cell, Err(Missing::NoSuchInstance | Missing::NoSuchObject))) {

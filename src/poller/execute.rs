@@ -5,22 +5,20 @@
 //! handled is caught and counted; the thread goes on.
 
 use super::device::{Device, Outcome};
+use super::endpoint::{BATCH, Endpoint, bind};
 use super::key_thread::KeyThread;
 use super::kinds::Kinds;
 use super::settings::DeviceSettings;
 use super::shard::{Disposition, KeyRequest, Shard, WindowSizes};
-use crate::model::{Now, PollError, SystemClock};
+use crate::model::{Moment, Now, PollError, SystemClock};
 use crate::profile::ProfileSet;
 use crate::snmp::v3::{KeyCache, LocalizedKeys, WaitCause};
 use crate::telemetry::snmp as events;
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrLike, SockaddrStorage, recvmmsg, sendmmsg};
 use std::collections::HashMap;
-use std::io::{IoSlice, IoSliceMut};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,12 +27,10 @@ use std::time::Duration;
 
 /// Enough for a reload of a whole fleet to be handed over without waiting.
 const COMMANDS_MAX: usize = 16_384;
-/// Datagrams in one system call: larger batches save nothing more (measured by others and us).
-const BATCH: usize = 64;
-/// The most that UDP over IPv4 carries.
-const DATAGRAM_MAX: usize = 65_507;
-/// Room for the answers of all requests in flight. The kernel may give less.
-const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
+/// Under load datagrams of so long are taken together.
+const TOGETHER: Duration = Duration::from_millis(2);
+/// How often the kernel is asked what it dropped.
+const DROPS_EVERY: Duration = Duration::from_secs(10);
 /// How long the thread sleeps at most: commands wake it.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 
@@ -128,6 +124,8 @@ impl ShardHandle {
                 wake: woken,
                 v4: Endpoint::new(v4.into()),
                 v6: v6.map(|it| Endpoint::new(it.into())),
+                load: Load::default(),
+                drops_due: Moment::ZERO,
             };
             worker.run();
         };
@@ -169,6 +167,8 @@ struct Worker {
     keys: KeyThread,
     v4: Endpoint,
     v6: Option<Endpoint>,
+    load: Load,
+    drops_due: Moment,
 }
 
 impl Worker {
@@ -194,7 +194,9 @@ impl Worker {
         let sink = &mut *self.sink;
         self.shard.handle_timeout(now, &mut |slot, outcome| sink.polled(slot, outcome));
         let sent = self.send_all() + self.find_keys();
+        self.load.count(sent + received);
         if sent == 0 && received == 0 {
+            self.watch_drops(now.moment);
             self.sleep();
         }
         true
@@ -323,8 +325,10 @@ impl Worker {
         let Self { shard, sink, clock, v4, v6, .. } = self;
         let mut tally = Tally::default();
         for endpoint in std::iter::once(v4).chain(v6.as_mut()) {
+            let mut now = None;
             endpoint.receive(&mut |from, datagram| {
-                let now = clock.now();
+                // One batch came at one time.
+                let now = *now.get_or_insert_with(|| clock.now());
                 let disposition = shard
                     .handle_datagram(now, from, datagram, &mut |slot, outcome| sink.polled(slot, outcome));
                 tally.count(disposition);
@@ -333,20 +337,63 @@ impl Worker {
         tally.report()
     }
 
+    /// Until something is due or comes. Under load not for each datagram: waking a core costs more than an
+    /// answer, so those of some moments are taken together.
     fn sleep(&mut self) {
         let now = self.clock.moment();
-        let until = self.shard.poll_timeout().map_or(SLEEP_MAX, |when| when.since(now));
-        let mut watched = vec![
-            PollFd::new(self.wake.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.v4.socket.as_fd(), PollFlags::POLLIN),
-        ];
-        if let Some(v6) = &self.v6 {
-            watched.push(PollFd::new(v6.socket.as_fd(), PollFlags::POLLIN));
-        }
+        let until = self.shard.poll_timeout().map_or(SLEEP_MAX, |when| when.since(now)).min(SLEEP_MAX);
+        let mut watched = vec![PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
+        let pause = if self.load.is_high(now) {
+            TOGETHER
+        } else {
+            watched.push(PollFd::new(self.v4.as_fd(), PollFlags::POLLIN));
+            watched.extend(self.v6.iter().map(|it| PollFd::new(it.as_fd(), PollFlags::POLLIN)));
+            until
+        };
         // Interrupted or not: the next round looks at everything anyway.
-        if ppoll(&mut watched, Some(until.min(SLEEP_MAX).into()), None).is_ok() && self.wake.read().is_err() {
+        if ppoll(&mut watched, Some(pause.into()), None).is_ok() && self.wake.read().is_err() {
             // Nobody woke us: a datagram or a deadline did.
         }
+    }
+
+    /// Tells what the kernel dropped for want of room since the last time.
+    fn watch_drops(&mut self, now: Moment) {
+        if now < self.drops_due {
+            return;
+        }
+        self.drops_due = now + DROPS_EVERY;
+        for endpoint in std::iter::once(&mut self.v4).chain(self.v6.as_mut()) {
+            events::kernel_dropped(endpoint.new_drops());
+        }
+    }
+}
+
+/// How busy the thread is: datagrams over the last stretch of time.
+#[derive(Debug, Default)]
+struct Load {
+    since: Moment,
+    datagrams: usize,
+    is_high: bool,
+}
+
+impl Load {
+    /// From so many datagrams a second on, sent and received, they are taken together. Below, each is answered at
+    /// once: the page that it decides is the sooner out.
+    const HIGH_PER_SECOND: usize = 2000;
+    const STRETCH: Duration = Duration::from_millis(250);
+
+    const fn count(&mut self, datagrams: usize) {
+        self.datagrams = self.datagrams.saturating_add(datagrams);
+    }
+
+    fn is_high(&mut self, now: Moment) -> bool {
+        let passed = now.since(self.since);
+        if Self::STRETCH <= passed {
+            let per_second = self.datagrams.saturating_mul(1000)
+                / usize::try_from(passed.as_millis()).unwrap_or(usize::MAX).max(1);
+            *self = Self { since: now, datagrams: 0, is_high: Self::HIGH_PER_SECOND <= per_second };
+        }
+        self.is_high
     }
 }
 
@@ -387,125 +434,6 @@ impl Tally {
         let counted = [self.correlated, self.late, self.foreign, self.malformed, self.followed, self.refused];
         let counted = usize::try_from(counted.iter().sum::<u64>()).unwrap_or(usize::MAX);
         counted + self.unproved.len()
-    }
-}
-
-/// One socket with its buffers.
-struct Endpoint {
-    socket: UdpSocket,
-    outgoing: Vec<(u32, SocketAddr, Vec<u8>)>,
-    spare: Vec<Vec<u8>>,
-    incoming: Vec<Vec<u8>>,
-    send_headers: MultiHeaders<SockaddrStorage>,
-    receive_headers: MultiHeaders<SockaddrStorage>,
-}
-
-impl Endpoint {
-    fn new(socket: UdpSocket) -> Self {
-        Self {
-            socket,
-            outgoing: Vec::with_capacity(BATCH),
-            spare: Vec::new(),
-            incoming: (0..BATCH).map(|_| vec![0; DATAGRAM_MAX]).collect(),
-            send_headers: MultiHeaders::preallocate(BATCH, None),
-            receive_headers: MultiHeaders::preallocate(BATCH, None),
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        BATCH <= self.outgoing.len()
-    }
-
-    fn spare(&mut self) -> Vec<u8> {
-        self.spare.pop().unwrap_or_default()
-    }
-
-    fn queue(&mut self, slot: u32, to: SocketAddr, octets: Vec<u8>) {
-        self.outgoing.push((slot, to, octets));
-    }
-
-    /// Sends what is queued; what the host refuses goes to `failed`. The number sent.
-    fn flush(&mut self, failed: &mut Vec<(u32, PollError)>) -> usize {
-        let mut done = 0;
-        let mut sent = 0;
-        while let Some(rest) = self.outgoing.get(done..).filter(|it| !it.is_empty()) {
-            let slices: Vec<[IoSlice<'_>; 1]> =
-                rest.iter().map(|(_, _, octets)| [IoSlice::new(octets)]).collect();
-            let addresses: Vec<Option<SockaddrStorage>> =
-                rest.iter().map(|(_, to, _)| Some((*to).into())).collect();
-            let result = sendmmsg(
-                self.socket.as_raw_fd(),
-                &mut self.send_headers,
-                slices.iter(),
-                &addresses,
-                [],
-                MsgFlags::MSG_DONTWAIT,
-            );
-            match result.map(Iterator::count) {
-                Ok(count) => {
-                    done += count.max(1);
-                    sent += count;
-                }
-                Err(Errno::EINTR) => (),
-                // The send buffer is full: these are lost as if on the way, and will be repeated.
-                Err(Errno::EAGAIN | Errno::ENOBUFS) => break,
-                Err(error) => {
-                    if let Some((slot, to, _)) = rest.first() {
-                        events::send_failed(*to, &error);
-                        failed.push((*slot, PollError::Unreachable(error.desc().to_owned())));
-                    }
-                    done += 1;
-                }
-            }
-        }
-        self.spare.extend(self.outgoing.drain(..).map(|(_, _, octets)| octets));
-        sent
-    }
-
-    /// Hands one batch of waiting datagrams on.
-    fn receive(&mut self, take: &mut dyn FnMut(SocketAddr, &[u8])) {
-        let mut slices: Vec<[IoSliceMut<'_>; 1]> =
-            self.incoming.iter_mut().map(|octets| [IoSliceMut::new(octets)]).collect();
-        let fd = self.socket.as_raw_fd();
-        let flags = MsgFlags::MSG_DONTWAIT;
-        let Ok(messages) = recvmmsg(fd, &mut self.receive_headers, slices.iter_mut(), flags, None) else {
-            return;
-        };
-        for message in messages {
-            if let (Some(from), Some(octets)) =
-                (message.address.and_then(socket_address), message.iovs().next())
-            {
-                take(from, octets);
-            }
-        }
-    }
-}
-
-fn bind(address: SocketAddr) -> std::io::Result<socket2::Socket> {
-    let domain = socket2::Domain::for_address(address);
-    let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, Some(socket2::Protocol::UDP))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.bind(&address.into())?;
-    socket.set_nonblocking(true)?;
-    let option = nix::sys::socket::sockopt::RcvBufForce;
-    if nix::sys::socket::setsockopt(&socket, option, &RECEIVE_BUFFER_OCTETS).is_err() {
-        // Without the privilege the kernel gives up to net.core.rmem_max.
-        socket.set_recv_buffer_size(RECEIVE_BUFFER_OCTETS)?;
-    }
-    Ok(socket)
-}
-
-fn socket_address(storage: SockaddrStorage) -> Option<SocketAddr> {
-    match storage.family()? {
-        nix::sys::socket::AddressFamily::Inet => {
-            storage.as_sockaddr_in().map(|it| SocketAddr::V4((*it).into()))
-        }
-        nix::sys::socket::AddressFamily::Inet6 => {
-            storage.as_sockaddr_in6().map(|it| SocketAddr::V6((*it).into()))
-        }
-        _ => None,
     }
 }
 

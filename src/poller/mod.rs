@@ -4,6 +4,7 @@
 //! nor rules: what a poll brings is handed to a [`execute::Sink`].
 
 pub mod device;
+mod endpoint;
 pub mod execute;
 mod key_thread;
 pub mod kinds;

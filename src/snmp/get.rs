@@ -221,7 +221,15 @@ impl GetJob {
         let mut at = from;
         let mut foreign = 0_usize;
         let mut settled = 0_usize;
-        for varbind in pdu.varbinds.clone() {
+        // What an agent sends that answers as it was asked, which is nearly always.
+        let (mut varbinds, mut asked) = (pdu.varbinds.clone(), self.names.run(from, to));
+        for cell in self.cells.iter_mut().take(to).skip(from) {
+            let Some(value) = varbinds.next_as_asked(&mut asked) else { break };
+            settled += usize::from(matches!(cell, Err(Missing::NotPolled)));
+            *cell = read(value);
+            at += 1;
+        }
+        for varbind in varbinds {
             let Ok(varbind) = varbind else { break };
             let place = if at < to && self.names.name(at) == varbind.name {
                 Some(at)
@@ -236,7 +244,7 @@ impl GetJob {
                 continue;
             };
             if let Some(cell) = self.cells.get_mut(place) {
-                settled += usize::from(*cell == Err(Missing::NotPolled));
+                settled += usize::from(matches!(cell, Err(Missing::NotPolled)));
                 *cell = read(varbind.value);
             }
             at = place + 1;

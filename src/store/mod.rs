@@ -67,6 +67,10 @@ pub struct Store {
     rebuild: Mutex<()>,
 }
 
+/// Where in the store a device is, for its publisher.
+#[derive(Debug, Default)]
+pub struct Place(Option<Arc<Entry>>);
+
 #[derive(Debug)]
 struct Entry {
     device: Arc<str>,
@@ -96,20 +100,34 @@ impl Store {
     /// Takes what a poll brought. The first batch of a device adds it. Each device has one publisher at
     /// a time: of two at once, either batch may stay.
     pub fn publish(&self, batch: Batch) {
-        let found = self.entries.get(&batch.source.device).map(|it| Arc::clone(&it));
-        let Some(entry) = found else { return self.add(batch) };
-        let next = entry.published.load().followed_by(batch, self.settings);
-        entry.published.store(Arc::new(next));
+        self.publish_at(&mut Place::default(), batch);
     }
 
-    fn add(&self, batch: Batch) {
+    /// The same, for a publisher that remembers the device's place from one batch to the next, until it
+    /// [removes](Self::remove) the device: then no name is looked up.
+    pub fn publish_at(&self, place: &mut Place, batch: Batch) {
+        if place.0.is_none() {
+            place.0 = self.entries.get(&batch.source.device).map(|it| Arc::clone(&it));
+        }
+        match &place.0 {
+            Some(entry) => {
+                let next = entry.published.load().followed_by(batch, self.settings);
+                entry.published.store(Arc::new(next));
+            }
+            None => place.0 = Some(self.add(batch)),
+        }
+    }
+
+    fn add(&self, batch: Batch) -> Arc<Entry> {
         let device = Arc::clone(&batch.source.device);
         let first = Published::first(batch, self.settings, &self.orders);
-        let entry = Entry { device: Arc::clone(&device), published: ArcSwap::from_pointee(first) };
-        if self.entries.insert(device, Arc::new(entry)).is_none() {
+        let published = ArcSwap::from_pointee(first);
+        let entry = Arc::new(Entry { device: Arc::clone(&device), published });
+        if self.entries.insert(device, Arc::clone(&entry)).is_none() {
             events::device_added();
         }
         self.generation.fetch_add(1, Ordering::Release);
+        entry
     }
 
     /// Forgets a device: it is no longer in the config. Its poll must have ended: a later

@@ -32,12 +32,20 @@ static PANICS: LazyLock<IntCounter> = LazyLock::new(|| {
 static DEVICES: LazyLock<IntGauge> =
     LazyLock::new(|| gauge("rackwarden_devices", "Devices that are polled."));
 
+static DROPS: LazyLock<IntCounter> = LazyLock::new(|| {
+    counter(
+        "rackwarden_snmp_datagrams_dropped_total",
+        "Datagrams that the kernel dropped because a polling socket's receive buffer was full.",
+    )
+});
+
 /// Makes all of them, so that they stand in /metrics from the start.
 pub fn init() {
     for disposition in ["correlated", "late", "foreign", "malformed"] {
         DATAGRAMS.with_label_values(&[disposition]);
     }
     POLLS.with_label_values(&["ok"]);
+    LazyLock::force(&DROPS);
     LazyLock::force(&REQUESTS);
     LazyLock::force(&TIMEOUTS);
     LazyLock::force(&SEND_ERRORS);
@@ -65,6 +73,17 @@ pub fn datagrams_received(disposition: &str, count: u64) {
 /// A polling thread's socket has a receive buffer of so many octets, by the kernel's account.
 pub fn receive_buffer(shard: usize, octets: usize, window: usize) {
     tracing::debug!(shard, octets, window, "receive buffer of a polling socket");
+}
+
+/// The kernel dropped so many datagrams.
+pub fn kernel_dropped(count: u64) {
+    if count != 0 {
+        DROPS.inc_by(count);
+        tracing::warn!(
+            count,
+            "the kernel dropped datagrams, as a receive buffer was full: raise net.core.rmem_max"
+        );
+    }
 }
 
 /// A request could not be sent.

@@ -340,7 +340,7 @@ fn shuffled_answers_find_their_places() {
     room.run(20 * SECOND);
     let samples = &room.of(0).last().unwrap().batch.samples;
     let missing: Vec<&Sample> = samples.iter().filter(|it| it.value().is_none()).collect();
-    assert_eq!(missing, [&Sample::Missing(Missing::AgentError)], "the last cell never comes, the others do");
+    assert!(missing.is_empty(), "the last cell, sysUpTime, never comes; the others do: {missing:?}");
 }
 
 #[test]

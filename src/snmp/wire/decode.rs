@@ -167,6 +167,36 @@ impl<'a> Varbinds<'a> {
         self.rest.is_empty()
     }
 
+    /// The next binding's value, if its name is octet by octet that of the next of `asked` (a run of
+    /// [`super::Names`]) and both have short lengths, as nearly all do: then both have advanced. Otherwise
+    /// neither has, and the binding is there to be iterated.
+    pub fn next_as_asked(&mut self, asked: &mut &[u8]) -> Option<ValueRef<'a>> {
+        let (&[tag::SEQUENCE, asked_length, tag::OBJECT_IDENTIFIER, name_length], _) =
+            asked.split_first_chunk::<4>()?
+        else {
+            return None;
+        };
+        let (&[tag::SEQUENCE, length], after) = self.rest.split_first_chunk::<2>()? else { return None };
+        // Lengths from 0x80 on are long forms; a short one leaves a mark of that size out of the question.
+        if (asked_length | name_length | length) & 0x80 != 0 {
+            return None;
+        }
+        let (_, asked_after) = asked.split_at_checked(usize::from(asked_length).checked_add(2)?)?;
+        let (binding, after) = after.split_at_checked(length.into())?;
+        let name_end = usize::from(name_length).checked_add(4)?;
+        let (name, value) = binding.split_at_checked(usize::from(name_length).checked_add(2)?)?;
+        if name != asked.get(2..name_end)? {
+            return None;
+        }
+        let (&[found, content_length], content) = value.split_first_chunk::<2>()?;
+        if content.len() != usize::from(content_length) {
+            return None;
+        }
+        let value = value_of(found, content)?;
+        (self.rest, *asked) = (after, asked_after);
+        Some(value)
+    }
+
     fn read(&mut self) -> Result<Varbind<'a>, DecodeError> {
         let mut list = AsnReader::from_bytes(self.rest);
         let binding = element(&mut list, tag::SEQUENCE, "a variable binding")?;
@@ -244,6 +274,27 @@ const STRING_OCTETS_MAX: usize = 1024;
 
 fn cut(octets: &[u8]) -> &[u8] {
     octets.get(..STRING_OCTETS_MAX).unwrap_or(octets)
+}
+
+/// The value with that tag and content, of the types that polls bring; `None` for the rest.
+fn value_of(found: u8, content: &[u8]) -> Option<ValueRef<'_>> {
+    Some(match found {
+        tag::INTEGER => ValueRef::Integer(signed64(content)?),
+        tag::COUNTER32 => ValueRef::Counter32(unsigned32(content).ok()?),
+        tag::GAUGE32 => ValueRef::Gauge32(unsigned32(content).ok()?),
+        tag::TIME_TICKS => ValueRef::TimeTicks(unsigned32(content).ok()?),
+        tag::OCTET_STRING => ValueRef::OctetString(content),
+        tag::NO_SUCH_OBJECT if content.is_empty() => ValueRef::NoSuchObject,
+        tag::NO_SUCH_INSTANCE if content.is_empty() => ValueRef::NoSuchInstance,
+        _ => return None,
+    })
+}
+
+/// Two's complement of one to eight octets.
+fn signed64(content: &[u8]) -> Option<i64> {
+    let (&first, rest) = content.split_first()?;
+    let sign = i64::from(i8::from_be_bytes([first]));
+    (rest.len() < 8).then(|| rest.iter().fold(sign, |sum, &octet| sum << 8 | i64::from(octet)))
 }
 
 fn value<'a>(reader: &mut AsnReader<'a>) -> Result<ValueRef<'a>, DecodeError> {
