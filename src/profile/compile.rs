@@ -6,7 +6,7 @@ use super::draft::{DraftReading, DraftRule, number_rule};
 use super::learned::Learned;
 use super::lookup::{ObjectRef, Row};
 use super::matcher::SystemGroup;
-use super::plan::{Decoder, Plan, Warnings};
+use super::plan::{Decoder, Decoders, Plan, Warnings};
 use super::template::{dotted, shown};
 use super::{Profile, order};
 use crate::model::{
@@ -35,7 +35,7 @@ impl Profile {
             cells: cells.into(),
             shape: Arc::new(shape),
             warnings,
-            decoders: decoders.into(),
+            decoders: Arc::new(Decoders::new(decoders)),
         }
     }
 

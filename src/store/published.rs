@@ -21,9 +21,9 @@ pub enum Standing {
 /// What one device said last. Immutable: a poll replaces it.
 #[derive(Debug)]
 pub struct Published {
-    batch: Arc<Batch>,
-    /// The same `Arc` as `batch`, unless that one's poll failed.
-    good: Option<Arc<Batch>>,
+    batch: Batch,
+    /// What was published when a poll last went well, if the last one did not.
+    good: Option<Arc<Self>>,
     stale_after: Duration,
     /// The label texts, made at the first scrape and handed on from batch to batch for as long as
     /// source and shape are the same `Arc`s.
@@ -49,23 +49,21 @@ impl Published {
     }
 
     /// What stands after the next poll.
-    pub(super) fn followed_by(&self, batch: Batch, settings: StoreSettings) -> Self {
+    pub(super) fn followed_by(self: &Arc<Self>, batch: Batch, settings: StoreSettings) -> Self {
         let same =
             Arc::ptr_eq(&self.batch.source, &batch.source) && Arc::ptr_eq(&self.batch.shape, &batch.shape);
         let series = if same { Arc::clone(&self.series) } else { Labelled::none_yet(&self.series.orders) };
-        Self::new(batch, self.good.clone(), series, settings)
+        let good = match (&batch.error, &self.batch.error) {
+            (None, _) => None,
+            (Some(_), None) => Some(Arc::clone(self)),
+            (Some(_), Some(_)) => self.good.clone(),
+        };
+        Self::new(batch, good, series, settings)
     }
 
-    fn new(
-        batch: Batch,
-        good_before: Option<Arc<Batch>>,
-        series: Arc<Labelled>,
-        settings: StoreSettings,
-    ) -> Self {
+    fn new(batch: Batch, good: Option<Arc<Self>>, series: Arc<Labelled>, settings: StoreSettings) -> Self {
         let intervals = batch.source.interval.saturating_mul(settings.stale_after_intervals);
         let stale_after = intervals.max(settings.stale_after_minimum);
-        let batch = Arc::new(batch);
-        let good = if batch.error.is_none() { Some(Arc::clone(&batch)) } else { good_before };
         Self { batch, good, stale_after, series }
     }
 
@@ -77,14 +75,14 @@ impl Published {
 
     /// What the last poll brought, failed or not.
     #[must_use]
-    pub fn batch(&self) -> &Arc<Batch> {
+    pub const fn batch(&self) -> &Batch {
         &self.batch
     }
 
     /// What the last poll that did not fail brought.
     #[must_use]
-    pub fn last_good(&self) -> Option<&Arc<Batch>> {
-        self.good.as_ref()
+    pub fn last_good(&self) -> Option<&Batch> {
+        if self.batch.error.is_none() { Some(&self.batch) } else { self.good.as_ref().map(|it| &it.batch) }
     }
 
     /// How long ago the last poll ended.

@@ -103,7 +103,7 @@ fn a_failed_poll_keeps_the_last_good_batch_beside_it() {
     assert_eq!((good.samples[0], good.time), (Sample::Value(23.4), at(2)));
     store.publish(device.good(5, 24.0));
     let published = store.find("pdu").unwrap();
-    assert!(Arc::ptr_eq(published.last_good().unwrap(), published.batch()));
+    assert!(std::ptr::eq(published.last_good().unwrap(), published.batch()));
     assert_eq!(published.standing(at(5)), Standing::Up);
 }
 
