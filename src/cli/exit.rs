@@ -43,7 +43,8 @@ impl Exit {
             PollError::AgentError { .. }
             | PollError::Malformed(_)
             | PollError::Security(_)
-            | PollError::Limit(_) => Self::Failed,
+            | PollError::Limit(_)
+            | PollError::Snapshot { .. } => Self::Failed,
         }
     }
 }

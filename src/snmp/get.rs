@@ -62,7 +62,8 @@ impl GetLimits {
         let excess = u32::try_from(answer_octets.saturating_sub(request_octets)).unwrap_or(u32::MAX);
         let cells = u32::try_from(cells).unwrap_or(u32::MAX).max(1);
         let seen = (excess.saturating_mul(16) / cells).min(16 * Self::ANSWER_OCTETS_MAX);
-        self.value_sixteenths = seen.max(self.value_sixteenths - self.value_sixteenths / 64);
+        let fallen = self.value_sixteenths.saturating_sub((self.value_sixteenths / 64).max(1));
+        self.value_sixteenths = seen.max(fallen);
     }
 }
 
@@ -412,6 +413,19 @@ mod tests {
         let mut it = job(100, GetLimits::default());
         assert_eq!(drive(&mut it, |names| Some((OK, 0, all(names)))), [83, 17]);
         assert!(whole(&it));
+    }
+
+    #[test]
+    fn short_values_let_more_cells_into_a_request() {
+        let mut limits = GetLimits::default();
+        let mut first: Vec<usize> = Vec::new();
+        for _ in 0..20 {
+            let mut it = job(100, limits);
+            first.extend(drive(&mut it, |names| Some((OK, 0, all(names)))).first());
+            limits = it.limits();
+        }
+        let (before, after) = (first.first().unwrap(), first.last().unwrap());
+        assert!(before + 4 <= *after, "values of one octet take the place of two: {first:?}");
     }
 
     #[test]

@@ -24,3 +24,4 @@ mod simulated;
 mod snmpd;
 mod support;
 mod traps;
+mod usm;

@@ -5,7 +5,7 @@
 use super::Device;
 use super::number::push_number;
 use crate::model::{Batch, Component, Health, Missing, Quantity, ReadingShape, Sample};
-use crate::store::{Piece, Series, Standing, push_escaped};
+use crate::store::{Series, Standing, push_escaped};
 
 /// One family of series.
 pub(super) struct Family {
@@ -165,11 +165,11 @@ impl Family {
     ) -> u64 {
         let series = device.series();
         let mut lines = 0;
-        for &(place, text) in series.components() {
+        for (place, text) in series.components() {
             let Some(value) = batch.shape.components.get(place as usize).and_then(rated) else { continue };
             out.extend_from_slice(self.name.as_bytes());
             out.extend_from_slice(series.head());
-            out.extend_from_slice(series.text(text));
+            out.extend_from_slice(text);
             out.extend_from_slice(series.tail());
             push_number(out, value);
             out.push(b'\n');
@@ -203,9 +203,10 @@ impl Family {
             if written != 0 {
                 out.extend_from_within(alike.clone());
             }
-            out.extend_from_slice(series.text(line.component));
-            if line.name != Piece::default() {
-                out.extend_from_slice(series.text(line.name));
+            out.extend_from_slice(series.component(*line));
+            let name = series.name(*line);
+            if !name.is_empty() {
+                out.extend_from_slice(name);
             }
             end(out, series, batch.shape.readings.get(line.reading as usize), value);
             out.push(b'\n');

@@ -27,7 +27,7 @@ fn room() -> Server {
     server.store.publish(silent.failed(at(NOW - 2)));
     silent.source.device = "pdu-0".into();
     silent.source.profile = "".into();
-    silent.shape.readings.clear();
+    silent.shape.readings = Arc::default();
     silent.samples.clear();
     server.store.publish(silent.failed(at(NOW - 100)));
     server
