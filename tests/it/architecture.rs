@@ -84,6 +84,7 @@ const PURE: &[&str] = &[
     "snmp",
     "rules",
     "alert",
+    "app/resolve/book.rs",
     "poller/learn.rs",
     "poller/device.rs",
     "poller/kinds.rs",
