@@ -88,6 +88,8 @@ const PURE: &[&str] = &[
     "poller/learn.rs",
     "poller/device.rs",
     "poller/kinds.rs",
+    "poller/timing.rs",
+    "poller/windows.rs",
     "poller/shard.rs",
     "notify/limiter.rs",
     "notify/retry.rs",
