@@ -44,7 +44,10 @@ impl Exit {
             }
             PollError::NoProfile { .. } | PollError::Empty { .. } => Self::Unknown,
             PollError::Security(_) => Self::Security,
-            PollError::AgentError { .. } | PollError::Malformed(_) | PollError::Limit(_) => Self::Failed,
+            PollError::AgentError { .. }
+            | PollError::Malformed(_)
+            | PollError::Limit(_)
+            | PollError::Snapshot { .. } => Self::Failed,
         }
     }
 }

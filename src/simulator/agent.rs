@@ -3,10 +3,12 @@
 use super::cell::Cell;
 use super::faults::{Fault, Faults};
 use super::respond::{RespondError, Status, View, respond};
+use super::trap::{Sending, Trap};
 use super::tree::Tree;
 use crate::model::{Moment, Oid, Value};
-use crate::snmp::wire::{Message, PduKind, Version, decode};
+use crate::snmp::wire::{EncodeError, Message, PduKind, Version, decode};
 use std::collections::{BTreeMap, HashMap};
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -172,6 +174,24 @@ impl Agent {
         self.busy_until = now;
     }
 
+    /// The datagram of a trap or inform that it sends now from that address.
+    pub(super) fn trap(
+        &self,
+        trap: &Trap,
+        agent: Ipv4Addr,
+        request_id: i32,
+        now: Moment,
+    ) -> Result<Vec<u8>, EncodeError> {
+        let mut datagram = Vec::new();
+        let sending = Sending { community: &self.community, agent, up_ticks: self.up_ticks(now), request_id };
+        trap.encode(&mut datagram, sending)?;
+        Ok(datagram)
+    }
+
+    fn up_ticks(&self, now: Moment) -> u32 {
+        ticks(now.since(self.booted)).wrapping_add(self.boot_ticks)
+    }
+
     /// What can go wrong.
     pub const fn faults(&mut self) -> &mut Faults {
         &mut self.faults
@@ -251,7 +271,7 @@ impl Agent {
             patches: &self.patches,
             extra: &self.extra,
             live: &self.live_values,
-            up_ticks: ticks(now.since(self.booted)).wrapping_add(self.boot_ticks),
+            up_ticks: self.up_ticks(now),
             time,
             hidden: &hidden,
             version: request.version,
