@@ -645,6 +645,10 @@ impl Device {
     }
 
     fn failed(&mut self, error: PollError, now: Now) -> Outcome {
+        let missing = match error {
+            PollError::AgentError { .. } => Missing::AgentError,
+            _ => Missing::Timeout,
+        };
         let error = match (error, self.session.time_out_reason()) {
             (PollError::AgentError { status }, _) => self.no_access(status),
             (PollError::Timeout, Some(reason)) => PollError::Security(reason.to_string()),
@@ -666,10 +670,6 @@ impl Device {
             Arc::new(Source { interval: self.interval(), ..Source::clone(&source) })
         } else {
             source
-        };
-        let missing = match error {
-            PollError::AgentError { .. } => Missing::AgentError,
-            _ => Missing::Timeout,
         };
         let samples = vec![Sample::Missing(missing); shape.readings.len()];
         let batch = self.batch(&source, shape, samples, Some(error), now);
