@@ -119,8 +119,7 @@ static USER: LazyLock<Arc<User>> = LazyLock::new(|| {
     Arc::new(User::new("ops", Some(auth), Some(privacy)).unwrap())
 });
 static ENGINE: LazyLock<EngineId> = LazyLock::new(|| EngineId::new(b"\x80\x00\x1f\x88\x04fuzz").unwrap());
-static KEYS: LazyLock<Arc<LocalizedKeys>> =
-    LazyLock::new(|| KeyCache::new().derive(&USER, &ENGINE).unwrap());
+static KEYS: LazyLock<Arc<LocalizedKeys>> = LazyLock::new(|| KeyCache::new().derive(&USER, &ENGINE).unwrap());
 
 const NOW: Moment = Moment::ZERO;
 const MESSAGE_ID: i32 = 0x0007_0001;

@@ -17,14 +17,14 @@ fn files(folder: &str) -> Vec<Vec<u8>> {
 
 /// What a walk of a small agent looks like.
 fn datagrams() -> Vec<Vec<u8>> {
-    let recording = Recording::parse("1.3.6.1.2.1.1.1.0|4|a test\n1.3.6.1.2.1.1.3.0|67|500\n1.3.6.1.4.1.9.1.1|2|15\n")
-        .unwrap();
+    let recording =
+        Recording::parse("1.3.6.1.2.1.1.1.0|4|a test\n1.3.6.1.2.1.1.3.0|67|500\n1.3.6.1.4.1.9.1.1|2|15\n")
+            .unwrap();
     let mut agent = Agent::start(AgentSpec::from_recording(&recording, "public"), Moment::ZERO);
     let mut found = Vec::new();
     for kind in [PduKind::Get, PduKind::GetNext, PduKind::GetBulk] {
         let names = [Oid::new(&[1, 3, 6, 1, 2, 1, 1, 1, 0]), Oid::new(&[1, 3, 6, 1, 4, 1, 9, 1, 1])];
-        let request =
-            crate::snmp::wire::encode_request(Version::V2c, b"public", kind, 1, &names, 5).unwrap();
+        let request = crate::snmp::wire::encode_request(Version::V2c, b"public", kind, 1, &names, 5).unwrap();
         agent.handle(&request, NOW, &mut Scratch::default(), &mut |it| found.push(it.datagram.to_vec()));
         found.push(request);
     }

@@ -96,10 +96,8 @@ impl Engine {
     /// The keys of its users under its ID.
     fn localize(&mut self) {
         let id = *self.authority.engine_id();
-        let account = |user: &Arc<User>| Account {
-            user: Arc::clone(user),
-            keys: self.spec.keys.derive(user, &id),
-        };
+        let account =
+            |user: &Arc<User>| Account { user: Arc::clone(user), keys: self.spec.keys.derive(user, &id) };
         self.accounts = self.spec.users.iter().map(account).collect();
     }
 
@@ -236,13 +234,7 @@ impl Agent {
     }
 
     /// What somebody on the way sends before the agent's own answer arrives.
-    fn attack(
-        &mut self,
-        engine: &Engine,
-        message_id: i32,
-        now: Moment,
-        send: &mut dyn FnMut(Outgoing<'_>),
-    ) {
+    fn attack(&mut self, engine: &Engine, message_id: i32, now: Moment, send: &mut dyn FnMut(Outgoing<'_>)) {
         let mut send = |datagram: &[u8]| send(Outgoing { datagram, due: now, origin: Origin::Asked });
         for (fault, heard) in
             [(Fault::ReplayAnswers, &engine.answers), (Fault::ReplayReports, &engine.reports)]

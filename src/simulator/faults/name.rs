@@ -218,7 +218,9 @@ impl fmt::Display for FaultRule {
             | Fault::CutAbove(it)
             | Fault::GenErrAbove(it)
             | Fault::DropAbove(it) => write!(f, "={it}")?,
-            Fault::DropBulkAbove(it) | Fault::WrongBulkAbove(it) | Fault::EngineClock(it) => write!(f, "={it}")?,
+            Fault::DropBulkAbove(it) | Fault::WrongBulkAbove(it) | Fault::EngineClock(it) => {
+                write!(f, "={it}")?
+            }
             Fault::GenErr(oid) | Fault::WrongFromAbove(oid) | Fault::AsTicks(oid) => write!(f, "={oid}")?,
             Fault::Sentinel { oid, number } => write!(f, "={oid},{number}")?,
             Fault::Scaled { oid, percent } => write!(f, "={oid},{percent}")?,
@@ -267,7 +269,7 @@ mod tests {
             "gen-err=1.3.6.1.2.1.1.5",
             "vanish=1.3.6.1,30s",
             "wrong-bulk-above=4",
-            "sentinel=1.3.6.1,-1",
+            "sentinel=1.3.6.1,65535",
             "scaled=1.3.6.1,1000@0.5",
             "engine-clock=50",
         ] {
