@@ -418,7 +418,7 @@ mod tests {
     #[test]
     fn short_values_let_more_cells_into_a_request() {
         let mut limits = GetLimits::default();
-        let mut first = Vec::new();
+        let mut first: Vec<usize> = Vec::new();
         for _ in 0..20 {
             let mut it = job(100, limits);
             first.extend(drive(&mut it, |names| Some((OK, 0, all(names)))).first().copied());
