@@ -16,7 +16,7 @@ use crate::model::{
 use crate::profile::{Plan, ProfileSet};
 use crate::snmp::v3::{NeedKeys, UsmError};
 use crate::snmp::wire::{Names, Pdu, Version};
-use crate::snmp::{Cell, GetJob, GetStep, Session};
+use crate::snmp::{Cell, GetJob, GetLimits, GetStep, Session};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -166,6 +166,10 @@ impl Device {
         let learn_every =
             Self::LEARN_EVERY + Duration::from_secs(hasher.finish() % Self::LEARN_SPREAD_SECONDS);
         Self {
+            reach: match &settings.credential {
+                Credential::Community { .. } => Reach::default(),
+                Credential::Usm(_) => Reach { get: GetLimits::default().within_usm(), ..Reach::default() },
+            },
             session: session(&settings.credential, 0),
             settings,
             profiles,
@@ -184,7 +188,6 @@ impl Device {
             round_trip: RoundTrip::default(),
             pace: Pace::default(),
             effort: Effort::default(),
-            reach: Reach::default(),
             notes: Vec::new(),
             failures: 0,
             is_unreadable: false,

@@ -22,6 +22,8 @@ pub struct GetLimits {
     /// What a value takes in an answer beyond the two octets of the request's NULL, in sixteenths of an
     /// octet: the average of the agent's last answers.
     value_sixteenths: u32,
+    /// Octets of varbinds that fill a frame, beside the message's head.
+    varbinds_octets_max: u32,
 }
 
 impl GetLimits {
@@ -31,6 +33,9 @@ impl GetLimits {
     pub const ANSWER_OCTETS_MAX: u32 = 1472;
     /// Message head, community and PDU head of an answer, with some room.
     const HEAD_OCTETS: u32 = 48;
+    /// What SNMPv3 puts around that: global data, security parameters with engine ID, user and digest, scoped
+    /// PDU and padding (RFC 3412 section 6, RFC 3414 section 2.4), all at their usual longest.
+    const USM_OCTETS: u32 = 172;
     /// So much of it is the variable bindings'.
     pub const VARBINDS_OCTETS_MAX: u32 = Self::ANSWER_OCTETS_MAX - Self::HEAD_OCTETS;
     /// As many cells as a full frame holds with the shortest vendor OIDs.
@@ -42,7 +47,17 @@ impl GetLimits {
     #[must_use]
     pub fn new(cells_max: usize) -> Self {
         let most = u32::try_from(cells_max).unwrap_or(u32::MAX).clamp(1, Self::CELLS_MAX);
-        Self { cells: RequestSize::new(most, most), value_sixteenths: Self::VALUE_SIXTEENTHS }
+        Self {
+            cells: RequestSize::new(most, most),
+            value_sixteenths: Self::VALUE_SIXTEENTHS,
+            varbinds_octets_max: Self::VARBINDS_OCTETS_MAX,
+        }
+    }
+
+    /// The same agent, spoken to by SNMPv3.
+    #[must_use]
+    pub const fn within_usm(self) -> Self {
+        Self { varbinds_octets_max: Self::VARBINDS_OCTETS_MAX - Self::USM_OCTETS, ..self }
     }
 
     /// The same agent, asked for `cells_max` cells at most.
@@ -208,7 +223,7 @@ impl GetJob {
             let octets = u32::try_from(self.names.run(from, end).len()).unwrap_or(u32::MAX);
             self.limits.answer_octets(octets, length_of(from, end))
         };
-        while from + 1 < end && GetLimits::VARBINDS_OCTETS_MAX < expected(end) {
+        while from + 1 < end && self.limits.varbinds_octets_max < expected(end) {
             end -= 1;
         }
         if end < to {
@@ -413,6 +428,12 @@ mod tests {
         let mut it = job(100, GetLimits::default());
         assert_eq!(drive(&mut it, |names| Some((OK, 0, all(names)))), [83, 17]);
         assert!(whole(&it));
+    }
+
+    #[test]
+    fn the_head_of_snmpv3_takes_its_room() {
+        let mut it = job(100, GetLimits::default().within_usm());
+        assert_eq!(drive(&mut it, |names| Some((OK, 0, all(names))))[0], 73);
     }
 
     #[test]

@@ -368,7 +368,7 @@ impl TrapDesk {
     }
 
     fn set_due(&mut self, at: u32, due: Option<Moment>) {
-        let Some(device) = self.devices.get_mut(at as usize) else { return };
+        let Some(device) = self.devices.get_mut(at as usize).filter(|it| it.hints.due != due) else { return };
         if let Some(old) = std::mem::replace(&mut device.hints.due, due) {
             self.due.remove(&(old, at));
         }
