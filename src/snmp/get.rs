@@ -458,7 +458,7 @@ mod tests {
         let mut first: Vec<usize> = Vec::new();
         for _ in 0..20 {
             let mut it = job(100, limits);
-            first.extend(drive(&mut it, |names| Some((OK, 0, all(names)))).first());
+            first.extend(drive(&mut it, |names| Some((OK, 0, all(names)))).first().copied());
             limits = it.limits();
         }
         let (before, after) = (first.first().unwrap(), first.last().unwrap());
