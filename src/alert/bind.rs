@@ -2,10 +2,11 @@
 //! when the process starts with alerts that an earlier one announced.
 
 use super::board::Frozen;
-use super::device::{CheckRef, Cold, DeviceAlerts, Hot, Lane, Open, ValueLane};
+use super::device::{DeviceAlerts, Reach};
+use super::opens::{Open, Opens};
 use super::{AlertKey, OpenAlert, Transition};
 use crate::model::{Component, Now, Quantity, ReadingShape, Shape, Source};
-use crate::rules::{CompiledRule, Lookup, Measure, Ruleset, UnboundReason};
+use crate::rules::{CompiledRule, Lookup, Measure, Ruleset};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -27,31 +28,23 @@ impl DeviceAlerts {
         at: Now,
         out: &mut Vec<Transition>,
     ) -> Self {
-        let program = ruleset.bind(source, shape);
         let mut carried: BTreeMap<AlertKey, Open> = BTreeMap::new();
         for alert in restored {
             carried.insert(alert.key().clone(), Open::restored(alert));
         }
-        let (mut last, mut retired, mut failures, mut silences) = (at, Vec::new(), 0, 0);
+        let (mut last, mut retired, mut reach) = (at, Vec::new(), Reach::default());
         if let Some(previous) = previous {
-            (last, failures, silences) = (previous.last, previous.failures, previous.silences);
-            retired = previous.retired;
-            carried.extend(previous.open.into_iter().map(|it| (it.facts.key.clone(), it)));
+            (last, reach, retired) = (previous.last, previous.reach, previous.opens.retired);
+            carried.extend(previous.opens.alerts.into_iter().map(|it| (it.facts.key.clone(), it)));
         }
         let mut bound = Self {
             ruleset: ruleset.clone(),
+            program: ruleset.bind(source, shape),
             source: Arc::clone(source),
             shape: Arc::clone(shape),
-            above: ValueLane::new(&program.above),
-            below: ValueLane::new(&program.below),
-            calm: vec![UNSEEN; program.states.len()],
-            states: Lane::new(program.states),
-            reachability: Lane::new(program.reachability),
-            open: Vec::new(),
-            retired,
+            opens: Opens::with_retired(retired),
             last,
-            failures,
-            silences,
+            reach,
             attention: Vec::new(),
         };
         bound.reattach(&mut carried);
@@ -66,33 +59,16 @@ impl DeviceAlerts {
         if carried.is_empty() {
             return;
         }
-        for (check, rule, slot) in self.checks() {
-            let Some(key) = self.key(rule, slot) else { continue };
+        for (at, check) in (0..u32::MAX).zip(&self.program.checks) {
+            let Some(key) = self.key(check.rule, self.program.slot_of(at)) else { continue };
             let Some(mut alert) = carried.remove(&key) else { continue };
-            alert.check = check;
+            alert.check = Some(at);
             alert.gone_polls = 0;
             if let Some(Frozen::Gone | Frozen::NotEvaluable(_)) = alert.frozen {
                 alert.stand_still(Frozen::OtherShape);
             }
-            self.open.push(alert);
-            self.set_open(check, u32::try_from(self.open.len()).unwrap_or(u32::MAX));
+            self.opens.add(&self.program, alert);
         }
-    }
-
-    /// All checks with their rule and reading.
-    fn checks(&self) -> Vec<(CheckRef, u32, Option<u32>)> {
-        let values = |lane: &ValueLane, check: fn(u32) -> CheckRef| {
-            let both = (0..u32::MAX).zip(lane.hot.iter().zip(&lane.cold));
-            both.map(|(at, (Hot { slot, .. }, Cold { rule, .. }))| (check(at), *rule, Some(*slot)))
-                .collect::<Vec<_>>()
-        };
-        let above = values(&self.above, CheckRef::Above);
-        let below = values(&self.below, CheckRef::Below);
-        let states =
-            (0..).zip(&self.states.checks).map(|(at, it)| (CheckRef::State(at), it.rule, Some(it.slot)));
-        let reachability =
-            (0..).zip(&self.reachability.checks).map(|(at, it)| (CheckRef::Reachability(at), *it, None));
-        above.into_iter().chain(below).chain(states).chain(reachability).collect()
     }
 
     fn key(&self, rule: u32, slot: Option<u32>) -> Option<AlertKey> {
@@ -110,16 +86,16 @@ impl DeviceAlerts {
         };
         match fate {
             Ok(frozen) => {
-                alert.check = CheckRef::Unbound;
+                alert.check = None;
                 if !self.shape.readings.is_empty() {
                     alert.stand_still(frozen);
                 }
-                self.open.push(alert);
+                self.opens.add(&self.program, alert);
             }
             Err(reason) => {
                 out.extend(alert.ended(at, reason));
                 if alert.is_published {
-                    self.retired.push(key.clone());
+                    self.opens.retired.push(key.clone());
                 }
             }
         }
@@ -128,8 +104,8 @@ impl DeviceAlerts {
     /// Why it waits, or else why it ends.
     fn fate(&self, key: &AlertKey) -> Result<Frozen, &'static str> {
         let parts = key.parts().ok_or(NO_LONGER)?;
-        let compiled = match self.ruleset.find(&parts.rule) {
-            Lookup::Rule(it) => it,
+        let (at, compiled) = match self.ruleset.find(&parts.rule) {
+            Lookup::Rule(at, it) => (at, it),
             Lookup::Disabled => return Err("rule disabled"),
             Lookup::Removed => return Err("rule removed"),
         };
@@ -145,18 +121,18 @@ impl DeviceAlerts {
                 && reading.quantity.name() == wanted.quantity
                 && *reading.name == *wanted.name
         };
-        let mut readings =
-            self.shape.readings.iter().filter_map(|it| Some((self.shape.component_of(it)?, it)));
-        match readings.find(|(component, reading)| is_same(component, reading)) {
+        let reading = self
+            .shape
+            .readings
+            .iter()
+            .find(|it| self.shape.component_of(it).is_some_and(|component| is_same(component, it)));
+        match reading {
             None => Ok(Frozen::Gone),
-            Some((component, _)) => {
-                self.unjudged(compiled, component).map(Frozen::NotEvaluable).ok_or(NO_LONGER)
-            }
+            Some(reading) => match self.program.unbound_reason(at, reading.component) {
+                Some(reason) => Ok(Frozen::NotEvaluable(reason.clone())),
+                None => Err(NO_LONGER),
+            },
         }
-    }
-
-    fn unjudged(&self, compiled: &CompiledRule, component: &Component) -> Option<UnboundReason> {
-        self.ruleset.unbound_reason(compiled, &self.source, &self.shape, component)
     }
 }
 
@@ -172,6 +148,4 @@ fn looks_at(compiled: &CompiledRule, quantity: &str) -> bool {
     }
 }
 
-/// The bits of a NaN: no finite number has them.
-const UNSEEN: u64 = u64::MAX;
 const NO_LONGER: &str = "the rule no longer applies to it";

@@ -61,7 +61,7 @@ impl Subject<'_> {
             address: source.address.clone(),
             model: model_of(source),
             labels: source.labels.clone(),
-            component: component.map(|it| (it.kind, it.index.clone(), it.label.clone())),
+            component: component.map(|it| (it.kind, Arc::clone(&it.index), Arc::clone(&it.label))),
             source: reading.map(|it| it.source.clone()),
             reading: self.reading(),
             value,

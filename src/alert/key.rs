@@ -115,8 +115,13 @@ mod tests {
 
     fn key(rule: &str, device: &str, index: &str, name: &str) -> AlertKey {
         let ratings = Ratings::default();
-        let component =
-            Component { kind: ComponentKind::Infeed, index: index.into(), label: "".into(), ratings };
+        let component = Component {
+            kind: ComponentKind::Infeed,
+            index: index.into(),
+            label: "".into(),
+            ratings,
+            ..Component::default()
+        };
         let (quantity, source) = (Quantity::Current, Oid::default());
         let reading = ReadingShape { component: 0, quantity, name: name.into(), source, states: None };
         AlertKey::of_reading(rule, device, &component, &reading)

@@ -10,6 +10,7 @@ mod device;
 mod facts;
 mod key;
 mod open;
+mod opens;
 pub mod transition;
 
 pub use crate::rules::known_name;

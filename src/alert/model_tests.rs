@@ -189,14 +189,21 @@ enum Event {
 fn shape() -> Arc<Shape> {
     let (index, label, ratings) = ("1".into(), "Feed".into(), Ratings::default());
     Arc::new(Shape {
-        components: vec![Component { kind: ComponentKind::Infeed, index, label, ratings }],
+        components: vec![Component {
+            kind: ComponentKind::Infeed,
+            index,
+            label,
+            ratings,
+            ..Component::default()
+        }],
         readings: vec![ReadingShape {
             component: 0,
             quantity: Quantity::Current,
             name: "".into(),
             source: Oid::default(),
             states: None,
-        }],
+        }]
+        .into(),
     })
 }
 

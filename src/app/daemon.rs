@@ -2,8 +2,8 @@
 //! the same one.
 
 use super::pipeline::{Observer, Pipeline, Shared};
-use super::resolve::{self, Names};
-use super::traps::{self, TrapError, TrapSocket, Traps};
+use super::resolve::{self, Cause, Names, Resolved};
+use super::traps::{self, Engine, TrapError, TrapSocket, Traps};
 use super::{status, supervise};
 use crate::alert::{Board, Transition};
 use crate::config::Settings;
@@ -16,7 +16,9 @@ use crate::poller::{Command, ShardHandle, StartError};
 use crate::profile::ProfileSet;
 use crate::rules::Ruleset;
 use crate::store::{Store, StoreSettings};
-use crate::telemetry::{alert as alert_events, config as config_events, snmp as snmp_events};
+use crate::telemetry::{
+    alert as alert_events, config as config_events, names as name_events, snmp as snmp_events,
+};
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
@@ -102,6 +104,7 @@ impl Daemon {
     ) -> Result<Self, AppError> {
         snmp_events::init();
         alert_events::init();
+        name_events::init();
         let runtime = Handle::current();
         let folder = settings.state_folder.clone();
         let private = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
@@ -119,8 +122,11 @@ impl Daemon {
         for alert in open {
             restored.entry(Arc::clone(&alert.facts.device)).or_default().push(alert);
         }
+        let names = Arc::new(Names::new(clock));
         let shared = Arc::new(Shared {
+            names: Arc::clone(&names),
             keys: Arc::default(),
+            engines: Arc::default(),
             store: Arc::new(Store::new(StoreSettings::default())),
             board: Arc::new(Board::new()),
             outbox,
@@ -137,7 +143,7 @@ impl Daemon {
             profiles,
             shared,
             shards: Arc::new(shards),
-            names: Arc::default(),
+            names,
             traps: None,
             profiles_digest: 0,
             clock,
@@ -200,7 +206,9 @@ impl Daemon {
 
     fn listen_for_traps(&mut self, runtime: &Handle, opened: Option<(TrapSocket, SocketAddr)>) {
         let Some((socket, address)) = opened else { return };
-        let traps = Arc::new(Traps::new(address));
+        let engine = Engine::start(&self.settings.state_folder);
+        let keys = Arc::clone(&self.shared.keys);
+        let traps = Arc::new(Traps::new(address, engine, keys, self.clock.moment()));
         traps.configure(&self.settings.traps, &self.settings.devices);
         let shards = Arc::downgrade(&self.shards);
         let ask = move |name: &Arc<str>| {
@@ -265,19 +273,23 @@ impl Daemon {
         self.names.replace(&devices);
         let shards = Arc::downgrade(&self.shards);
         let traps = self.traps.clone();
-        let tell = move |name: &Arc<str>, address: Option<SocketAddr>| {
+        let tell = move |resolved: &Resolved| {
+            let name = &resolved.device;
             if let Some(traps) = &traps {
-                traps.set_resolved(name, address.iter().map(SocketAddr::ip).collect());
+                traps.set_resolved(name, resolved.all.clone());
             }
-            if let Some(shards) = shards.upgrade()
+            if resolved.cause != Cause::Others
+                && let Some(shards) = shards.upgrade()
                 && let Some(shard) = shard_of(&shards, name)
             {
-                shard.send(Command::Address(Arc::clone(name), address));
-                shard.send(Command::PollNow(Arc::clone(name)));
+                shard.send(Command::Address(Arc::clone(name), resolved.address));
+                if resolved.cause != Cause::Again {
+                    shard.send(Command::PollNow(Arc::clone(name)));
+                }
             }
         };
-        let names = Arc::clone(&self.names);
-        self.tasks.push(supervise::spawn(runtime, "names", resolve::run(names, tell)));
+        let names = resolve::run(Arc::clone(&self.names), resolve::of_system, tell);
+        self.tasks.push(supervise::spawn(runtime, "names", names));
         let (ready, shared, count) = (self.ready.clone(), Arc::clone(&self.shared), devices.len());
         ready.send_replace(Readiness { config_loaded: true, listening: true, polling: count == 0 });
         let watch = async move {
@@ -356,7 +368,14 @@ fn start_shards(
     (0..shard_count(settings.devices.len()))
         .map(|number| {
             let pipeline = Box::new(Pipeline::new(Arc::clone(shared)));
-            ShardHandle::start(number, Arc::clone(profiles), Arc::clone(&shared.keys), clock, pipeline)
+            ShardHandle::start(
+                number,
+                Arc::clone(profiles),
+                Arc::clone(&shared.keys),
+                Arc::clone(&shared.engines),
+                clock,
+                pipeline,
+            )
         })
         .collect()
 }

@@ -6,7 +6,7 @@
 pub mod daemon;
 pub mod pipeline;
 mod reload;
-mod resolve;
+pub mod resolve;
 mod status;
 mod supervise;
 mod traps;

@@ -5,9 +5,11 @@
 //! network. Sketch: 60 readings with 20 rules are some 100 comparisons of 2 ns, and one swap of a
 //! pointer in the store.
 
+use super::resolve::Names;
 use crate::alert::{AlertKey, Board, DeviceAlerts, OpenAlert, Transition, TransitionKind};
 use crate::model::{Moment, Now, Shape, Source};
 use crate::notify::outbox::OutboxHandle;
+use crate::poller::engines::Engines;
 use crate::poller::{Outcome, Sink};
 use crate::rules::Ruleset;
 use crate::snmp::v3::KeyCache;
@@ -20,8 +22,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// What all shards' pipelines share.
 pub struct Shared {
+    /// Names in DNS, to be looked up anew when devices stop to answer.
+    pub names: Arc<Names>,
     /// SNMPv3's keys.
     pub keys: Arc<KeyCache>,
+    /// Which device is which SNMPv3 engine.
+    pub engines: Arc<Engines>,
     /// The readings.
     pub store: Arc<Store>,
     /// The alerts, for people.
@@ -59,6 +65,8 @@ pub struct Pipeline {
 struct Bound {
     /// Whether the last poll went well; `None` before the first.
     is_up: Option<bool>,
+    /// Failed polls in a row.
+    failures: u32,
     /// In the store.
     place: Place,
     alerts: DeviceAlerts,
@@ -87,6 +95,7 @@ impl Pipeline {
         });
         if !holds {
             let is_up = place.as_ref().and_then(|it| it.is_up);
+            let failures = place.as_ref().map_or(0, |it| it.failures);
             let (previous, stored) = match place.take() {
                 Some(bound) => (Some(bound.alerts), bound.place),
                 None => (None, Place::default()),
@@ -106,6 +115,7 @@ impl Pipeline {
             }
             *place = Some(Bound {
                 is_up,
+                failures,
                 place: stored,
                 alerts,
                 rules: Arc::clone(&rules),
@@ -147,6 +157,8 @@ impl Sink for Pipeline {
         let shared = Arc::clone(&self.shared);
         if let Some(bound) = self.bound(slot, &source, &shape, now) {
             let is_up = batch.error.is_none();
+            bound.failures = if is_up { 0 } else { bound.failures.saturating_add(1) };
+            shared.names.poll_failed(now.moment, &source.device, bound.failures);
             if bound.is_up != Some(is_up) {
                 events::device_changed(
                     &source.device,

@@ -122,6 +122,14 @@ fn class_words(class: &str) -> &str {
         "malformed" => "the agent's answer cannot be read",
         "name" => "its name has no address",
         "limit" => "the poll hit its limit",
+        "tls" => "its certificate is not trusted",
+        "access" => "it does not accept our credentials",
+        "rate_limited" => "it wants fewer requests",
+        "server_error" => "it answers with an error",
+        "redirected" => "it answers with a redirect",
+        "schema" => "it lacks what we read",
+        "changed" => "it changes while it is read",
+        "file" => "its file cannot be used",
         "answers" => "it answers again",
         other => other,
     }
@@ -152,6 +160,9 @@ const fn missing_words(missing: Missing) -> &'static str {
         Missing::AgentError => "the agent answers with an error",
         Missing::TooBig => "the agent cannot fit the answer",
         Missing::NotPolled => "it was not polled",
+        Missing::NotGiven => "the inventory does not say",
+        Missing::NotDefined => "it cannot be worked out",
+        Missing::SnapshotFailed => "the last snapshot of the inventory failed",
     }
 }
 
@@ -159,7 +170,7 @@ const fn missing_words(missing: Missing) -> &'static str {
 mod tests {
     use super::{class_words, reason};
     use crate::alert::{AlertFacts, AlertKey, AlertView, Frozen, Phase};
-    use crate::model::{ComponentKind, Labels, Missing, Oid, PollError, Severity, UnixMillis};
+    use crate::model::{ComponentKind, Labels, Missing, Oid, PollError, Severity, SnapshotError, UnixMillis};
     use std::sync::Arc;
 
     fn view(key: &str, reading: &str, compared: Option<(f64, f64, &'static str)>) -> AlertView {
@@ -233,6 +244,9 @@ mod tests {
             PollError::Limit(text()),
         ] {
             assert!(class_words(error.class()).contains(' '), "{error:?}");
+        }
+        for class in SnapshotError::ALL {
+            assert!(class_words(class.name()).contains(' '), "{class:?}");
         }
     }
 }

@@ -21,6 +21,7 @@ mod profile;
 mod run;
 mod simulate;
 mod target;
+mod usm;
 mod walk;
 
 pub use exit::Exit;

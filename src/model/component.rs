@@ -1,12 +1,15 @@
-//! The parts of a device that carry readings.
+//! What carries readings: the parts of a device, and the objects of an inventory.
 
+use super::Labels;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-/// The kind of part. Names are part of the JSON contract and of metric labels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The kind of part or object. Names are part of the JSON contract and of metric labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum ComponentKind {
     /// The device (or one unit of a chain) as a whole.
+    #[default]
     Device,
     /// An inlet or input cord of a PDU.
     Infeed,
@@ -26,11 +29,28 @@ pub enum ComponentKind {
     Bypass,
     /// A battery or battery string.
     Battery,
+    /// An inventory source as a whole: its age.
+    Inventory,
+    /// A piece of software: installations, licences.
+    Software,
+    /// A prohibited piece of software on one device.
+    ProhibitedInstallation,
+    /// An operating system: installations, licences.
+    OperatingSystem,
+    /// A subnet: its addresses.
+    Subnet,
+    /// A part model: how many there are, and in stock.
+    PartModel,
+    /// A licence: days left, seats.
+    License,
+    /// A power unit as the inventory knows it: where it stands and what it is rated for. What it
+    /// measures is read from the device itself.
+    PowerUnit,
 }
 
 impl ComponentKind {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 18] = [
         Self::Device,
         Self::Infeed,
         Self::Phase,
@@ -41,6 +61,40 @@ impl ComponentKind {
         Self::Output,
         Self::Bypass,
         Self::Battery,
+        Self::Inventory,
+        Self::Software,
+        Self::ProhibitedInstallation,
+        Self::OperatingSystem,
+        Self::Subnet,
+        Self::PartModel,
+        Self::License,
+        Self::PowerUnit,
+    ];
+
+    /// Those that polled devices have: what a profile may name.
+    pub const OF_DEVICES: [Self; 10] = [
+        Self::Device,
+        Self::Infeed,
+        Self::Phase,
+        Self::Bank,
+        Self::Outlet,
+        Self::Sensor,
+        Self::Input,
+        Self::Output,
+        Self::Bypass,
+        Self::Battery,
+    ];
+
+    /// Those that inventories have.
+    pub const OF_INVENTORIES: [Self; 8] = [
+        Self::Inventory,
+        Self::Software,
+        Self::ProhibitedInstallation,
+        Self::OperatingSystem,
+        Self::Subnet,
+        Self::PartModel,
+        Self::License,
+        Self::PowerUnit,
     ];
 
     /// The name in JSON, profiles, rules and metric labels.
@@ -57,6 +111,14 @@ impl ComponentKind {
             Self::Output => "output",
             Self::Bypass => "bypass",
             Self::Battery => "battery",
+            Self::Inventory => "inventory",
+            Self::Software => "software",
+            Self::ProhibitedInstallation => "prohibited_installation",
+            Self::OperatingSystem => "operating_system",
+            Self::Subnet => "subnet",
+            Self::PartModel => "part_model",
+            Self::License => "license",
+            Self::PowerUnit => "power_unit",
         }
     }
 }
@@ -87,16 +149,32 @@ pub struct Ratings {
     pub apparent_power_volt_amperes: Option<f64>,
 }
 
-/// One part of a device.
-#[derive(Debug, Clone, PartialEq)]
+/// One part of a device, or one object of an inventory.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Component {
     /// Its kind.
     pub kind: ComponentKind,
-    /// What tells it from others of its kind on this device: stable over restarts and renamings,
-    /// usually the table's index ("1", "2.14"), "0" for a scalar.
-    pub index: Box<str>,
+    /// What tells it from others of its kind on this device or in this inventory: stable over
+    /// restarts and renamings, usually the table's index ("1", "2.14"), "0" for a scalar, or the id
+    /// that the inventory gave the object.
+    pub index: Arc<str>,
     /// What a person calls it: the operator's name where the agent has one, else kind and index.
-    pub label: Box<str>,
+    pub label: Arc<str>,
     /// Its ratings.
     pub ratings: Ratings,
+    /// What else is known of it (vendor, category, vrf, rack): objects of inventories have some,
+    /// parts of devices have none.
+    pub labels: Labels,
+}
+
+impl Component {
+    /// Takes the texts that are equal from another one, so that devices of a kind hold them once.
+    pub fn share_with(&mut self, other: &Self) {
+        if self.index == other.index {
+            self.index = Arc::clone(&other.index);
+        }
+        if self.label == other.label {
+            self.label = Arc::clone(&other.label);
+        }
+    }
 }

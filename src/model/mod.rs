@@ -22,7 +22,8 @@ pub use labels::Labels;
 pub use oid::{Oid, OidError};
 pub use quantity::{Quantity, Unit, WireUnit};
 pub use reading::{
-    Batch, Effort, Identity, Missing, PollError, ReadingShape, Sample, Shape, Source, StateTable, StateValue,
+    Batch, Effort, Identity, Missing, PollError, ReadingShape, Sample, Shape, SnapshotError, Source,
+    SourceKind, StateTable, StateValue,
 };
 pub use secret::Secret;
 pub use severity::{Health, Meaning, Severity};

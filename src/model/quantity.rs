@@ -1,5 +1,6 @@
-//! What is measured and in which unit: fourteen quantities, each with one base unit, and the units
-//! that agents send, each with its way to the base unit.
+//! What is measured or counted and in which unit: fourteen quantities of devices and those of
+//! inventories, each with one base unit, and the units that agents send, each with its way to the base
+//! unit.
 
 use std::fmt;
 use std::str::FromStr;
@@ -35,11 +36,70 @@ pub enum Quantity {
     Runtime,
     /// A state: the agent's own number, with a name and a health.
     State,
+    /// Installations that were found: of a piece of software, of an operating system; 1 for a
+    /// prohibited installation (more where one device has several).
+    Installations,
+    /// Licences or seats that are owned.
+    Licenses,
+    /// Licences or seats in use.
+    LicensesUsed,
+    /// Licences in use, in percent of those owned; over 100 is over-use. None owned and some in use is
+    /// [`Self::LICENSE_USE_MAX`].
+    LicenseUse,
+    /// Usable addresses of a subnet.
+    Addresses,
+    /// Addresses in use.
+    AddressesUsed,
+    /// Usable addresses that are not in use.
+    AddressesFree,
+    /// Addresses in use, in percent of the usable ones.
+    AddressUse,
+    /// Parts of a model, wherever they are.
+    Parts,
+    /// Parts in stock, assigned to nothing.
+    PartsAvailable,
+    /// Parts in stock, in percent of all.
+    PartAvailability,
+    /// Whole days until something expires, rounded down, UTC; negative once it has.
+    DaysLeft,
+    /// How old a snapshot is, in seconds.
+    Age,
 }
 
 impl Quantity {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 27] = [
+        Self::Current,
+        Self::Voltage,
+        Self::ActivePower,
+        Self::ApparentPower,
+        Self::ReactivePower,
+        Self::Energy,
+        Self::PowerFactor,
+        Self::Frequency,
+        Self::Temperature,
+        Self::Humidity,
+        Self::Load,
+        Self::Charge,
+        Self::Runtime,
+        Self::State,
+        Self::Installations,
+        Self::Licenses,
+        Self::LicensesUsed,
+        Self::LicenseUse,
+        Self::Addresses,
+        Self::AddressesUsed,
+        Self::AddressesFree,
+        Self::AddressUse,
+        Self::Parts,
+        Self::PartsAvailable,
+        Self::PartAvailability,
+        Self::DaysLeft,
+        Self::Age,
+    ];
+
+    /// Those that polled devices have: what a profile may name.
+    pub const OF_DEVICES: [Self; 14] = [
         Self::Current,
         Self::Voltage,
         Self::ActivePower,
@@ -55,6 +115,10 @@ impl Quantity {
         Self::Runtime,
         Self::State,
     ];
+
+    /// The most that [`Self::LicenseUse`] can be, in percent: what stands for "some in use, none owned",
+    /// which is over any limit and yet a number.
+    pub const LICENSE_USE_MAX: f64 = 99_999.0;
 
     /// The name in JSON, profiles and rules.
     #[must_use]
@@ -74,6 +138,19 @@ impl Quantity {
             Self::Charge => "charge",
             Self::Runtime => "runtime",
             Self::State => "state",
+            Self::Installations => "installations",
+            Self::Licenses => "licenses",
+            Self::LicensesUsed => "licenses_used",
+            Self::LicenseUse => "license_use",
+            Self::Addresses => "addresses",
+            Self::AddressesUsed => "addresses_used",
+            Self::AddressesFree => "addresses_free",
+            Self::AddressUse => "address_use",
+            Self::Parts => "parts",
+            Self::PartsAvailable => "parts_available",
+            Self::PartAvailability => "part_availability",
+            Self::DaysLeft => "days_left",
+            Self::Age => "age",
         }
     }
 
@@ -87,12 +164,24 @@ impl Quantity {
             Self::ApparentPower => Unit::VoltAmpere,
             Self::ReactivePower => Unit::Var,
             Self::Energy => Unit::WattHour,
-            Self::PowerFactor | Self::State => Unit::One,
+            Self::PowerFactor
+            | Self::State
+            | Self::Installations
+            | Self::Licenses
+            | Self::LicensesUsed
+            | Self::Addresses
+            | Self::AddressesUsed
+            | Self::AddressesFree
+            | Self::Parts
+            | Self::PartsAvailable => Unit::One,
             Self::Frequency => Unit::Hertz,
             Self::Temperature => Unit::DegreeCelsius,
             Self::Humidity => Unit::PercentRelativeHumidity,
-            Self::Load | Self::Charge => Unit::Percent,
-            Self::Runtime => Unit::Second,
+            Self::Load | Self::Charge | Self::LicenseUse | Self::AddressUse | Self::PartAvailability => {
+                Unit::Percent
+            }
+            Self::Runtime | Self::Age => Unit::Second,
+            Self::DaysLeft => Unit::Day,
         }
     }
 }
@@ -126,7 +215,7 @@ pub enum Unit {
     Var,
     /// Wh
     WattHour,
-    /// 1 (a ratio, or a state's number)
+    /// 1 (a ratio, a state's number, or a count)
     One,
     /// Hz
     Hertz,
@@ -138,6 +227,8 @@ pub enum Unit {
     Percent,
     /// s
     Second,
+    /// d
+    Day,
 }
 
 impl Unit {
@@ -157,6 +248,7 @@ impl Unit {
             Self::PercentRelativeHumidity => "%RH",
             Self::Percent => "%",
             Self::Second => "s",
+            Self::Day => "d",
         }
     }
 }
@@ -211,6 +303,7 @@ impl WireUnit {
         Self::of("min", Unit::Second, 60.0),
         Self::of("h", Unit::Second, 3600.0),
         Self::of("TimeTicks", Unit::Second, 0.01),
+        Self::of("d", Unit::Day, 1.0),
     ];
 
     const fn of(symbol: &'static str, unit: Unit, factor: f64) -> Self {

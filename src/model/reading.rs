@@ -34,11 +34,17 @@ pub enum Missing {
     TooBig,
     /// Not asked yet.
     NotPolled,
+    /// The inventory has no value there (null, an empty text).
+    NotGiven,
+    /// It cannot be worked out: a percentage of nothing, addresses of an IPv6 subnet.
+    NotDefined,
+    /// The last snapshot of the inventory failed: the value before it is in the last good one.
+    SnapshotFailed,
 }
 
 impl Missing {
     /// All reasons.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::NoSuchObject,
         Self::NoSuchInstance,
         Self::NotSupported,
@@ -50,6 +56,9 @@ impl Missing {
         Self::AgentError,
         Self::TooBig,
         Self::NotPolled,
+        Self::NotGiven,
+        Self::NotDefined,
+        Self::SnapshotFailed,
     ];
 
     /// Its name in JSON and metrics.
@@ -67,6 +76,9 @@ impl Missing {
             Self::AgentError => "agent_error",
             Self::TooBig => "too_big",
             Self::NotPolled => "not_polled",
+            Self::NotGiven => "not_given",
+            Self::NotDefined => "not_defined",
+            Self::SnapshotFailed => "snapshot_failed",
         }
     }
 }
@@ -148,11 +160,22 @@ pub struct ReadingShape {
 pub struct Shape {
     /// The device's parts.
     pub components: Vec<Component>,
-    /// The readings; samples stand in this order.
-    pub readings: Vec<ReadingShape>,
+    /// The readings; samples stand in this order. Devices of a kind share them: labels, in which they
+    /// differ, are their components'.
+    pub readings: Arc<[ReadingShape]>,
 }
 
 impl Shape {
+    /// Takes the parts that are equal from another shape, so that devices of a kind hold them once.
+    pub fn share_with(&mut self, other: &Self) {
+        if self.readings == other.readings {
+            self.readings = Arc::clone(&other.readings);
+        }
+        for (component, like) in self.components.iter_mut().zip(&other.components) {
+            component.share_with(like);
+        }
+    }
+
     /// The component of a reading of this shape.
     #[must_use]
     pub fn component_of(&self, reading: &ReadingShape) -> Option<&Component> {
@@ -211,6 +234,80 @@ pub enum PollError {
     /// The poll needed more requests or time than its limit allows.
     #[error("the poll hit its limit: {0}")]
     Limit(String),
+    /// No snapshot could be taken of an inventory.
+    #[error("{reason}")]
+    Snapshot {
+        /// What kind of failure.
+        class: SnapshotError,
+        /// In words, as a sentence without a full stop.
+        reason: String,
+    },
+}
+
+/// Why no snapshot could be taken of an inventory. Its name is a metric label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SnapshotError {
+    /// Its name has no address, or nobody answers there.
+    Unreachable,
+    /// It did not answer in time.
+    Timeout,
+    /// Its certificate is not trusted, or is not the pinned one.
+    Tls,
+    /// It does not accept our credentials, or our secret cannot be read.
+    Access,
+    /// It wants fewer requests, for longer than we wait.
+    RateLimited,
+    /// It answered with an error of its own.
+    ServerError,
+    /// It answered with a redirect, which is never followed.
+    Redirected,
+    /// Its answer cannot be read, or is cut off.
+    Malformed,
+    /// It lacks a view, a column or a field that we need.
+    Schema,
+    /// It changed while it was read page by page, each time that we tried.
+    Changed,
+    /// Its answer is larger, longer or slower than any limit of ours allows.
+    Limit,
+    /// The file is missing, cannot be read, or is older than it may be.
+    File,
+}
+
+impl SnapshotError {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Unreachable,
+        Self::Timeout,
+        Self::Tls,
+        Self::Access,
+        Self::RateLimited,
+        Self::ServerError,
+        Self::Redirected,
+        Self::Malformed,
+        Self::Schema,
+        Self::Changed,
+        Self::Limit,
+        Self::File,
+    ];
+
+    /// Its name in JSON and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+            Self::Tls => "tls",
+            Self::Access => "access",
+            Self::RateLimited => "rate_limited",
+            Self::ServerError => "server_error",
+            Self::Redirected => "redirected",
+            Self::Malformed => "malformed",
+            Self::Schema => "schema",
+            Self::Changed => "changed",
+            Self::Limit => "limit",
+            Self::File => "file",
+        }
+    }
 }
 
 impl PollError {
@@ -228,6 +325,7 @@ impl PollError {
             Self::Security(_) => "security",
             Self::Name { .. } => "name",
             Self::Limit(_) => "limit",
+            Self::Snapshot { class, .. } => class.name(),
         }
     }
 }
@@ -251,10 +349,34 @@ pub struct Identity {
     pub sys_name: String,
 }
 
-/// Where batches come from: a configured device, and what is known of it.
+/// What a source of batches is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SourceKind {
+    /// A device that is polled; its components are its parts.
+    #[default]
+    Device,
+    /// An inventory of which snapshots are taken; its components are the objects in it, and one of kind
+    /// [`super::ComponentKind::Inventory`], index "0", for itself.
+    Inventory {
+        /// An object is gone once it was missing from so many complete snapshots in a row.
+        gone_after_snapshots: u32,
+    },
+}
+
+impl SourceKind {
+    /// Whether it is an inventory.
+    #[must_use]
+    pub const fn is_inventory(self) -> bool {
+        matches!(self, Self::Inventory { .. })
+    }
+}
+
+/// Where batches come from: a configured device or inventory, and what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Source {
-    /// The device's name in the config: unique.
+    /// What it is.
+    pub kind: SourceKind,
+    /// The device's or inventory's name in the config: unique among both.
     pub device: Arc<str>,
     /// The labels that the operator gave it.
     pub labels: Labels,

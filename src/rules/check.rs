@@ -206,8 +206,8 @@ fn wrong_object(text: &str, trigger: Option<&Trigger>) -> Option<Problem> {
         let message = format!("\"{text}\" names a component, but {} is about whole devices", trigger.name);
         return Some(Problem::new("", message).with_help(format!("write \"{}\"", pattern.device.text())));
     }
-    if !ComponentKind::ALL.into_iter().any(|it| pattern.fits_kind(it)) {
-        let help = choices(kind.text(), ComponentKind::ALL.iter().map(|it| it.name()), "there are");
+    if !ComponentKind::OF_DEVICES.into_iter().any(|it| pattern.fits_kind(it)) {
+        let help = choices(kind.text(), ComponentKind::OF_DEVICES.iter().map(|it| it.name()), "there are");
         let message = format!("\"{}\" is no kind of component", kind.text());
         return Some(Problem::new("", message).with_help(help));
     }
@@ -226,10 +226,10 @@ fn check_components(
     let mut kinds = Vec::new();
     for (at, name) in names.iter().enumerate() {
         let field = format!("components[{at}]");
-        let allowed = trigger.map_or(&ComponentKind::ALL[..], |it| it.allowed);
+        let allowed = trigger.map_or(&ComponentKind::OF_DEVICES[..], |it| it.allowed);
         match name.parse::<ComponentKind>() {
             Err(()) => {
-                let help = choices(name, ComponentKind::ALL.iter().map(|it| it.name()), "there are");
+                let help = choices(name, ComponentKind::OF_DEVICES.iter().map(|it| it.name()), "there are");
                 let message = format!("\"{name}\" is no kind of component");
                 found.push(Problem::new(field, message).with_help(help));
             }

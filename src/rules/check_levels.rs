@@ -296,14 +296,30 @@ fn check_range(
 fn range(measure: Measure) -> (f64, f64) {
     match measure {
         Measure::PercentOfRated | Measure::Value(Quantity::Load) => (0.0, PERCENT_OF_CAPACITY_MAX),
-        Measure::Value(Quantity::Charge | Quantity::Humidity) => (0.0, 100.0),
+        Measure::Value(
+            Quantity::Charge | Quantity::Humidity | Quantity::AddressUse | Quantity::PartAvailability,
+        ) => (0.0, 100.0),
+        Measure::Value(Quantity::LicenseUse) => (0.0, Quantity::LICENSE_USE_MAX),
+        Measure::Value(
+            Quantity::Installations
+            | Quantity::Licenses
+            | Quantity::LicensesUsed
+            | Quantity::Addresses
+            | Quantity::AddressesUsed
+            | Quantity::AddressesFree
+            | Quantity::Parts
+            | Quantity::PartsAvailable
+            | Quantity::Age,
+        ) => (0.0, f64::INFINITY),
         Measure::Value(Quantity::PowerFactor) => (-1.0, 1.0),
         Measure::Value(Quantity::Temperature) => (ABSOLUTE_ZERO_CELSIUS, f64::INFINITY),
         Measure::Value(Quantity::Current | Quantity::ApparentPower | Quantity::Energy) => {
             (0.0, f64::INFINITY)
         }
         Measure::Value(Quantity::Voltage | Quantity::Frequency | Quantity::Runtime) => (0.0, f64::INFINITY),
-        Measure::Value(Quantity::ActivePower | Quantity::ReactivePower | Quantity::State)
+        Measure::Value(
+            Quantity::ActivePower | Quantity::ReactivePower | Quantity::State | Quantity::DaysLeft,
+        )
         | Measure::Health
         | Measure::Meaning(_)
         | Measure::Reachability { .. } => (f64::NEG_INFINITY, f64::INFINITY),

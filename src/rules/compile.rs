@@ -1,15 +1,18 @@
-//! Rules made ready: bound to a device's readings they become a flat list of comparisons.
+//! Rules made ready: bound to a device's readings they become a [`Program`].
 //!
-//! Sketch: with the alert state a comparison takes 32 bytes; 10,000 devices with 60 readings under two
-//! rules each take 38 MB. Binding a device costs rules x components and some 20 ns a comparison; it
-//! happens when the device is learnt and when the config changes.
+//! Sketch: binding a device costs (rules that may be for it) x (its components) and some 20 ns a
+//! comparison; it happens when the device is learnt and when the config changes. Rules for chosen
+//! devices are found by the device's name, so that ten thousand rules for one device each cost each
+//! device only its own.
 
 use super::eval::CompiledRule;
 use super::kind::Measure;
-use super::rule::{Condition, Operator, Rule};
-use super::select::{Found, Parts, select};
+use super::program::{Draft, Program, Programs, UnboundObject};
+use super::rule::Rule;
+use super::select::{Found, Parts, UnboundReason, select};
+use super::selector::Selection;
 use crate::model::{ComponentKind, Ratings, Shape, Source};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// All rules of a config, compiled. Cheap to clone.
@@ -19,51 +22,27 @@ pub struct Ruleset(Arc<Compiled>);
 #[derive(Debug, Clone, Default)]
 struct Compiled {
     rules: Vec<CompiledRule>,
+    by_name: HashMap<Arc<str>, u32>,
     disabled: BTreeSet<Arc<str>>,
     device_ratings: BTreeMap<Arc<str>, Vec<(ComponentKind, Ratings)>>,
+    index: Index,
+    programs: Arc<Programs>,
 }
 
-/// The comparisons of one device, by slot, so that samples are read in their order.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Program {
-    /// Those that hold above their edge.
-    pub above: Vec<ValueCheck>,
-    /// Those that hold below their edge.
-    pub below: Vec<ValueCheck>,
-    /// Those of states.
-    pub states: Vec<StateCheck>,
-    /// The rules (places in the ruleset) about the device's reachability.
-    pub reachability: Vec<u32>,
-}
-
-/// One reading under one rule with thresholds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ValueCheck {
-    /// The mildest threshold in the reading's base unit, with its tolerance: nothing holds on the
-    /// milder side of it.
-    pub edge: f64,
-    /// The reading: a place in the shape.
-    pub slot: u32,
-    /// The rule: a place in the ruleset.
-    pub rule: u32,
-    /// What percentages refer to, in the base unit; NaN where they are not asked for.
-    pub rated: f64,
-}
-
-/// One state under one rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StateCheck {
-    /// The reading: a place in the shape.
-    pub slot: u32,
-    /// The rule: a place in the ruleset.
-    pub rule: u32,
+/// The rules by the devices that they may be for.
+#[derive(Debug, Clone, Default)]
+struct Index {
+    /// Those that name their devices, by device.
+    named: HashMap<Box<str>, Vec<u32>>,
+    /// The others.
+    general: Vec<u32>,
 }
 
 /// Whether a ruleset still has a rule of a name.
 #[derive(Debug, Clone, Copy)]
 pub enum Lookup<'a> {
-    /// It has.
-    Rule(&'a CompiledRule),
+    /// It has, at that place.
+    Rule(u32, &'a CompiledRule),
     /// It has, but switched off.
     Disabled,
     /// It has not.
@@ -82,6 +61,9 @@ impl Ruleset {
                 continue;
             }
             if rule.enabled {
+                let at = super::program::to_u32(compiled.rules.len());
+                compiled.index.add(at, &rule.selection);
+                compiled.by_name.insert(Arc::clone(&rule.name), at);
                 compiled.rules.push(CompiledRule::new(rule));
             } else {
                 compiled.disabled.insert(rule.name);
@@ -116,68 +98,82 @@ impl Ruleset {
     /// The rule of that name.
     #[must_use]
     pub fn find(&self, name: &str) -> Lookup<'_> {
-        match self.0.rules.iter().find(|it| *it.rule.name == *name) {
-            Some(rule) => Lookup::Rule(rule),
+        let found = self.0.by_name.get(name).and_then(|at| Some((*at, self.rule(*at)?)));
+        match found {
+            Some((at, rule)) => Lookup::Rule(at, rule),
             None if self.0.disabled.contains(name) => Lookup::Disabled,
             None => Lookup::Removed,
         }
     }
 
-    /// The comparisons that this device needs.
+    /// The comparisons that this device needs: the same `Arc` for devices that need the same.
     #[must_use]
-    pub fn bind(&self, source: &Source, shape: &Shape) -> Program {
-        let mut program = Program::default();
+    pub fn bind(&self, source: &Source, shape: &Shape) -> Arc<Program> {
+        let mut draft = Draft::default();
         let parts = Parts::of(shape);
-        let ratings = self.ratings_of(source);
-        for (at, compiled) in (0..u32::MAX).zip(&self.0.rules) {
+        let ratings = self.0.device_ratings.get(&source.device).map_or(&[][..], |it| it);
+        for at in self.0.index.candidates(&source.device) {
+            let Some(compiled) = self.rule(at) else { continue };
             let rule = &compiled.rule;
             if !rule.selection.fits_device(&source.device, &source.labels) {
                 continue;
             }
             if let Measure::Reachability { .. } = rule.trigger.measure {
-                program.reachability.push(at);
+                draft.reachability(at);
             }
-            select(rule, source, &parts, ratings, |found| {
-                if let Found::Reading { slot, rated } = found {
-                    program.push(compiled, at, slot, rated);
+            select(rule, source, &parts, ratings, |found| match found {
+                Found::Reading { slot, rated } => draft.reading(compiled, at, slot, rated),
+                Found::Unbound { component, reason } => {
+                    draft.unbound(UnboundObject::Component(component), reason);
                 }
             });
+            if !parts.is_empty() {
+                absent(rule, source, &parts, &mut draft);
+            }
+            draft.end_rule(at);
         }
-        for lane in [&mut program.above, &mut program.below] {
-            lane.sort_by_key(|it| (it.slot, it.rule));
-            lane.shrink_to_fit();
-        }
-        program.states.sort_by_key(|it| (it.slot, it.rule));
-        program.states.shrink_to_fit();
-        program
-    }
-
-    pub(super) fn ratings_of(&self, source: &Source) -> &[(ComponentKind, Ratings)] {
-        self.0.device_ratings.get(&source.device).map_or(&[], |it| it)
+        self.0.programs.share(draft.finish(self, shape))
     }
 }
 
-impl Program {
-    fn push(&mut self, compiled: &CompiledRule, rule: u32, slot: u32, rated: Option<f64>) {
-        let Condition::Threshold { operator, levels, .. } = &compiled.rule.condition else {
-            self.states.push(StateCheck { slot, rule });
-            return;
+/// The chosen objects that the device does not have.
+fn absent(rule: &Rule, source: &Source, parts: &Parts<'_>, draft: &mut Draft) {
+    let (Selection::Objects(patterns), false) = (&rule.selection, rule.trigger.allowed.is_empty()) else {
+        return;
+    };
+    let exact = patterns
+        .iter()
+        .filter(|it| it.device.is_exact() && it.kind.is_some() && it.device.matches(&source.device));
+    for pattern in exact {
+        if !parts.components().any(|it| pattern.fits_component(it)) {
+            draft.unbound(UnboundObject::Pattern(pattern.to_string().into()), UnboundReason::NoSuchComponent);
+        }
+    }
+}
+
+impl Index {
+    fn add(&mut self, rule: u32, selection: &Selection) {
+        let named = match selection {
+            Selection::Objects(patterns) if patterns.iter().all(|it| it.device.is_exact()) => patterns,
+            Selection::All | Selection::Objects(_) | Selection::Match(_) => {
+                self.general.push(rule);
+                return;
+            }
         };
-        let Some(mildest) = levels.first() else { return };
-        let edge = operator.edge(compiled.limit(mildest.value, rated));
-        let check = ValueCheck { edge, slot, rule, rated: rated.unwrap_or(f64::NAN) };
-        if Operator::is_upper(*operator) { self.above.push(check) } else { self.below.push(check) }
+        let devices: BTreeSet<&str> = named.iter().map(|it| it.device.text()).collect();
+        for device in devices {
+            self.named.entry(device.into()).or_default().push(rule);
+        }
     }
 
-    /// How many comparisons it has.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.above.len() + self.below.len() + self.states.len() + self.reachability.len()
-    }
-
-    /// Whether it has none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// The rules that may be for the device, in their order.
+    fn candidates(&self, device: &str) -> impl Iterator<Item = u32> {
+        let named = self.named.get(device).map_or(&[][..], |it| it);
+        let (mut left, mut right) = (self.general.iter().peekable(), named.iter().peekable());
+        std::iter::from_fn(move || match (left.peek(), right.peek()) {
+            (Some(general), Some(named)) if named < general => right.next().copied(),
+            (None, _) => right.next().copied(),
+            (Some(_), _) => left.next().copied(),
+        })
     }
 }

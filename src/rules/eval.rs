@@ -43,6 +43,26 @@ impl CompiledRule {
         }
     }
 
+    /// Where no condition holds, in the base unit, inclusive; `rated` for percent of rated. The empty
+    /// range (from more to less) where each sample needs a look.
+    #[must_use]
+    pub fn calm_range(&self, rated: Option<f64>) -> (f64, f64) {
+        let mildest = self.levels().first();
+        let (Condition::Threshold { operator, .. }, Some(mildest)) = (&self.rule.condition, mildest) else {
+            return (f64::INFINITY, f64::NEG_INFINITY);
+        };
+        let edge = operator.edge(self.limit(mildest.value, rated));
+        if operator.is_upper() { (f64::NEG_INFINITY, edge) } else { (edge, f64::INFINITY) }
+    }
+
+    /// Whether no condition holds for a number in the base unit.
+    #[must_use]
+    #[inline]
+    pub fn is_calm(&self, base: f64, rated: Option<f64>) -> bool {
+        let (low, high) = self.calm_range(rated);
+        low <= base && base <= high
+    }
+
     /// How a number in the base unit stands; `rated` for percent of rated.
     #[must_use]
     pub fn of_value(&self, base: f64, rated: Option<f64>) -> Standings {

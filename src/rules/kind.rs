@@ -152,7 +152,8 @@ const fn meaning(name: &'static str, meaning: Meaning, components: &'static [Com
     Trigger { name, measure: Measure::Meaning(meaning), components, allowed: ANY }
 }
 
-const ANY: &[ComponentKind] = &ComponentKind::ALL;
+/// Of a device: objects of inventories have rule types of their own.
+const ANY: &[ComponentKind] = &ComponentKind::OF_DEVICES;
 const INFEEDS: &[ComponentKind] = &[ComponentKind::Infeed, ComponentKind::Phase, ComponentKind::Input];
 const INFEEDS_ALLOWED: &[ComponentKind] =
     &[ComponentKind::Infeed, ComponentKind::Phase, ComponentKind::Input, ComponentKind::Device];

@@ -1,10 +1,9 @@
 //! Which readings of a device a rule is about, and why some that it should be about cannot be judged.
 
 use super::compile::Ruleset;
-use super::eval::CompiledRule;
 use super::kind::Measure;
+use super::program::{RuleReport, UnboundObject};
 use super::rule::Rule;
-use super::selector::Selection;
 use crate::model::{Component, ComponentKind, Health, Quantity, Ratings, ReadingShape, Shape, Source};
 use std::fmt;
 use std::sync::Arc;
@@ -35,6 +34,17 @@ pub struct Unbound {
     pub reason: UnboundReason,
 }
 
+/// The object as rules name it: `pdu-1/infeed/1`.
+fn named(object: &UnboundObject, source: &Source, shape: &Shape) -> String {
+    match object {
+        UnboundObject::Pattern(text) => text.to_string(),
+        UnboundObject::Component(place) => shape
+            .components
+            .get(*place as usize)
+            .map_or(String::new(), |it| format!("{}/{}/{}", source.device, it.kind, it.index)),
+    }
+}
+
 /// Why a rule cannot judge an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UnboundReason {
@@ -56,7 +66,9 @@ impl RuleBindings {
     /// A room with one thing wrong everywhere needs no longer list to show it.
     pub const EXAMPLES_MAX: usize = 20;
 
-    fn of(rule: &Rule) -> Self {
+    /// Nothing yet.
+    #[must_use]
+    pub fn of(rule: &Rule) -> Self {
         Self {
             rule: Arc::clone(&rule.name),
             devices: 0,
@@ -67,11 +79,19 @@ impl RuleBindings {
         }
     }
 
-    fn add_unbound(&mut self, object: String, reason: UnboundReason) {
-        self.unbound += 1;
-        if self.examples.len() < Self::EXAMPLES_MAX {
-            self.examples.push(Unbound { object, reason });
+    /// Counts in what the rule is bound to on one more device.
+    pub fn add(&mut self, report: &RuleReport, source: &Source, shape: &Shape) {
+        self.devices += 1;
+        self.bound += report.bound as usize;
+        if report.bound == 0 && shape.readings.is_empty() {
+            self.unlearnt += 1;
         }
+        self.unbound += report.unbound.len();
+        let room = Self::EXAMPLES_MAX.saturating_sub(self.examples.len());
+        self.examples.extend(report.unbound.iter().take(room).map(|(object, reason)| Unbound {
+            object: named(object, source, shape),
+            reason: reason.clone(),
+        }));
     }
 
     /// What a person should know, if anything: it watches nothing, or not all that it is for.
@@ -125,70 +145,18 @@ impl Ruleset {
         let mut reports: Vec<RuleBindings> =
             self.rules().iter().map(|it| RuleBindings::of(&it.rule)).collect();
         for (source, shape) in devices {
-            let parts = Parts::of(shape);
-            for (compiled, report) in self.rules().iter().zip(&mut reports) {
-                self.count(&compiled.rule, source, &parts, report);
+            for report in &self.bind(source, shape).report {
+                if let Some(bindings) = reports.get_mut(report.rule as usize) {
+                    bindings.add(report, source, shape);
+                }
             }
         }
         reports
     }
-
-    /// Why a rule cannot judge a component that it is for; `None` if it can, or is not for it.
-    #[must_use]
-    pub fn unbound_reason(
-        &self,
-        compiled: &CompiledRule,
-        source: &Source,
-        shape: &Shape,
-        component: &Component,
-    ) -> Option<UnboundReason> {
-        let mut why = None;
-        select(&compiled.rule, source, &Parts::of(shape), self.ratings_of(source), |found| {
-            if let Found::Unbound { component: it, reason } = found
-                && std::ptr::eq(it, component)
-            {
-                why = Some(reason);
-            }
-        });
-        why
-    }
-
-    fn count(&self, rule: &Rule, source: &Source, parts: &Parts<'_>, report: &mut RuleBindings) {
-        if !rule.selection.fits_device(&source.device, &source.labels) {
-            return;
-        }
-        report.devices += 1;
-        if let Measure::Reachability { .. } = rule.trigger.measure {
-            report.bound += 1;
-            return;
-        }
-        if parts.0.is_empty() {
-            report.unlearnt += 1;
-            return;
-        }
-        select(rule, source, parts, self.ratings_of(source), |found| match found {
-            Found::Reading { .. } => report.bound += 1,
-            Found::Unbound { component, reason } => report.add_unbound(object_of(source, component), reason),
-        });
-        if let Selection::Objects(patterns) = &rule.selection {
-            let exact = patterns
-                .iter()
-                .filter(|it| it.device.is_exact() && it.kind.is_some() && it.device.matches(&source.device));
-            for pattern in exact {
-                if !parts.0.iter().any(|it| pattern.fits_component(it.component)) {
-                    report.add_unbound(pattern.to_string(), UnboundReason::NoSuchComponent);
-                }
-            }
-        }
-    }
-}
-
-fn object_of(source: &Source, component: &Component) -> String {
-    format!("{}/{}/{}", source.device, component.kind, component.index)
 }
 
 /// One find of [`select`].
-pub(super) enum Found<'a> {
+pub(super) enum Found {
     /// A reading that the rule judges.
     Reading {
         /// Its place in the shape.
@@ -198,8 +166,8 @@ pub(super) enum Found<'a> {
     },
     /// A component that the rule is for and cannot judge.
     Unbound {
-        /// It.
-        component: &'a Component,
+        /// It: a place in the shape.
+        component: u32,
         /// Why.
         reason: UnboundReason,
     },
@@ -209,15 +177,18 @@ pub(super) enum Found<'a> {
 pub(super) struct Parts<'a>(Vec<Part<'a>>);
 
 struct Part<'a> {
+    place: u32,
     component: &'a Component,
     readings: Vec<(u32, &'a ReadingShape)>,
 }
 
 impl<'a> Parts<'a> {
     pub(super) fn of(shape: &'a Shape) -> Self {
-        let mut parts: Vec<Part<'a>> =
-            shape.components.iter().map(|component| Part { component, readings: Vec::new() }).collect();
-        for (slot, reading) in (0..u32::MAX).zip(&shape.readings) {
+        let mut parts: Vec<Part<'a>> = (0..u32::MAX)
+            .zip(&shape.components)
+            .map(|(place, component)| Part { place, component, readings: Vec::new() })
+            .collect();
+        for (slot, reading) in (0..u32::MAX).zip(shape.readings.iter()) {
             if let Some(part) = parts.get_mut(reading.component as usize) {
                 part.readings.push((slot, reading));
             }
@@ -225,20 +196,28 @@ impl<'a> Parts<'a> {
         parts.retain(|it| !it.readings.is_empty());
         Self(parts)
     }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn components(&self) -> impl Iterator<Item = &'a Component> {
+        self.0.iter().map(|it| it.component)
+    }
 }
 
 /// Finds what a rule is about on a device that its selection fits.
-pub(super) fn select<'a>(
+pub(super) fn select(
     rule: &Rule,
     source: &Source,
-    parts: &Parts<'a>,
+    parts: &Parts<'_>,
     device_ratings: &[(ComponentKind, Ratings)],
-    mut found: impl FnMut(Found<'a>),
+    mut found: impl FnMut(Found),
 ) {
     if let Measure::Reachability { .. } = rule.trigger.measure {
         return;
     }
-    for Part { component, readings } in &parts.0 {
+    for Part { place, component, readings } in &parts.0 {
         if !is_wanted(rule, source, component) {
             continue;
         }
@@ -253,7 +232,7 @@ pub(super) fn select<'a>(
         };
         match outcome {
             Ok(slots) => slots.into_iter().for_each(|(slot, rated)| found(Found::Reading { slot, rated })),
-            Err(reason) => found(Found::Unbound { component, reason }),
+            Err(reason) => found(Found::Unbound { component: *place, reason }),
         }
     }
 }

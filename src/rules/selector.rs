@@ -166,6 +166,7 @@ mod tests {
             index: index.into(),
             label: label.into(),
             ratings: Ratings::default(),
+            labels: Labels::default(),
         };
         let infeed = component(ComponentKind::Infeed, "1", "Feed A");
         let bank = component(ComponentKind::Bank, "1", "Bank 1");

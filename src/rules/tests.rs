@@ -459,6 +459,7 @@ fn pdu() -> (Source, Shape) {
         index: index.into(),
         label: format!("{kind} {index}").into(),
         ratings: Ratings { current_amperes: rated, ..Ratings::default() },
+        ..Component::default()
     };
     let reading = |component, quantity, name: &str| ReadingShape {
         component,
@@ -499,7 +500,8 @@ fn pdu() -> (Source, Shape) {
             ReadingShape { states: Some(Arc::new(table)), ..reading(4, Quantity::State, "output") },
             reading(4, Quantity::Voltage, "a"),
             reading(4, Quantity::Voltage, "b"),
-        ],
+        ]
+        .into(),
     };
     let labels = Labels::new([("site", "ams-1")]);
     (Source { device: "pdu-1".into(), labels, ..Source::default() }, shape)
@@ -512,12 +514,12 @@ fn compile(inputs: &[RuleInput]) -> Ruleset {
 
 /// The slots that a rule is bound to.
 #[track_caller]
-fn binds(input: RuleInput, change: impl FnOnce(&mut RuleInput), slots: &[u32]) -> Program {
+fn binds(input: RuleInput, change: impl FnOnce(&mut RuleInput), slots: &[u32]) -> Arc<Program> {
     let mut input = input;
     change(&mut input);
     let (source, shape) = pdu();
     let program = compile(&[input]).bind(&source, &shape);
-    let mut found: Vec<u32> = program.above.iter().chain(&program.below).map(|it| it.slot).collect();
+    let mut found: Vec<u32> = program.numbers.iter().map(|it| it.slot).collect();
     found.extend(program.states.iter().map(|it| it.slot));
     assert_eq!(found, slots);
     program
@@ -553,11 +555,11 @@ fn bindings_by_type() {
 #[test]
 fn percent_of_rated() {
     let program = binds(typed("power_unit_infeed", "percent_of_rated"), |_| (), &[0]);
-    let check = program.above[0];
-    assert!((check.rated - 32.0).abs() < 1e-9 && (check.edge - 6.4).abs() < 1e-6, "{check:?}");
+    let edge = program.numbers[0].high;
+    assert!((edge - 6.4).abs() < 1e-6 && rated(&program) == [32.0], "{program:?}");
     let overridden = |it: &mut RuleInput| it.rated_current_amperes = Some(10.0);
     let program = binds(typed("power_unit_infeed", "percent_of_rated"), overridden, &[0, 3]);
-    assert!((program.above[1].rated - 10.0).abs() < 1e-9);
+    assert_eq!(rated(&program), [10.0, 10.0]);
 
     let ruleset = compile(&[typed("power_unit_infeed", "percent_of_rated")]);
     let (source, shape) = pdu();
@@ -572,8 +574,96 @@ fn percent_of_rated() {
     );
     let of_device = Ratings { current_amperes: Some(20.0), ..Ratings::default() };
     let ruleset = ruleset.with_device_ratings([("pdu-1".into(), vec![(ComponentKind::Phase, of_device)])]);
-    let rated: Vec<f64> = ruleset.bind(&source, &shape).above.iter().map(|it| it.rated).collect();
+    let rated = rated(&ruleset.bind(&source, &shape));
     assert_eq!(rated, [20.0, 20.0], "the device's config goes before the agent");
+}
+
+/// What the percentages of a program refer to.
+fn rated(program: &Program) -> Vec<f64> {
+    program.checks.iter().filter_map(|it| program.rated(*it)).collect()
+}
+
+#[test]
+fn guards() {
+    let rule = |name: &str, operator: &str, value: f64| RuleInput {
+        name: name.to_owned(),
+        operator: Some(operator.to_owned()),
+        warning: level(value, NONE),
+        critical: None,
+        ..infeed()
+    };
+    let inputs = [rule("high", ">", 20.0), rule("higher", ">=", 25.0), rule("low", "<", 2.0), offline()];
+    let ruleset = compile(&inputs);
+    let (source, shape) = pdu();
+    let program = ruleset.bind(&source, &shape);
+    let guard = program.numbers[0];
+    for (amperes, passes) in
+        [(2.0, true), (1.9, false), (10.0, true), (20.0, true), (20.1, false), (f64::NAN, false)]
+    {
+        assert_eq!(guard.lets_pass(amperes), passes, "{amperes}");
+    }
+    let places: Vec<(Option<u32>, u32)> =
+        (0..).zip(&program.checks).map(|(at, it)| (program.slot_of(at), it.rule)).collect();
+    let (first, second) = (Some(0), Some(3));
+    assert_eq!(
+        places,
+        [(first, 0), (first, 1), (first, 2), (second, 0), (second, 1), (second, 2), (None, 3)]
+    );
+    assert_eq!(program.checks_of_number(1), 3..6);
+    assert_eq!(program.checks_of_device(), 6..7);
+}
+
+#[test]
+fn guards_of_states() {
+    let (source, shape) = pdu();
+    let program = compile(&[on_battery(), typed_state("fault")]).bind(&source, &shape);
+    let [guard] = &program.states[..] else { panic!("{program:?}") };
+    for (number, passes) in [(1.0, true), (2.0, true), (3.0, false), (4.0, true), (63.0, true)] {
+        assert_eq!(guard.lets_pass(number), passes, "{number}: only onBattery begins anything");
+    }
+    for odd in [-1.0, 64.0, 1e18, f64::NAN] {
+        assert!(!guard.lets_pass(odd), "{odd} is looked up");
+    }
+}
+
+#[test]
+fn devices_that_need_the_same_share_it() {
+    let ruleset = compile(&[infeed(), on_battery()]);
+    let (source, shape) = pdu();
+    let other = Source { device: "pdu-2".into(), ..source.clone() };
+    let program = ruleset.bind(&source, &shape);
+    assert!(Arc::ptr_eq(&program, &ruleset.bind(&other, &pdu().1)));
+    let mut one_more = shape.clone();
+    one_more.readings =
+        one_more.readings.iter().enumerate().filter(|(at, _)| *at != 1).map(|(_, it)| it.clone()).collect();
+    assert!(!Arc::ptr_eq(&program, &ruleset.bind(&other, &one_more)));
+    let of_device = Ratings { current_amperes: Some(20.0), ..Ratings::default() };
+    let percent = compile(&[typed("power_unit_infeed", "percent_of_rated")])
+        .with_device_ratings([("pdu-2".into(), vec![(ComponentKind::Phase, of_device)])]);
+    assert!(!Arc::ptr_eq(&percent.bind(&source, &shape), &percent.bind(&other, &shape)));
+}
+
+/// Rules that name their devices are found by the device, in the order of the config.
+#[test]
+fn rules_for_chosen_devices() {
+    let objects = |texts: &[&str]| ApplyTo::Objects(texts.iter().map(|it| (*it).to_owned()).collect());
+    let rule = |name: &str, apply_to| RuleInput { name: name.to_owned(), apply_to, ..infeed() };
+    let ruleset = compile(&[
+        rule("a", objects(&["pdu-1", "pdu-1/phase/1"])),
+        rule("b", ApplyTo::All),
+        rule("c", objects(&["pdu-2"])),
+        rule("d", objects(&["pdu-2", "pdu-1/phase/2"])),
+        rule("e", objects(&["pdu-*"])),
+    ]);
+    let (source, shape) = pdu();
+    let program = ruleset.bind(&source, &shape);
+    let of = |guard| {
+        let checks = program.checks_of_number(guard);
+        checks
+            .map(|it| &*ruleset.rule(program.checks[it as usize].rule).unwrap().rule.name)
+            .collect::<String>()
+    };
+    assert_eq!((of(0), of(1)), ("abe".to_owned(), "abde".to_owned()));
 }
 
 #[test]

@@ -3,10 +3,12 @@
 use super::cell::Cell;
 use super::faults::{Fault, Faults};
 use super::respond::{RespondError, Status, View, respond};
+use super::trap::{Sending, Trap};
 use super::tree::Tree;
 use crate::model::{Moment, Oid, Value};
-use crate::snmp::wire::{Message, PduKind, Version, decode};
+use crate::snmp::wire::{EncodeError, Message, PduKind, Version, decode};
 use std::collections::{BTreeMap, HashMap};
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -185,6 +187,25 @@ impl Agent {
         self.busy_until = now;
     }
 
+    /// The datagram of a trap or inform that it sends now from that address.
+    pub(super) fn trap(
+        &self,
+        trap: &Trap,
+        agent: Ipv4Addr,
+        request_id: i32,
+        now: Moment,
+    ) -> Result<Vec<u8>, EncodeError> {
+        let mut datagram = Vec::new();
+        let sending = Sending { community: &self.community, agent, up_ticks: self.up_ticks(now), request_id };
+        trap.encode(&mut datagram, sending)?;
+        Ok(datagram)
+    }
+
+    /// sysUpTime, in hundredths of a second.
+    fn up_ticks(&self, now: Moment) -> u32 {
+        ticks(now.since(self.booted)).wrapping_add(self.boot_ticks)
+    }
+
     /// What can go wrong.
     pub const fn faults(&mut self) -> &mut Faults {
         &mut self.faults
@@ -267,7 +288,7 @@ impl Agent {
         let time = now.since(self.started);
         self.refresh(time);
         let hidden = if self.faults.is_empty() { Vec::new() } else { self.faults.vanished(time) };
-        let up_ticks = self.up_ticks(now);
+        let up_ticks = self.answered_up_ticks(now);
         let view = View {
             tree: &self.tree,
             patches: &self.patches,
@@ -283,12 +304,12 @@ impl Agent {
         if self.faults.is_empty() { Ok(status) } else { self.distort(request, status, out) }
     }
 
-    /// sysUpTime, in hundredths of a second.
-    fn up_ticks(&mut self, now: Moment) -> u32 {
+    /// sysUpTime as it answers it.
+    fn answered_up_ticks(&mut self, now: Moment) -> u32 {
         if self.faults.is_fired(&Fault::WrongUpTime) {
             return u32::try_from(self.faults.random().below(1 << 20)).unwrap_or(0);
         }
-        ticks(now.since(self.booted)).wrapping_add(self.boot_ticks)
+        self.up_ticks(now)
     }
 
     /// Asks the device behind the agent what it reads now.

@@ -23,3 +23,6 @@ mod recordings;
 mod simulated;
 mod snmpd;
 mod support;
+mod traps;
+mod usm;
+mod usm_daemon;

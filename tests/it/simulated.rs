@@ -564,6 +564,7 @@ fn is_plausible(quantity: Quantity, value: f64) -> bool {
         Quantity::Load | Quantity::Charge => 0.0..=100.0,
         Quantity::Runtime => 0.0..=7200.0,
         Quantity::State => 0.0..=100.0,
+        inventory => unreachable!("no agent has {inventory}"),
     };
     range.contains(&value)
 }

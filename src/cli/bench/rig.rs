@@ -7,6 +7,7 @@ use super::usage::{Cpu, resident_octets};
 use crate::alert::Board;
 use crate::app::daemon::{ruleset, shard_count, shard_of};
 use crate::app::pipeline::{Pipeline, Shared};
+use crate::app::resolve::Names;
 use crate::config::{Config, Settings, render};
 use crate::http::Exposition;
 use crate::model::{Moment, Oid, SystemClock};
@@ -89,7 +90,9 @@ impl Rig {
         let settings = settings(folder.path(), rules)?;
         let (outbox, _, _) = Outbox::open(&settings.notify, clock, runtime)?;
         let shared = Arc::new(Shared {
+            names: Arc::new(Names::new(clock)),
             keys: Arc::default(),
+            engines: Arc::default(),
             store: Arc::new(Store::new(StoreSettings::default())),
             board: Arc::new(Board::new()),
             outbox,
@@ -105,7 +108,8 @@ impl Rig {
             shards.push(ShardHandle::start(
                 number,
                 Arc::clone(profiles),
-                Arc::default(),
+                Arc::clone(&shared.keys),
+                Arc::clone(&shared.engines),
                 clock,
                 Box::new(sink),
             )?);

@@ -118,7 +118,7 @@ fn special_help(name: &str, written: &str) -> Option<&'static str> {
     match (name, written) {
         ("version", "2" | "v2" | "v2c" | "2C") => Some("write version = \"2c\""),
         ("version", "v1") => Some("write version = \"1\""),
-        ("version", "3" | "v3") => Some("SNMPv3 is not there yet; most agents also answer to \"2c\""),
+        ("version", "v3") => Some("write version = \"3\""),
         ("level", "warning") => Some("write level = \"warn\""),
         ("level", "verbose") => Some("write level = \"debug\""),
         _ => None,

@@ -9,6 +9,7 @@ mod integrations;
 mod one_secret;
 mod place;
 mod traps;
+mod usm;
 
 pub(super) use place::Layers;
 

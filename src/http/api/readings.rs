@@ -101,12 +101,12 @@ struct View<'a> {
 impl<'a> View<'a> {
     fn of(published: &'a Published, now: Now) -> Self {
         let batch = published.batch();
-        let before = batch.error.is_some().then(|| published.last_good().map(|it| &**it)).flatten();
+        let before = batch.error.is_some().then(|| published.last_good()).flatten();
         let (shown, missing) = match (before, &batch.error) {
             (Some(good), Some(error)) if !Arc::ptr_eq(&good.shape, &batch.shape) => {
                 (good, Some(reason_of(error)))
             }
-            _ => (&**batch, None),
+            _ => (batch, None),
         };
         Self { published, shown, missing, before, now }
     }
@@ -161,6 +161,7 @@ const fn reason_of(error: &PollError) -> Missing {
     match error {
         PollError::Timeout => Missing::Timeout,
         PollError::AgentError { .. } => Missing::AgentError,
+        PollError::Snapshot { .. } => Missing::SnapshotFailed,
         PollError::Refused
         | PollError::Unreachable(_)
         | PollError::NoProfile { .. }
@@ -199,7 +200,20 @@ fn rated(component: &Component, quantity: Quantity) -> Option<f64> {
         | Quantity::Load
         | Quantity::Charge
         | Quantity::Runtime
-        | Quantity::State => None,
+        | Quantity::State
+        | Quantity::Installations
+        | Quantity::Licenses
+        | Quantity::LicensesUsed
+        | Quantity::LicenseUse
+        | Quantity::Addresses
+        | Quantity::AddressesUsed
+        | Quantity::AddressesFree
+        | Quantity::AddressUse
+        | Quantity::Parts
+        | Quantity::PartsAvailable
+        | Quantity::PartAvailability
+        | Quantity::DaysLeft
+        | Quantity::Age => None,
     }
 }
 

@@ -26,7 +26,8 @@ pub(super) struct Status {
     readings: Readings,
     alerts: Alerts,
     outbox: Vec<OutboxRow>,
-    /// `null`: nothing listens for traps.
+    /// Absent where nothing listens for traps.
+    #[serde(skip_serializing_if = "Option::is_none")]
     traps: Option<Traps>,
 }
 
@@ -65,6 +66,8 @@ struct Traps {
     too_soon: u64,
     unknown_sender: u64,
     not_authenticated: u64,
+    discovery: u64,
+    replayed: u64,
     flood: u64,
     malformed: u64,
     dropped: u64,
@@ -81,6 +84,8 @@ impl From<TrapFacts> for Traps {
             too_soon,
             unknown_sender,
             not_authenticated,
+            discovery,
+            replayed,
             flood,
             malformed,
             dropped,
@@ -94,6 +99,8 @@ impl From<TrapFacts> for Traps {
             too_soon,
             unknown_sender,
             not_authenticated,
+            discovery,
+            replayed,
             flood,
             malformed,
             dropped,

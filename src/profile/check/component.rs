@@ -45,13 +45,13 @@ pub(super) fn read(section: &Section<'_>) -> Option<Block> {
 
 fn read_kind(section: &Section<'_>) -> Option<ComponentKind> {
     if !section.has("kind") {
-        let kinds = ComponentKind::ALL.map(ComponentKind::name).join(", ");
+        let kinds = ComponentKind::OF_DEVICES.map(ComponentKind::name).join(", ");
         section.missing("kind", &format!("one of: {kinds}"));
     }
     let word = section.string("kind")?;
-    let kind = word.value.parse().ok();
+    let kind = word.value.parse().ok().filter(|it| ComponentKind::OF_DEVICES.contains(it));
     if kind.is_none() {
-        let known = ComponentKind::ALL.map(ComponentKind::name);
+        let known = ComponentKind::OF_DEVICES.map(ComponentKind::name);
         section.source.unknown_word(&word.span, "kind of component", word.value, "", known);
     }
     kind

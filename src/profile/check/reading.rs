@@ -42,18 +42,18 @@ pub(super) fn read(section: &Section<'_>) -> Option<Reading> {
 
 fn read_quantity(section: &Section<'_>) -> Option<Quantity> {
     if !section.has("quantity") {
-        let known = Quantity::ALL.map(Quantity::name).join(", ");
+        let known = Quantity::OF_DEVICES.map(Quantity::name).join(", ");
         section.missing("quantity", &format!("one of: {known}"));
     }
     let word = section.string("quantity")?;
-    let quantity = word.value.parse().ok();
+    let quantity = word.value.parse().ok().filter(|it| Quantity::OF_DEVICES.contains(it));
     if quantity.is_none() {
         section.source.unknown_word(
             &word.span,
             "quantity",
             word.value,
             "",
-            Quantity::ALL.map(Quantity::name),
+            Quantity::OF_DEVICES.map(Quantity::name),
         );
     }
     quantity

@@ -119,7 +119,7 @@ impl Engine {
 
     /// Lets the clock go at so many percent of the true one's pace.
     fn wind(&mut self, percent: u32, now: Moment) {
-        let (since, then) = *self.astray.get_or_insert((now, self.authority.time_at(now)));
+        let (since, then) = *self.astray.get_or_insert_with(|| (now, self.authority.time_at(now)));
         let passed = now.since(since).as_secs().saturating_mul(percent.into()) / 100;
         let time = then.saturating_add(u32::try_from(passed).unwrap_or(u32::MAX));
         self.authority.set_clock(self.authority.boots(), time.min(i32::MAX.unsigned_abs()), now);

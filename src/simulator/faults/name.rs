@@ -219,7 +219,7 @@ impl fmt::Display for FaultRule {
             | Fault::GenErrAbove(it)
             | Fault::DropAbove(it) => write!(f, "={it}")?,
             Fault::DropBulkAbove(it) | Fault::WrongBulkAbove(it) | Fault::EngineClock(it) => {
-                write!(f, "={it}")?
+                write!(f, "={it}")?;
             }
             Fault::GenErr(oid) | Fault::WrongFromAbove(oid) | Fault::AsTicks(oid) => write!(f, "={oid}")?,
             Fault::Sentinel { oid, number } => write!(f, "={oid},{number}")?,

@@ -39,6 +39,7 @@ impl Device {
                 sys_descr: "APC \"Web\"".to_owned(),
                 sys_name: "rack7".to_owned(),
             },
+            ..Source::default()
         };
         Self { source, ..Self::default() }
     }
@@ -51,7 +52,13 @@ impl Device {
         label: &str,
         ratings: Ratings,
     ) -> Self {
-        self.shape.components.push(Component { kind, index: index.into(), label: label.into(), ratings });
+        self.shape.components.push(Component {
+            kind,
+            index: index.into(),
+            label: label.into(),
+            ratings,
+            ..Component::default()
+        });
         self
     }
 
@@ -59,13 +66,14 @@ impl Device {
     pub(super) fn reading(mut self, quantity: Quantity, name: &str, sample: Sample) -> Self {
         let number = u32::try_from(self.shape.readings.len() + 1).unwrap();
         let states = (quantity == Quantity::State).then(states);
-        self.shape.readings.push(ReadingShape {
+        let one_more = ReadingShape {
             component: u32::try_from(self.shape.components.len().saturating_sub(1)).unwrap(),
             quantity,
             name: name.into(),
             source: Oid::new(&[1, 3, 6, 1, 4, 1, 318, number]),
             states,
-        });
+        };
+        self.shape.readings = self.shape.readings.iter().cloned().chain([one_more]).collect();
         self.samples.push(sample);
         self
     }
