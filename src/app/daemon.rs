@@ -126,6 +126,7 @@ impl Daemon {
         let shared = Arc::new(Shared {
             names: Arc::clone(&names),
             keys: Arc::default(),
+            engines: Arc::default(),
             store: Arc::new(Store::new(StoreSettings::default())),
             board: Arc::new(Board::new()),
             outbox,
@@ -367,7 +368,14 @@ fn start_shards(
     (0..shard_count(settings.devices.len()))
         .map(|number| {
             let pipeline = Box::new(Pipeline::new(Arc::clone(shared)));
-            ShardHandle::start(number, Arc::clone(profiles), Arc::clone(&shared.keys), clock, pipeline)
+            ShardHandle::start(
+                number,
+                Arc::clone(profiles),
+                Arc::clone(&shared.keys),
+                Arc::clone(&shared.engines),
+                clock,
+                pipeline,
+            )
         })
         .collect()
 }

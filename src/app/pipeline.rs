@@ -9,6 +9,7 @@ use super::resolve::Names;
 use crate::alert::{AlertKey, Board, DeviceAlerts, OpenAlert, Transition, TransitionKind};
 use crate::model::{Moment, Now, Shape, Source};
 use crate::notify::outbox::OutboxHandle;
+use crate::poller::engines::Engines;
 use crate::poller::{Outcome, Sink};
 use crate::rules::Ruleset;
 use crate::snmp::v3::KeyCache;
@@ -25,6 +26,8 @@ pub struct Shared {
     pub names: Arc<Names>,
     /// SNMPv3's keys.
     pub keys: Arc<KeyCache>,
+    /// Which device is which SNMPv3 engine.
+    pub engines: Arc<Engines>,
     /// The readings.
     pub store: Arc<Store>,
     /// The alerts, for people.

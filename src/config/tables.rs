@@ -180,20 +180,20 @@ static CREDENTIAL: Table = Table {
             "password",
             "secret",
         ]),
-        Key::new("user", Form::Text, "\"rackwarden\"", "SNMPv3: the user, as it was created at the agent")
+        Key::new("user", Form::Text, "\"rackwarden\"", "The SNMPv3 user, as it was created at the agent")
             .also(&["user_name", "username", "security_name", "securityname", "usm_user", "sec_name"]),
         Key::new(
             "level",
             Form::Choice(SECURITY_LEVELS),
             "\"authPriv\"",
-            "SNMPv3: the level of security; if you say nothing, it follows from authentication and privacy",
+            "The level of security of SNMPv3; if you say nothing, it follows from authentication and privacy",
         )
         .also(&["security_level", "securitylevel", "sec_level"]),
         Key::new(
             "authentication",
             Form::Authentication,
             "\"SHA-256\"",
-            "SNMPv3: how messages are authenticated; without it, nothing proves who asks and who answers",
+            "How SNMPv3 messages are authenticated; without it, nothing proves who asks and who answers",
         )
         .also(&[
             "auth",
@@ -265,7 +265,7 @@ static CREDENTIAL: Table = Table {
             "privacy",
             Form::Privacy,
             "\"AES-128\"",
-            "SNMPv3: how messages are encrypted; it needs authentication",
+            "How SNMPv3 messages are encrypted; it needs authentication",
         )
         .also(&[
             "priv",
@@ -333,13 +333,13 @@ static CREDENTIAL: Table = Table {
             "That key itself, in clear, in place of a passphrase",
         )
         .also(&["priv_key", "privkey", "priv_localized_key", "privacy_localized_key"]),
-        Key::new("context_name", Form::Text, "\"bank2\"", "SNMPv3: the context, where the agent has several")
+        Key::new("context_name", Form::Text, "\"bank2\"", "The SNMPv3 context, where the agent has several")
             .also(&["context", "contextname"]),
         Key::new(
             "context_engine_id",
             Form::EngineId,
             "\"0x80001f8804726163\"",
-            "SNMPv3: the engine that has the context, in hexadecimal, where the agent speaks for another one",
+            "The SNMPv3 engine that has the context, in hexadecimal, where the agent speaks for another one",
         )
         .also(&["engine_id", "engineid", "context_engine", "contextengineid"]),
     ],

@@ -248,9 +248,7 @@ impl Learner {
             return LearnStep::Failed(PollError::Timeout);
         };
         if job.cells().iter().all(|cell| matches!(cell, Err(Missing::AgentError | Missing::TooBig))) {
-            return LearnStep::Failed(PollError::AgentError {
-                status: "an error to every request".to_owned(),
-            });
+            return LearnStep::Failed(PollError::AgentError { status: job.refusal() });
         }
         self.system = SystemGroup {
             sys_object_id: match object_id {

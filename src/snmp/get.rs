@@ -108,6 +108,8 @@ pub struct GetJob {
     answered: bool,
     /// Errors that did not say which cell is at fault.
     cornered: u32,
+    /// The last error-status but tooBig.
+    refused_with: ErrorStatus,
     /// Cells asked and cells that came, of an answer that was short: was it too long, or lacks the agent
     /// some cells?
     short: Option<(u32, u32)>,
@@ -130,6 +132,7 @@ impl GetJob {
             runs: Vec::new(),
             answered: false,
             cornered: 0,
+            refused_with: ErrorStatus::NO_ERROR,
             short: None,
         };
         if count != 0 {
@@ -149,6 +152,18 @@ impl GetJob {
     #[must_use]
     pub const fn was_answered(&self) -> bool {
         self.answered
+    }
+
+    /// The agent's last refusal, for people: `authorizationError to every request`.
+    #[must_use]
+    pub fn refusal(&self) -> String {
+        let hint = match self.refused_with {
+            ErrorStatus::AUTHORIZATION_ERROR => {
+                ": this community or user, at this level of security, may not read it"
+            }
+            _ => "",
+        };
+        format!("{} to every request{hint}", self.refused_with.name())
     }
 
     /// The cells, in the order of the names.
@@ -327,6 +342,7 @@ impl GetJob {
 
     /// The agent objects to the cell at `index` (from 1), or to something that it does not name.
     fn leave_out(&mut self, from: usize, to: usize, status: ErrorStatus, index: u32) {
+        self.refused_with = status;
         let missing = match status {
             // v1 has one word for "no such object" and "no such row" (RFC 1157 section 4.1.2).
             ErrorStatus::NO_SUCH_NAME => Missing::NoSuchInstance,

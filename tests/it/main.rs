@@ -25,3 +25,4 @@ mod snmpd;
 mod support;
 mod traps;
 mod usm;
+mod usm_daemon;

@@ -92,6 +92,7 @@ impl Rig {
         let shared = Arc::new(Shared {
             names: Arc::new(Names::new(clock)),
             keys: Arc::default(),
+            engines: Arc::default(),
             store: Arc::new(Store::new(StoreSettings::default())),
             board: Arc::new(Board::new()),
             outbox,
@@ -107,7 +108,8 @@ impl Rig {
             shards.push(ShardHandle::start(
                 number,
                 Arc::clone(profiles),
-                Arc::default(),
+                Arc::clone(&shared.keys),
+                Arc::clone(&shared.engines),
                 clock,
                 Box::new(sink),
             )?);
