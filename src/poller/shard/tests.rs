@@ -90,6 +90,9 @@ enum Flying {
     ToShard(SocketAddr, Vec<u8>),
 }
 
+/// What a network may make of a datagram: others, or none.
+type Tamper = Box<dyn FnMut(&[u8]) -> Vec<Vec<u8>>>;
+
 /// Agents, a shard, and the network between them.
 struct Room {
     shard: Shard,
@@ -103,7 +106,7 @@ struct Room {
     /// When which agent was asked.
     asked: Vec<(Moment, usize)>,
     /// What comes in the place of an answer, where somebody tampers with it.
-    tamper: Option<Box<dyn FnMut(&[u8]) -> Vec<Vec<u8>>>>,
+    tamper: Option<Tamper>,
 }
 
 impl Room {

@@ -3,6 +3,7 @@
 
 use super::v3_tests::{engine, strong, usm_settings};
 use super::*;
+use std::fmt::Write as _;
 
 /// What the agents here are: 12 outlets with two cells each, and sysUpTime.
 const OUTLETS: u32 = 12;
@@ -116,7 +117,7 @@ fn every_agent_is_read_whole_and_this_is_what_it_costs() {
          agent                                 requests         s  failed  a poll       ms   whole\n",
     );
     for (name, faults, agent) in FAULTS {
-        table += &format!("{name:<37} {}\n", cost(faults, agent));
+        writeln!(table, "{name:<37} {}", cost(faults, agent)).unwrap();
     }
     print!("{table}");
     assert_eq!(
