@@ -293,8 +293,12 @@ fn home_of(name: &str) -> Option<&'static Key> {
     schema::root().keys.iter().find(|it| it.form.inner().is_some_and(|table| table.find(name).is_some()))
 }
 
+/// Within a sentence; but an abbreviation stays one.
 fn lower_first(text: &str) -> String {
     let mut letters = text.chars();
+    if text.chars().nth(1).is_some_and(char::is_uppercase) {
+        return text.to_owned();
+    }
     letters.next().map(|it| it.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 

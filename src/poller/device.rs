@@ -579,7 +579,7 @@ impl Device {
         // sysUpTime stands behind the plan's cells.
         let asked = job.cells().split_last().map_or(&[][..], |(_, asked)| asked);
         if !asked.is_empty() && asked.iter().all(refused) {
-            let status = "an error to every request".to_owned();
+            let status = job.refusal();
             return self.fail(PollError::AgentError { status }, now);
         }
         self.reach.get = job.limits();

@@ -21,7 +21,7 @@ pub mod signal;
 pub mod trap;
 pub mod tree;
 
-pub use agent::{Agent, AgentSpec, Counters, Model};
+pub use agent::{Agent, AgentSpec, Counters, EngineSpec, Model};
 pub use cell::{Cell, Form, Script};
 pub use faults::{Fault, FaultRule, Faults};
 pub use fleet::{addresses, fleet};

@@ -164,6 +164,7 @@ impl Simulator {
             total.get_nexts += one.get_nexts;
             total.get_bulks += one.get_bulks;
             total.sets += one.sets;
+            total.reports += one.reports;
             total.malformed += one.malformed;
             total.wrong_community += one.wrong_community;
             total.wrong_version += one.wrong_version;

@@ -55,6 +55,8 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("simulator", &["model", "mib", "snmp"]),
+    // Compiled for the fuzzer and its tests alone.
+    ("fuzz", &["model", "mib", "snmp", "profile", "config", "simulator"]),
     (
         "cli",
         &[

@@ -4,6 +4,7 @@ use crate::support::left_out;
 use rackwarden::app::Daemon;
 use rackwarden::config::{Config, render};
 use rackwarden::model::{Moment, Oid, Secret, SystemClock, Value};
+use rackwarden::poller::settings::Credential;
 use rackwarden::profile::ProfileSet;
 use rackwarden::simulator::agent::AgentSpec;
 use rackwarden::simulator::cell::text;
@@ -490,7 +491,7 @@ fn serve(desk: &mut TrapDesk, socket: &UdpSocket, mut tool: Child, now: Moment) 
             if !reply.is_empty() {
                 socket.send_to(&reply, from).unwrap();
             }
-            taken = taken.or(asked.then_some(receipt));
+            taken = taken.or_else(|| asked.then_some(receipt));
         } else if taken.is_some() || tool.try_wait().unwrap().is_some_and(|it| !it.success()) {
             break;
         }
@@ -547,6 +548,51 @@ fn net_snmps_traps_and_informs_by_v3_are_taken() {
     }
     println!("taken by v3: {taken:#?}");
     assert!(10 <= taken.len(), "{taken:?}");
+}
+
+/// The same against the daemon: its device has a user, its engine holds over a restart.
+#[tokio::test(flavor = "multi_thread")]
+async fn v3_traps_and_informs_have_the_daemon_ask() {
+    if Command::new("snmptrap").arg("-V").output().is_err() {
+        left_out("interop with net-snmp's v3 traps: snmptrap is not installed (Debian package snmp)");
+        return;
+    }
+    let world = World::new(1, ON_LOOPBACK).await;
+    let pair = &PAIRS[4];
+    let source = format!("--clientaddr={}", world.ups(0).address().ip());
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(world.folder.path().join("rackwarden.toml"), folder.path().join("rackwarden.toml"))
+        .unwrap();
+    let mut engines = Vec::new();
+    for boots in 1..=2 {
+        let mut settings = Config::load(&folder.path().join("rackwarden.toml")).unwrap().settings;
+        settings.state_folder = folder.path().join("state");
+        settings.notify.state_folder.clone_from(&settings.state_folder);
+        settings.devices[0].credential = Credential::Usm(user(pair));
+        let profiles = Arc::new(ProfileSet::embedded().clone());
+        let daemon = Daemon::start(settings, profiles, world.clock, None).await.unwrap();
+        let to = daemon.trap_address().unwrap().to_string();
+        for (tool, engine) in [("snmptrap", Some("0x8000000005010299")), ("snmpinform", None)] {
+            let mut command = Command::new(tool);
+            command.env("SNMP_PERSISTENT_DIR", folder.path());
+            command.args(["-m", "", "-r", "2", "-t", "2", "-v", "3", "-u", "ops", &source]).args(pair.2);
+            command.args(["-A", "maplesyrup", "-X", "birchsyrup"]);
+            command.args(engine.iter().flat_map(|it| ["-e", *it]));
+            let ran = command.args([&to, "42", ON_BATTERY]).output().unwrap();
+            assert!(ran.status.success(), "{tool}: {}", String::from_utf8_lossy(&ran.stderr));
+        }
+        let taken = || {
+            let status = get(daemon.http_address(), "/api/v1/status")?;
+            (status.contains("\"asked\":1,\"too_soon\":1,") && status.contains("\"informs_answered\":1"))
+                .then_some(())
+        };
+        until(world.clock, "both", taken);
+        daemon.stop().await;
+        let kept = std::fs::read_to_string(folder.path().join("state/snmp-engine")).unwrap();
+        assert!(kept.ends_with(&format!("boots {boots}\n")), "{kept}");
+        engines.push(kept.lines().nth(1).unwrap().to_owned());
+    }
+    assert_eq!(engines[0], engines[1]);
 }
 
 /// A name with several addresses, of which the device has but one, is found by its failing polls.

@@ -228,17 +228,12 @@ mod tests {
             (
                 "credentials.a",
                 "version = 2",
-                "`version` takes \"1\" or \"2c\", not a number (2) (help: write version = \"2c\")",
+                "`version` takes \"1\", \"2c\" or \"3\", not a number (2) (help: write version = \"2c\")",
             ),
             (
                 "credentials.a",
                 "version = 1",
-                "`version` takes \"1\" or \"2c\", not a number (1) (help: write it in quotes: version = \"1\")",
-            ),
-            (
-                "credentials.a",
-                "version = \"3\"",
-                "`version` takes \"1\" or \"2c\", not \"3\" (help: SNMPv3 is not there yet; most agents also answer to \"2c\")",
+                "`version` takes \"1\", \"2c\" or \"3\", not a number (1) (help: write it in quotes: version = \"1\")",
             ),
             (
                 "log",
