@@ -2,14 +2,17 @@
 
 use super::exit::Exit;
 use crate::mib::Mibs;
+use crate::model::Secret;
 use crate::simulator::Simulator;
-use crate::simulator::agent::AgentSpec;
+use crate::simulator::agent::{AgentSpec, EngineSpec};
 use crate::simulator::faults::FaultRule;
 use crate::simulator::recording::Recording;
 use crate::simulator::trap::Trap;
+use crate::snmp::v3::{EngineId, KeyCache, KeySource, User};
 use crate::snmp::wire::{NotificationKind, Version};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Arguments of `simulate`.
@@ -24,6 +27,10 @@ pub(super) struct Arguments {
     /// The community that the agents want
     #[arg(short = 'c', long, value_name = "TEXT", default_value = "public")]
     community: String,
+    /// A user of SNMPv3 whom the agents know too: NAME[:AUTH:PASSPHRASE[:PRIV:PASSPHRASE]], as in
+    /// ops:SHA-256:maplesyrup:AES-128:otherphrase
+    #[arg(long, value_name = "USER", value_parser = user)]
+    v3_user: Option<Arc<User>>,
     /// So many agents of each recording
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=20_000))]
     count: u16,
@@ -74,6 +81,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 fn serve(arguments: &Arguments) -> Result<Exit, Exit> {
     let mut agents = Vec::new();
     let mut titles = Vec::new();
+    let keys = Arc::new(KeyCache::new());
     for file in &arguments.files {
         let recording = read(file)?;
         for _ in 0..arguments.count {
@@ -81,6 +89,10 @@ fn serve(arguments: &Arguments) -> Result<Exit, Exit> {
             let seed = arguments.seed.wrapping_add(u64::try_from(agents.len()).unwrap_or(0));
             let spec = AgentSpec::from_recording(&recording, &arguments.community)
                 .with_faults(arguments.fault.clone(), seed);
+            let spec = match &arguments.v3_user {
+                Some(user) => spec.with_engine(engine(user, agents.len(), &keys)?),
+                None => spec,
+            };
             agents.push((address, spec));
         }
         titles.push(file.display().to_string());
@@ -110,6 +122,33 @@ fn serve(arguments: &Arguments) -> Result<Exit, Exit> {
     let totals = simulator.totals();
     println!("{} requests, {} answers", totals.requests, totals.answers);
     Ok(Exit::Ok)
+}
+
+/// A user as it is written on the command line.
+fn user(text: &str) -> Result<Arc<User>, String> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let phrase = |text: &str| KeySource::Passphrase(Secret::new(text));
+    let (name, auth, privacy) = match parts.as_slice() {
+        [name] => (name, None, None),
+        [name, auth, key] => (name, Some((auth, key)), None),
+        [name, auth, key, privacy, private] => (name, Some((auth, key)), Some((privacy, private))),
+        _ => return Err("a user is written NAME[:AUTH:PASSPHRASE[:PRIV:PASSPHRASE]]".to_owned()),
+    };
+    let said = |error: crate::snmp::v3::UnknownProtocol| error.to_string();
+    let auth = auth.map(|(it, key)| Ok::<_, String>((it.parse().map_err(said)?, phrase(key)))).transpose()?;
+    let privacy =
+        privacy.map(|(it, key)| Ok::<_, String>((it.parse().map_err(said)?, phrase(key)))).transpose()?;
+    let made = User::new(*name, auth, privacy);
+    made.map(Arc::new).map_err(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+}
+
+/// An engine with an ID of its own.
+fn engine(user: &Arc<User>, number: usize, keys: &Arc<KeyCache>) -> Result<EngineSpec, Exit> {
+    // net-snmp's enterprise number with a text after it (RFC 3411 section 5, SnmpEngineID).
+    let mut octets = b"\x80\x00\x1f\x88\x04sim".to_vec();
+    octets.extend_from_slice(&number.to_be_bytes());
+    let id = EngineId::new(&octets).ok_or(Exit::Failed)?;
+    Ok(EngineSpec::new(id, [Arc::clone(user)]).with_keys(Arc::clone(keys)))
 }
 
 /// What is to be sent, and where to.

@@ -636,8 +636,17 @@ impl Device {
         Step::Finished(Box::new(self.failed(error, now)))
     }
 
+    /// An agent that refuses whatever a user asks for has not let the user in.
+    fn no_access(&self, status: String) -> PollError {
+        self.session.user().map_or(PollError::AgentError { status }, |user| {
+            let error = UsmError::NoAccess { user: user.name().to_owned(), level: user.level() };
+            PollError::Security(error.to_string())
+        })
+    }
+
     fn failed(&mut self, error: PollError, now: Now) -> Outcome {
         let error = match (error, self.session.time_out_reason()) {
+            (PollError::AgentError { status }, _) => self.no_access(status),
             (PollError::Timeout, Some(reason)) => PollError::Security(reason.to_string()),
             (error, _) => error,
         };

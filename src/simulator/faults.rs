@@ -1,7 +1,8 @@
 //! What agents and networks do wrong, by seed and rate.
 //!
 //! [`Faults`] only decides what goes wrong with which request; [`super::agent::Agent`] does it. Each
-//! fault has a test in `tests/it/simulated.rs` which proves, on a real socket, that it happens.
+//! fault has a test in `tests/it/simulated.rs` which proves, on a real socket, that it happens; those of
+//! SNMPv3, in `poller::shard`, where it is seen by what it does to a poller.
 
 mod name;
 
@@ -43,7 +44,7 @@ pub enum Fault {
     WrongRequestId,
     /// The answer has another community.
     WrongCommunity,
-    /// The varbinds come in reverse order.
+    /// The varbinds of a GET come in reverse order.
     Reorder,
     /// There is a varbind too many.
     ExtraVarbind,

@@ -185,7 +185,7 @@ fn each_refusal_has_a_sentence_of_its_own() {
             7,
             "has no authPriv for user `half`",
         ),
-        (&target, "-u strong -a SHA-256 -A maplesyrup", 7, "level"),
+        (&target, "-u strong -a SHA-256 -A maplesyrup", 7, "an error to every request at level authNoPriv"),
         (
             &target,
             "-u strong -a SHA-256 -A maplesyrup -x AES -X otherpassphrase -n elsewhere",

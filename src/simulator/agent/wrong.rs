@@ -101,7 +101,7 @@ impl Agent {
             last.0 = asked?.oid()?;
             changed = true;
         }
-        if self.faults.is_fired(&Fault::Reorder) {
+        if request.pdu.kind == PduKind::Get && self.faults.is_fired(&Fault::Reorder) {
             varbinds.reverse();
             changed = true;
         }
@@ -264,6 +264,7 @@ impl Agent {
 fn like(value: &Value, number: i64) -> Value {
     let unsigned = || u32::try_from(number).unwrap_or(u32::MAX);
     match value {
+        _ if number < 0 => Value::Integer(number),
         Value::Gauge32(_) => Value::Gauge32(unsigned()),
         Value::Counter32(_) => Value::Counter32(unsigned()),
         Value::TimeTicks(_) => Value::TimeTicks(unsigned()),

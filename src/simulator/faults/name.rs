@@ -269,7 +269,7 @@ mod tests {
             "gen-err=1.3.6.1.2.1.1.5",
             "vanish=1.3.6.1,30s",
             "wrong-bulk-above=4",
-            "sentinel=1.3.6.1,-1",
+            "sentinel=1.3.6.1,65535",
             "scaled=1.3.6.1,1000@0.5",
             "engine-clock=50",
         ] {

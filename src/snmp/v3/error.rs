@@ -103,6 +103,17 @@ pub enum UsmError {
         /// The context's name.
         context: String,
     },
+    /// An error to each request, as authorizationError (RFC 3416) where the user may see nothing, or nothing
+    /// at this level.
+    #[error(
+        "the agent answers user `{user}` with an error to every request at level {level}: check the user's rights there; they may need a higher level of security"
+    )]
+    NoAccess {
+        /// The user.
+        user: String,
+        /// What was asked for.
+        level: SecurityLevel,
+    },
     /// Messages came whose code is wrong.
     #[error(
         "messages come whose authentication code is wrong: the authentication passphrase or protocol of user `{user}` is not the agent's, or somebody forges"

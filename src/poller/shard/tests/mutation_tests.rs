@@ -7,6 +7,7 @@
 use super::v3_tests::{engine, strong, usm_settings};
 use super::*;
 use crate::simulator::agent::EngineSpec;
+use crate::snmp::v3::{AuthProtocol, KeySource, User};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -167,8 +168,8 @@ fn under_attack(mutants: usize, seed: u64, device: (AgentSpec, DeviceSettings)) 
 fn mutated_datagrams_bring_no_wrong_reading() {
     let mutants = std::env::var("RACKWARDEN_MUTANTS").map_or(MUTANTS, |it| it.parse().unwrap());
     let v3 = |spec: EngineSpec, user| (self::spec(12).with_engine(spec), usm_settings(&user));
-    let phrase = || crate::snmp::v3::KeySource::Passphrase(Secret::new("maplesyrup"));
-    let sha1 = (crate::snmp::v3::AuthProtocol::Sha1, phrase());
+    let phrase = || KeySource::Passphrase(Secret::new("maplesyrup"));
+    let sha1 = (AuthProtocol::Sha1, phrase());
     let auth_only = Arc::new(User::new("ops", Some(sha1), None).unwrap());
     let cases = [
         ("SNMPv2c", (spec(12), settings("pdu"))),
