@@ -207,8 +207,8 @@ impl Daemon {
     fn listen_for_traps(&mut self, runtime: &Handle, opened: Option<(TrapSocket, SocketAddr)>) {
         let Some((socket, address)) = opened else { return };
         let engine = Engine::start(&self.settings.state_folder);
-        let keys = Arc::clone(&self.shared.keys);
-        let traps = Arc::new(Traps::new(address, engine, keys, self.clock.moment()));
+        let (keys, engines) = (Arc::clone(&self.shared.keys), Arc::clone(&self.shared.engines));
+        let traps = Arc::new(Traps::new(address, engine, keys, engines, self.clock.moment()));
         traps.configure(&self.settings.traps, &self.settings.devices);
         let shards = Arc::downgrade(&self.shards);
         let ask = move |name: &Arc<str>| {

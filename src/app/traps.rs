@@ -12,6 +12,7 @@ use crate::config::TrapSettings;
 use crate::http::TrapFacts;
 use crate::mib::Mibs;
 use crate::model::{Moment, SystemClock};
+use crate::poller::engines::Engines;
 use crate::poller::settings::{Credential, DeviceSettings};
 use crate::snmp::trap::{
     Receipt, TrapCredential, TrapDesk, TrapOutcome, TrapPolicy, TrapSender, TrapVersion,
@@ -53,12 +54,19 @@ struct Inner {
 
 impl Traps {
     /// For a socket that is bound there.
-    pub(super) fn new(address: SocketAddr, engine: Engine, keys: Arc<KeyCache>, now: Moment) -> Self {
+    pub(super) fn new(
+        address: SocketAddr,
+        engine: Engine,
+        keys: Arc<KeyCache>,
+        engines: Arc<Engines>,
+        now: Moment,
+    ) -> Self {
         let names: Vec<&str> = TrapOutcome::ALL.iter().map(|it| it.name()).collect();
         events::init(&names);
         let Engine { id, boots, entropy } = engine;
         let inner = Inner {
-            desk: TrapDesk::new(Authority::new(id, boots, now, entropy), keys),
+            desk: TrapDesk::new(Authority::new(id, boots, now, entropy), keys)
+                .with_engines(Box::new(move |engine| engines.devices(engine))),
             counts: HashMap::new(),
             informs_answered: 0,
             polls: 0,

@@ -53,6 +53,13 @@ impl Engines {
         (KnownEngine { engines: Arc::clone(self), id, number }, note)
     }
 
+    /// The devices that have that engine ID: one, unless agents were cloned.
+    #[must_use]
+    pub fn devices(&self, id: &EngineId) -> Vec<Arc<str>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.devices.get(id).into_iter().flatten().map(|(_, device)| Arc::clone(device)).collect()
+    }
+
     /// How many engine IDs more than one device has.
     #[must_use]
     pub fn shared_len(&self) -> usize {
@@ -117,6 +124,8 @@ mod tests {
         assert_eq!(none, None);
         let (b, none) = announce(2, "pdu-b");
         assert_eq!((none, engines.shared_len()), (None, 0));
+        assert_eq!(engines.devices(&id(2)), ["pdu-b".into()]);
+        assert_eq!(engines.devices(&id(3)), []);
         let (c, note) = announce(1, "pdu-c");
         let note = note.unwrap();
         assert!(

@@ -5,7 +5,7 @@ use super::usm::{Heard, Usm, head};
 use super::window::Window;
 use super::{Receipt, TrapCredential, TrapOutcome, TrapVersion};
 use crate::model::Moment;
-use crate::snmp::v3::{Authority, KeyCache, User, is_v3};
+use crate::snmp::v3::{Authority, EngineId, KeyCache, User, is_v3};
 use crate::snmp::wire::{ErrorStatus, NotificationKind, PduKind, decode_notification, encode_message};
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -32,6 +32,19 @@ pub struct TrapPolicy {
     pub forwarders: Vec<IpAddr>,
 }
 
+/// Finds the devices that are known to have an engine ID.
+pub type EngineLookup = dyn Fn(&EngineId) -> Vec<Arc<str>> + Send + Sync;
+
+/// Who knows whose engine is whose, if anybody does.
+#[derive(Default)]
+struct Engines(Option<Box<EngineLookup>>);
+
+impl std::fmt::Debug for Engines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "known" } else { "unknown" })
+    }
+}
+
 /// Takes traps, and says who is to be asked.
 #[derive(Debug)]
 pub struct TrapDesk {
@@ -43,6 +56,7 @@ pub struct TrapDesk {
     due: BTreeSet<(Moment, u32)>,
     all: Window,
     usm: Usm,
+    engines: Engines,
     /// Whether anybody has a user of SNMPv3.
     knows_users: bool,
     strangers: Window,
@@ -75,6 +89,19 @@ struct Place {
     window: Window,
 }
 
+impl Place {
+    /// How many traps a second are looked at from there.
+    fn traps_a_second(&self) -> u32 {
+        let devices = u32::try_from(self.devices.len()).unwrap_or(u32::MAX).max(1);
+        let of_devices = TrapDesk::TRAPS_A_SECOND_FROM_ONE.saturating_mul(devices);
+        if self.is_forwarder {
+            TrapDesk::TRAPS_A_SECOND_FROM_MANY
+        } else {
+            of_devices.min(TrapDesk::TRAPS_A_SECOND_FROM_MANY)
+        }
+    }
+}
+
 /// Told the name of each device to ask now.
 pub(super) type Ask<'a> = dyn FnMut(&Arc<str>) + 'a;
 
@@ -88,17 +115,19 @@ impl TrapDesk {
     /// Traps a second that are looked at: a room of 10,000 devices that loses its mains tells of it in a few
     /// seconds, and a second's worth costs some 10 ms.
     pub const TRAPS_A_SECOND: u32 = 10_000;
-    /// The same from one address. A chain of PDUs that switches a hundred outlets says so for each.
+    /// The same from one device's address. A chain of PDUs that switches a hundred outlets says so for each.
     pub const TRAPS_A_SECOND_FROM_ONE: u32 = 200;
-    /// The same from a forwarder.
-    pub const TRAPS_A_SECOND_FORWARDED: u32 = 5_000;
+    /// The same from a forwarder, or from an address that many devices are behind.
+    pub const TRAPS_A_SECOND_FROM_MANY: u32 = 5_000;
     /// Traps of SNMPv3 a second from unknown addresses, in which an engine is looked for that is known.
     pub const STRANGERS_A_SECOND: u32 = 200;
     /// Users of one name, with other secrets each, that are tried on a trap of SNMPv3.
     pub const USERS_TRIED_MAX: usize = 4;
-    /// Devices behind one address that one trap may have asked: gateways have dozens of devices behind them.
-    /// Those beyond are asked at their own turn.
+    /// Devices behind one address that one trap may have asked, where nothing tells whose it is: those that
+    /// were not asked for longest. The next trap has the next ones asked.
     pub const ASKED_AT_ONCE_MAX: usize = 64;
+    /// Devices behind one address that a trap may be of: a site behind one router.
+    pub const BEHIND_ONE_ADDRESS_MAX: usize = 1024;
 
     /// A desk that knows nobody. Informs of SNMPv3 are for that engine; `keys` may be shared with those who
     /// ask.
@@ -112,9 +141,17 @@ impl TrapDesk {
             due: BTreeSet::new(),
             all: Window::default(),
             usm: Usm::new(authority, keys),
+            engines: Engines::default(),
             knows_users: false,
             strangers: Window::default(),
         }
+    }
+
+    /// The same, with somebody who knows which device has which engine: from the polls. Otherwise an engine is
+    /// its device's once it has sent an authentic trap from the device's address.
+    #[must_use]
+    pub fn with_engines(self, engines: Box<EngineLookup>) -> Self {
+        Self { engines: Engines(Some(engines)), ..self }
     }
 
     /// Knows these devices, and no others, from now on. What was asked of those that stay is remembered.
@@ -153,8 +190,12 @@ impl TrapDesk {
         }
         let old = std::mem::replace(&mut device.resolved, addresses.clone());
         for address in old.into_iter().filter(|it| !device.addresses.contains(it)) {
-            if let Some(place) = self.places.get_mut(&address.to_canonical()) {
+            let address = address.to_canonical();
+            if let Some(place) = self.places.get_mut(&address) {
                 place.devices.retain(|it| *it != at);
+                if place.devices.is_empty() && !place.is_forwarder {
+                    self.places.remove(&address);
+                }
             }
         }
         for address in addresses {
@@ -196,8 +237,7 @@ impl TrapDesk {
         let Some(place) = self.places.get_mut(&source) else {
             return self.receive_from_stranger(now, datagram, ask);
         };
-        let limit =
-            if place.is_forwarder { Self::TRAPS_A_SECOND_FORWARDED } else { Self::TRAPS_A_SECOND_FROM_ONE };
+        let limit = place.traps_a_second();
         // The address's own limit comes first: what it holds back does not use up the others' share.
         if !place.window.admit(now, limit) || !self.all.admit(now, Self::TRAPS_A_SECOND) {
             return Receipt::unread(TrapOutcome::Flood);
@@ -237,7 +277,7 @@ impl TrapDesk {
             return unknown;
         }
         let Ok(head) = head(datagram) else { return unknown };
-        let meant = self.usm.devices(head.engine.as_ref()).to_vec();
+        let meant = self.of_engine(head.engine.as_ref());
         if meant.is_empty() || head.wants_answer || !self.all.admit(now, Self::TRAPS_A_SECOND) {
             return unknown;
         }
@@ -255,8 +295,11 @@ impl TrapDesk {
         ask: &mut Ask<'_>,
     ) -> Receipt {
         let Ok(head) = head(datagram) else { return Receipt::unread(TrapOutcome::Malformed) };
-        let users = self.users(self.meant(source, || None), head.user_name);
         let engine = head.engine;
+        let of_engine = self.of_polled_engine(engine.as_ref());
+        let possible =
+            if of_engine.is_empty() { self.meant(source, || None).to_vec() } else { of_engine.clone() };
+        let users = self.users(&possible, head.user_name);
         let mut heard = None;
         if !self.usm.is_ours(engine.as_ref()) {
             heard = Some(self.usm.trap(datagram, engine.as_ref(), &users, now));
@@ -267,12 +310,27 @@ impl TrapDesk {
             _ => self.usm.inform(datagram, &users, now, reply),
         };
         self.conclude(heard, now, ask, |desk, agent| {
+            if !of_engine.is_empty() {
+                return of_engine;
+            }
             let meant = desk.meant(source, || agent).to_vec();
             if !desk.places.get(&source).is_some_and(|it| it.is_forwarder) {
                 desk.usm.bind(engine.as_ref(), &meant);
             }
             meant
         })
+    }
+
+    /// The devices whose polls have found that engine.
+    fn of_polled_engine(&self, engine: Option<&EngineId>) -> Vec<u32> {
+        let (Some(engine), Some(lookup)) = (engine, &self.engines.0) else { return Vec::new() };
+        lookup(engine).iter().filter_map(|it| self.by_name.get(it).copied()).collect()
+    }
+
+    /// The same, or else those whose traps have shown it.
+    fn of_engine(&self, engine: Option<&EngineId>) -> Vec<u32> {
+        let polled = self.of_polled_engine(engine);
+        if polled.is_empty() { self.usm.devices(engine).to_vec() } else { polled }
     }
 
     /// What becomes of a message of SNMPv3; `meant` finds the devices, given the agent that it names.
@@ -336,12 +394,12 @@ impl TrapDesk {
         }
         let of_anyone = self.policy.credentials.iter().any(&admits);
         let of_device = |at: u32| self.devices.get(at as usize).is_some_and(|it| admits(&it.credential));
-        let admitted: Vec<u32> = meant
-            .iter()
-            .copied()
-            .filter(|at| of_anyone || of_device(*at))
-            .take(Self::ASKED_AT_ONCE_MAX)
-            .collect();
+        let possible = meant.iter().copied().take(Self::BEHIND_ONE_ADDRESS_MAX);
+        let mut admitted: Vec<u32> = possible.filter(|at| of_anyone || of_device(*at)).collect();
+        if Self::ASKED_AT_ONCE_MAX < admitted.len() {
+            admitted.sort_by_key(|at| self.devices.get(*at as usize).map(|it| it.hints.asked));
+            admitted.truncate(Self::ASKED_AT_ONCE_MAX);
+        }
         if admitted.is_empty() { TrapOutcome::NotAuthenticated } else { self.hint(&admitted, now, ask) }
     }
 

@@ -12,7 +12,7 @@ mod usm;
 mod window;
 
 pub use credential::TrapCredential;
-pub use desk::{TrapDesk, TrapPolicy, TrapSender};
+pub use desk::{EngineLookup, TrapDesk, TrapPolicy, TrapSender};
 
 use super::wire::{NotificationKind, Version};
 use crate::model::Oid;

@@ -72,7 +72,7 @@ fn v1(agent: [u8; 4]) -> Vec<u8> {
 
 /// A desk with what it has done.
 pub(super) struct Bench {
-    desk: TrapDesk,
+    pub(super) desk: TrapDesk,
     pub(super) asked: Vec<(u64, String)>,
     pub(super) reply: Vec<u8>,
 }
@@ -230,6 +230,12 @@ fn devices_behind_one_address_are_told_apart_by_community() {
     assert_eq!(bench.names(), ["ups"]);
     bench.receive(0, "10.0.0.1", &v2(PduKind::TrapV2, "public"));
     assert_eq!(bench.asked.len(), 1 + TrapDesk::ASKED_AT_ONCE_MAX);
+    // Each trap may be of any of them: the next one has others asked.
+    for _ in 0..3 {
+        bench.receive(0, "10.0.0.1", &v2(PduKind::TrapV2, "public"));
+    }
+    let all: std::collections::BTreeSet<&str> = bench.names().into_iter().collect();
+    assert_eq!((all.len(), bench.asked.len()), (201, 201));
 }
 
 #[test]
@@ -243,6 +249,7 @@ fn addresses_come_and_go_with_the_resolver() {
     // A socket for both versions of IP shows v4 as a part of v6.
     assert_eq!(bench.receive(0, "::ffff:10.0.0.1", &trap).outcome, TrapOutcome::TooSoon);
     bench.desk.set_resolved("ups", vec![ip("10.0.0.3")]);
+    assert!(!format!("{:?}", bench.desk).contains("2001:db8::1"), "nothing is kept of what was");
     assert_eq!(bench.receive(0, "10.0.0.1", &trap).outcome, TrapOutcome::UnknownSender);
     assert_eq!(bench.receive(5000, "10.0.0.3", &trap).outcome, TrapOutcome::Asked);
     assert_eq!(bench.receive(5000, "10.0.0.2", &trap).outcome, TrapOutcome::Asked, "it is the PDU's still");

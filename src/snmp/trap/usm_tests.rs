@@ -166,6 +166,30 @@ fn a_device_is_known_by_its_engine_at_another_address() {
 }
 
 #[test]
+fn an_engine_that_polls_have_found_tells_devices_apart() {
+    let ops = user("ops", "maplesyrup");
+    // Two behind one address, and one whose address is another's.
+    let senders = vec![
+        sender("ups", "10.0.0.1", &ops),
+        sender("pdu", "10.0.0.1", &ops),
+        sender("env", "10.0.0.2", &ops),
+    ];
+    let mut bench = Bench::new(senders);
+    bench.desk = bench.desk.with_engines(Box::new(|engine_id| {
+        let names = [(engine(1), "pdu"), (engine(2), "env"), (engine(3), "gone")];
+        names.iter().filter(|(it, _)| it == engine_id).map(|(_, name)| Arc::from(*name)).collect()
+    }));
+    let of = |last: u8| Sent { engine: engine(last).as_slice().to_vec(), ..Sent::trap(&ops) }.octets();
+    bench.receive(0, "10.0.0.1", &of(1));
+    bench.receive(0, "10.0.0.1", &of(2));
+    bench.receive(0, "10.9.9.9", &of(2));
+    assert_eq!(bench.names(), ["pdu", "env"]);
+    bench.receive(0, "10.0.0.1", &of(3));
+    assert_eq!(bench.names(), ["pdu", "env", "ups"], "an engine that is not known is of whom the address is");
+    assert_eq!(bench.receive(0, "10.9.9.9", &of(9)).outcome, TrapOutcome::UnknownSender);
+}
+
+#[test]
 fn users_of_one_name_are_told_apart_by_their_keys() {
     let (north, south) = (user("ops", "maplesyrup"), user("ops", "birchsyrup"));
     let mut bench =
