@@ -14,6 +14,7 @@ mod command_line;
 mod configuration;
 mod daemon;
 mod exposition;
+mod inventory;
 mod paging;
 mod profile_engine;
 mod profile_mistakes;

@@ -267,6 +267,7 @@ fn status_version_1_is_frozen() {
         "ready": true,
         "reasons": [],
         "devices": { "total": 3, "up": 1, "down": 2, "stale": 1 },
+        "sources": { "total": 0, "up": 0, "down": 0, "stale": 0, "objects": 0 },
         "readings": { "total": 4, "missing": 2 },
         "alerts": { "firing": 0, "pending": 1 },
         "outbox": [{
