@@ -77,7 +77,7 @@ fn main() {
         snapshot.best.as_secs_f64() * 1e3,
         snapshot.median.as_secs_f64() * 1e3
     );
-    let again = |it: &Published| Batch { time: fleet::at(2), ..(**it.batch()).clone() };
+    let again = |it: &Published| Batch { time: fleet::at(2), ..it.batch().clone() };
     let batches: Vec<_> = large.snapshot().iter().map(|it| again(it)).collect();
     let start = clock.moment();
     batches.into_iter().for_each(|it| large.publish(it));

@@ -120,7 +120,7 @@ fn rule(at: u32, alike: Alike) -> RuleInput {
 
 fn shape() -> Arc<Shape> {
     let (kind, ratings) = (ComponentKind::Outlet, Ratings::default());
-    let index = |at: u32| at.to_string().into_boxed_str();
+    let index = |at: u32| at.to_string().into();
     Arc::new(Shape {
         components: (0..READINGS)
             .map(|at| Component {

@@ -5,6 +5,8 @@ pub mod alert;
 pub mod app;
 pub mod cli;
 pub mod config;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod http;
 pub mod inventory;
 pub mod mib;

@@ -385,7 +385,7 @@ impl Judge<'_> {
     fn is_known(&self, key: &AlertKey) -> bool {
         let Some(wanted) = key.parts().and_then(|it| it.reading) else { return true };
         let shape = &self.batch.shape;
-        let mut readings = (0..u32::MAX).zip(&shape.readings);
+        let mut readings = (0..u32::MAX).zip(shape.readings.iter());
         let slot =
             readings.find(|(_, it)| shape.component_of(it).is_some_and(|component| wanted.is(component, it)));
         slot.is_none_or(|(slot, _)| self.sample(slot).is_ok())

@@ -79,7 +79,7 @@ impl<'a> Subject<'a> {
             address: source.address.clone(),
             model: model_of(source),
             labels: labels_of(source, component),
-            component: component.map(|it| (it.kind, it.index.clone(), it.label.clone())),
+            component: component.map(|it| (it.kind, Arc::clone(&it.index), Arc::clone(&it.label))),
             source: reading.map(|it| it.source.clone()),
             reading: self.reading(),
             value,

@@ -17,21 +17,18 @@ use super::side::Begins;
 use super::{AlertKey, OpenAlert, Remembered, Transition};
 use crate::model::{Batch, Labels, Missing, Moment, Now, Quantity, Sample, Shape, Source};
 use crate::rules::words::push_quantity;
-use crate::rules::{Combine, CompiledRule, Program, Ruleset, Standing};
+use crate::rules::{Combine, CompiledRule, GroupValues, Program, Ruleset, Standing};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Names and values that tell groups (or their parts) apart.
-pub type Values = Vec<(Box<str>, Box<str>)>;
 
 /// One group of devices under one rule.
 #[derive(Debug)]
 pub struct Group {
     ruleset: Ruleset,
     rule: u32,
-    of: Values,
+    of: GroupValues,
     members: BTreeMap<Arc<str>, Member>,
     /// Members that have reported since the last round.
     fresh: usize,
@@ -113,7 +110,7 @@ const NAMED_MAX: usize = 4;
 impl Group {
     /// A group without members.
     #[must_use]
-    pub fn new(ruleset: &Ruleset, rule: u32, of: Values) -> Self {
+    pub fn new(ruleset: &Ruleset, rule: u32, of: GroupValues) -> Self {
         Self {
             ruleset: ruleset.clone(),
             rule,
@@ -494,7 +491,7 @@ fn sums(seats: &[Seat], samples: &[Sample]) -> Vec<(Arc<str>, Sum)> {
 }
 
 /// `rack=a1, row=4`.
-fn named(values: &Values) -> String {
+fn named(values: &GroupValues) -> String {
     let pairs: Vec<String> = values.iter().map(|(name, value)| format!("{name}={value}")).collect();
     pairs.join(", ")
 }

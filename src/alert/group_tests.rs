@@ -1,12 +1,12 @@
 //! Groups: rounds, the redundancy rule, members of which nothing is known, restarts and reloads.
 
 use super::tests::{at, level, overload, words};
-use super::{Board, Group, OpenAlert, Seat, Transition, Values};
+use super::{Board, Group, OpenAlert, Seat, Transition};
 use crate::model::{
     Batch, Component, ComponentKind, Missing, Oid, PollError, Quantity, Ratings, ReadingShape, Sample, Shape,
     Source,
 };
-use crate::rules::{GroupInput, RuleInput, Ruleset, check_all};
+use crate::rules::{GroupInput, GroupValues, RuleInput, Ruleset, check_all};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,11 +27,13 @@ fn rule(trigger: &str, by: &[&str], combine: &str) -> RuleInput {
     }
 }
 
+type Member = (Arc<Source>, Arc<Shape>, Vec<Seat>);
+
 /// A rack with some PDUs, each with some phases of 32 A.
 struct Rack {
     group: Group,
     ruleset: Ruleset,
-    devices: BTreeMap<&'static str, (Arc<Source>, Arc<Shape>, Vec<Seat>)>,
+    devices: BTreeMap<&'static str, Member>,
     board: Board,
     said: Vec<Transition>,
 }
@@ -39,7 +41,7 @@ struct Rack {
 impl Rack {
     fn new(rule: RuleInput, devices: &[(&'static str, u32)]) -> Self {
         let ruleset = Ruleset::compile(check_all(&[rule]).unwrap());
-        let of: Values = vec![("rack".into(), "a1".into())];
+        let of: GroupValues = vec![("rack".into(), "a1".into())];
         let mut rack = Self {
             group: Group::new(&ruleset, 0, of),
             ruleset,

@@ -21,7 +21,7 @@ pub use crate::rules::known_name;
 pub use board::{AlertView, Board, Frozen};
 pub use cycle::{Cycle, Step};
 pub use device::DeviceAlerts;
-pub use group::{Group, Seat, Values};
+pub use group::{Group, Seat};
 pub use key::{KeyParts, KeyReading};
 pub use link::Link;
 pub use open::{OpenAlert, resolve_orphans, resolve_removed};

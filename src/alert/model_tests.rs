@@ -202,7 +202,8 @@ fn shape() -> Arc<Shape> {
             name: "".into(),
             source: Oid::default(),
             states: None,
-        }],
+        }]
+        .into(),
     })
 }
 

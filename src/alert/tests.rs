@@ -76,7 +76,8 @@ pub(super) fn shape() -> Arc<Shape> {
         readings: vec![
             reading(0, Quantity::Current, "", None),
             reading(1, Quantity::State, "output", states),
-        ],
+        ]
+        .into(),
     })
 }
 
@@ -524,7 +525,7 @@ fn gone_components() {
 fn a_poll_of_another_shape_is_not_judged() {
     let mut bench = Bench::new(&[overload(0.0, 0.0)]);
     bench.play("0=21");
-    bench.shape = Arc::new(Shape { readings: Vec::new(), ..(*bench.shape).clone() });
+    bench.shape = Arc::new(Shape { readings: Arc::default(), ..(*bench.shape).clone() });
     bench.play("10=0").shows(&["overload firing warning since 0 (the device was learnt anew)"]);
     // Another copy of the same shape is.
     bench.shape = shape();

@@ -61,7 +61,7 @@ pub struct AlertFacts {
     /// The device's labels.
     pub labels: Labels,
     /// The component's kind, index and label; `None` for an alert of the device itself.
-    pub component: Option<(ComponentKind, Box<str>, Box<str>)>,
+    pub component: Option<(ComponentKind, Arc<str>, Arc<str>)>,
     /// The cell that was read; `None` for an alert of the device itself.
     pub source: Option<Oid>,
     /// What was measured in the rule's unit: amperes, percent of rated, degrees. For states the name.

@@ -4,8 +4,8 @@
 use super::inventory::Inventories;
 use super::memory::{self, Keeper};
 use super::pipeline::{Observer, Pipeline, Shared};
-use super::resolve::{self, Names};
-use super::traps::{self, TrapError, TrapSocket, Traps};
+use super::resolve::{self, Cause, Names, Resolved};
+use super::traps::{self, Engine, TrapError, TrapSocket, Traps};
 use super::{status, supervise};
 use crate::alert::{OpenAlert, Transition};
 use crate::config::Settings;
@@ -16,7 +16,9 @@ use crate::notify::outbox::Outbox;
 use crate::poller::settings::DeviceSettings;
 use crate::poller::{Command, ShardHandle, StartError};
 use crate::profile::ProfileSet;
-use crate::telemetry::{alert as alert_events, config as config_events, snmp as snmp_events};
+use crate::telemetry::{
+    alert as alert_events, config as config_events, names as name_events, snmp as snmp_events,
+};
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
@@ -106,6 +108,7 @@ impl Daemon {
     ) -> Result<Self, AppError> {
         snmp_events::init();
         alert_events::init();
+        name_events::init();
         let runtime = Handle::current();
         let folder = settings.state_folder.clone();
         let private = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
@@ -129,6 +132,7 @@ impl Daemon {
             restored: Mutex::new(restored),
             ..Shared::new(&settings, outbox, clock, observer)
         });
+        let names = Arc::clone(&shared.names);
         let waits = shared.waits.take_of_groups();
         shared.watch.load().groups.restore(of_groups, waits, &shared, clock.now());
         let waits = Keeper::new(&settings.state_folder);
@@ -141,7 +145,7 @@ impl Daemon {
             profiles,
             shared,
             shards: Arc::new(shards),
-            names: Arc::default(),
+            names,
             traps: None,
             profiles_digest: 0,
             clock,
@@ -212,7 +216,9 @@ impl Daemon {
 
     fn listen_for_traps(&mut self, runtime: &Handle, opened: Option<(TrapSocket, SocketAddr)>) {
         let Some((socket, address)) = opened else { return };
-        let traps = Arc::new(Traps::new(address));
+        let engine = Engine::start(&self.settings.state_folder);
+        let (keys, engines) = (Arc::clone(&self.shared.keys), Arc::clone(&self.shared.engines));
+        let traps = Arc::new(Traps::new(address, engine, keys, engines, self.clock.moment()));
         traps.configure(&self.settings.traps, &self.settings.devices);
         let shards = Arc::downgrade(&self.shards);
         let ask = move |name: &Arc<str>| {
@@ -294,19 +300,23 @@ impl Daemon {
         self.names.replace(&devices);
         let shards = Arc::downgrade(&self.shards);
         let traps = self.traps.clone();
-        let tell = move |name: &Arc<str>, address: Option<SocketAddr>| {
+        let tell = move |resolved: &Resolved| {
+            let name = &resolved.device;
             if let Some(traps) = &traps {
-                traps.set_resolved(name, address.iter().map(SocketAddr::ip).collect());
+                traps.set_resolved(name, resolved.all.clone());
             }
-            if let Some(shards) = shards.upgrade()
+            if resolved.cause != Cause::Others
+                && let Some(shards) = shards.upgrade()
                 && let Some(shard) = shard_of(&shards, name)
             {
-                shard.send(Command::Address(Arc::clone(name), address));
-                shard.send(Command::PollNow(Arc::clone(name)));
+                shard.send(Command::Address(Arc::clone(name), resolved.address));
+                if resolved.cause != Cause::Again {
+                    shard.send(Command::PollNow(Arc::clone(name)));
+                }
             }
         };
-        let names = Arc::clone(&self.names);
-        self.tasks.push(supervise::spawn(runtime, "names", resolve::run(names, tell)));
+        let names = resolve::run(Arc::clone(&self.names), resolve::of_system, tell);
+        self.tasks.push(supervise::spawn(runtime, "names", names));
         let (ready, shared, count) = (self.ready.clone(), Arc::clone(&self.shared), devices.len());
         ready.send_replace(Readiness { config_loaded: true, listening: true, polling: count == 0 });
         let watch = async move {
@@ -374,7 +384,14 @@ fn start_shards(
     (0..shard_count(settings.devices.len()))
         .map(|number| {
             let pipeline = Box::new(Pipeline::new(Arc::clone(shared)));
-            ShardHandle::start(number, Arc::clone(profiles), Arc::clone(&shared.keys), clock, pipeline)
+            ShardHandle::start(
+                number,
+                Arc::clone(profiles),
+                Arc::clone(&shared.keys),
+                Arc::clone(&shared.engines),
+                clock,
+                pipeline,
+            )
         })
         .collect()
 }

@@ -255,7 +255,7 @@ mod tests {
             source: Arc::new(source),
             time: Now::default(),
             duration: Duration::ZERO,
-            shape: Arc::new(Shape { components, readings: Vec::new() }),
+            shape: Arc::new(Shape { components, readings: [].into() }),
             samples: Box::default(),
             effort: Effort::default(),
             error: None,

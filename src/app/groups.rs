@@ -4,10 +4,10 @@
 //! groups is looked at only when a device is bound.
 
 use super::pipeline::Shared;
-use crate::alert::{Group, OpenAlert, Remembered, Seat, Transition, Values};
+use crate::alert::{Group, OpenAlert, Remembered, Seat, Transition};
 use crate::model::{Batch, Moment, Now, Shape, Source};
 use crate::poller::settings::DeviceSettings;
-use crate::rules::{Lookup, Program, Ruleset};
+use crate::rules::{GroupValues, Lookup, Program, Ruleset};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -30,7 +30,7 @@ pub(super) struct Groups {
 
 #[derive(Default)]
 struct Table {
-    groups: BTreeMap<(u32, Values), SharedGroup>,
+    groups: BTreeMap<(u32, GroupValues), SharedGroup>,
     /// Alerts from before of groups that have not been seen yet.
     orphans: Vec<OpenAlert>,
     /// Waits of alerts from before, likewise.
@@ -67,7 +67,7 @@ impl Groups {
         &'a self,
         ruleset: &'a Ruleset,
         source: &'a Source,
-    ) -> impl Iterator<Item = (u32, Values)> + 'a {
+    ) -> impl Iterator<Item = (u32, GroupValues)> + 'a {
         self.rules.iter().filter_map(|at| {
             let rule = &ruleset.rule(*at)?.rule;
             let values = rule.group.as_ref().filter(|_| rule.is_for(source))?.of_source(source).ok()?;
@@ -75,7 +75,7 @@ impl Groups {
         })
     }
 
-    fn get(&self, ruleset: &Ruleset, at: u32, values: Values, now: Moment) -> SharedGroup {
+    fn get(&self, ruleset: &Ruleset, at: u32, values: GroupValues, now: Moment) -> SharedGroup {
         let mut table = self.table();
         let Table { groups, orphans, waits } = &mut *table;
         let made = groups.entry((at, values.clone())).or_insert_with(|| {

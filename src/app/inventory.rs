@@ -15,7 +15,6 @@ use crate::poller::Sink as _;
 use crate::telemetry::inventory as events;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -198,10 +197,12 @@ impl Drop for AbortOnDrop {
 /// Takes snapshots for ever.
 async fn watch_source(mut task: Task) {
     let mut keeper = Keeper::new(task.settings.source());
-    let mut collector = None;
+    // Of a file it cannot fail.
+    let mut collector = if task.is_file() { Collector::new(&task.settings).ok() } else { None };
     let mut seen = Seen::default();
     loop {
-        let stamp = task.stamp().await;
+        // Before it is read: what comes between is seen by the next look.
+        let before = stamp(collector.as_ref()).await;
         let begun = task.clock.now();
         let taken = task.take(&mut collector, begun.unix).await;
         let now = task.clock.now();
@@ -212,7 +213,7 @@ async fn watch_source(mut task: Task) {
         };
         let pause = keeper.pause(retry_after, jitter());
         task.publish(batch, &taken, &keeper, pause, &mut seen);
-        task.wait(pause, stamp, &keeper).await;
+        task.wait(pause, before, collector.as_ref(), &keeper).await;
     }
 }
 
@@ -274,7 +275,13 @@ impl Task {
 
     /// Until the next snapshot is due, or the file is another. Judges what is known by other rules when
     /// such come into force meanwhile.
-    async fn wait(&mut self, pause: Duration, stamp: Option<Stamp>, keeper: &Keeper) {
+    async fn wait(
+        &mut self,
+        pause: Duration,
+        before: Option<Stamp>,
+        collector: Option<&Collector>,
+        keeper: &Keeper,
+    ) {
         let due = self.clock.moment() + pause;
         let mut judged = self.wishes.borrow().rules;
         loop {
@@ -282,10 +289,10 @@ impl Task {
             if left.is_zero() {
                 return;
             }
-            let nap = if self.file().is_some() { left.min(FILE_LOOK) } else { left };
+            let nap = if self.is_file() { left.min(FILE_LOOK) } else { left };
             tokio::select! {
                 () = tokio::time::sleep(nap) => {
-                    if self.file().is_some() && self.stamp().await != stamp {
+                    if self.is_file() && stamp(collector).await != before {
                         return;
                     }
                 }
@@ -306,25 +313,20 @@ impl Task {
 
     fn judge_anew(&self, keeper: &Keeper) {
         let mut desk = self.desk.borrow_mut();
-        let known = desk.shared.store.find(&self.settings.name).map(|it| Arc::clone(it.batch()));
-        if let Some(batch) = known {
-            let again = keeper.again(&batch, self.clock.now());
+        let known = desk.shared.store.find(&self.settings.name);
+        if let Some(published) = known {
+            let again = keeper.again(published.batch(), self.clock.now());
             desk.judge(&self.settings.name, again);
         }
     }
 
-    fn file(&self) -> Option<PathBuf> {
-        match &self.settings.access {
-            Access::File(access) => Some(access.path.clone()),
-            Access::Http(_) => None,
-        }
+    fn is_file(&self) -> bool {
+        matches!(self.settings.access, Access::File(_))
     }
+}
 
-    /// Of its file, if it is one. A file system may hang: this waits for it elsewhere.
-    async fn stamp(&self) -> Option<Stamp> {
-        let path = self.file()?;
-        tokio::task::spawn_blocking(move || Stamp::of(&path)).await.ok().flatten()
-    }
+async fn stamp(collector: Option<&Collector>) -> Option<Stamp> {
+    collector?.stamp().await
 }
 
 impl Desk {

@@ -10,7 +10,7 @@ mod inventory;
 mod memory;
 pub mod pipeline;
 mod reload;
-mod resolve;
+pub mod resolve;
 mod status;
 mod supervise;
 mod tally;

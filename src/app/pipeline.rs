@@ -8,12 +8,15 @@
 use super::enrich::{Enrichment, Lent};
 use super::groups::{self, Membership};
 use super::memory::Waits;
+use super::resolve::Names;
 use super::watch::Watch;
 use crate::alert::{AlertKey, Board, DeviceAlerts, OpenAlert, Transition, TransitionKind};
 use crate::config::Settings;
 use crate::model::{Batch, Moment, Now, Shape, Source, SystemClock};
 use crate::notify::outbox::OutboxHandle;
+use crate::poller::engines::Engines;
 use crate::poller::{Outcome, Sink};
+use crate::rules::Ruleset;
 use crate::snmp::v3::KeyCache;
 use crate::store::{Place, Store, StoreSettings};
 use crate::telemetry::{alert as alert_events, snmp as events};
@@ -24,8 +27,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// What all shards' pipelines share.
 pub struct Shared {
+    /// Names in DNS, to be looked up anew when devices stop to answer.
+    pub names: Arc<Names>,
     /// SNMPv3's keys.
     pub keys: Arc<KeyCache>,
+    /// Which device is which SNMPv3 engine.
+    pub engines: Arc<Engines>,
     /// The readings.
     pub store: Arc<Store>,
     /// The alerts, for people.
@@ -33,7 +40,7 @@ pub struct Shared {
     /// Paging.
     pub outbox: OutboxHandle,
     /// What is watched: rules, groups, links.
-    pub watch: ArcSwap<Watch>,
+    pub(super) watch: ArcSwap<Watch>,
     /// How many devices and inventories are configured: once so many are bound, all is known.
     pub sources: AtomicUsize,
     /// Alerts that went on when the process before ended, by device, until it is bound.
@@ -61,7 +68,9 @@ impl Shared {
         observer: Option<Observer>,
     ) -> Self {
         Self {
+            names: Arc::new(Names::new(clock)),
             keys: Arc::default(),
+            engines: Arc::default(),
             store: Arc::new(Store::new(StoreSettings::default())),
             board: Arc::new(Board::new()),
             outbox,
@@ -73,6 +82,12 @@ impl Shared {
             observer,
             enrichment: ArcSwap::default(),
         }
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn ruleset(&self) -> Ruleset {
+        self.watch.load().ruleset.clone()
     }
 
     /// Tells what has happened: log, metrics, observer, outbox.
@@ -113,6 +128,8 @@ pub struct Pipeline {
 struct Bound {
     /// Whether the last poll went well; `None` before the first.
     is_up: Option<bool>,
+    /// Failed polls in a row.
+    failures: u32,
     /// In the store.
     place: Place,
     alerts: DeviceAlerts,
@@ -141,13 +158,14 @@ impl Bound {
         } else {
             Vec::new()
         };
-        let (mut is_up, mut place, mut groups, mut previous) = (None, Place::default(), Vec::new(), None);
+        let (mut is_up, mut failures, mut place) = (None, 0, Place::default());
+        let (mut groups, mut previous) = (Vec::new(), None);
         if let Some(before) = before {
             if Arc::ptr_eq(&before.watch, &watch) {
                 watch.tally.remove(&before.alerts);
             }
-            (is_up, place, groups, previous) =
-                (before.is_up, before.place, before.groups, Some(before.alerts));
+            (is_up, failures, place) = (before.is_up, before.failures, before.place);
+            (groups, previous) = (before.groups, Some(before.alerts));
         }
         let ruleset = &watch.ruleset;
         let mut alerts = DeviceAlerts::bind(ruleset, source, shape, previous, restored, now, out);
@@ -165,7 +183,8 @@ impl Bound {
         if watch.tally.add(&alerts) == shared.sources.load(Ordering::Acquire) {
             watch.groups.sweep(shared, now);
         }
-        Self { is_up, place, alerts, watch, groups, source: Arc::clone(source), shape: Arc::clone(shape) }
+        let (source, shape) = (Arc::clone(source), Arc::clone(shape));
+        Self { is_up, failures, place, alerts, watch, groups, source, shape }
     }
 }
 
@@ -224,6 +243,10 @@ impl Pipeline {
         let shared = Arc::clone(&self.shared);
         if let Some(bound) = self.bound(slot, &source, &shape, now) {
             let is_up = batch.error.is_none();
+            if !source.kind.is_inventory() {
+                bound.failures = if is_up { 0 } else { bound.failures.saturating_add(1) };
+                shared.names.poll_failed(now.moment, &source.device, bound.failures);
+            }
             if bound.is_up != Some(is_up) && !source.kind.is_inventory() {
                 events::device_changed(
                     &source.device,

@@ -5,16 +5,19 @@
 //! kernel cannot hold it drops, and that is counted; log lines name each sender once an hour, and at most
 //! [`SENDERS_NAMED_MAX`] of them.
 
+mod engine;
 mod socket;
 
 use crate::config::TrapSettings;
 use crate::http::TrapFacts;
 use crate::mib::Mibs;
 use crate::model::{Moment, SystemClock};
+use crate::poller::engines::Engines;
 use crate::poller::settings::{Credential, DeviceSettings};
 use crate::snmp::trap::{
     Receipt, TrapCredential, TrapDesk, TrapOutcome, TrapPolicy, TrapSender, TrapVersion,
 };
+use crate::snmp::v3::{Authority, KeyCache};
 use crate::snmp::wire::NotificationKind;
 use crate::telemetry::traps as events;
 use std::collections::{HashMap, HashSet};
@@ -22,6 +25,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub(super) use engine::Engine;
 pub use socket::TrapError;
 pub(super) use socket::{TrapSocket, handed_over};
 
@@ -39,7 +43,7 @@ pub(super) struct Traps {
     inner: Mutex<Inner>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
     desk: TrapDesk,
     counts: HashMap<TrapOutcome, u64>,
@@ -50,10 +54,25 @@ struct Inner {
 
 impl Traps {
     /// For a socket that is bound there.
-    pub(super) fn new(address: SocketAddr) -> Self {
+    pub(super) fn new(
+        address: SocketAddr,
+        engine: Engine,
+        keys: Arc<KeyCache>,
+        engines: Arc<Engines>,
+        now: Moment,
+    ) -> Self {
         let names: Vec<&str> = TrapOutcome::ALL.iter().map(|it| it.name()).collect();
         events::init(&names);
-        Self { address, inner: Mutex::default() }
+        let Engine { id, boots, entropy } = engine;
+        let inner = Inner {
+            desk: TrapDesk::new(Authority::new(id, boots, now, entropy), keys)
+                .with_engines(Box::new(move |engine| engines.devices(engine))),
+            counts: HashMap::new(),
+            informs_answered: 0,
+            polls: 0,
+            dropped: 0,
+        };
+        Self { address, inner: Mutex::new(inner) }
     }
 
     /// Where it listens.
@@ -91,6 +110,8 @@ impl Traps {
             too_soon: count(TrapOutcome::TooSoon),
             unknown_sender: count(TrapOutcome::UnknownSender),
             not_authenticated: count(TrapOutcome::NotAuthenticated),
+            discovery: count(TrapOutcome::Discovery),
+            replayed: count(TrapOutcome::Replayed),
             flood: count(TrapOutcome::Flood),
             malformed: count(TrapOutcome::Malformed),
             dropped: inner.dropped,
@@ -107,7 +128,7 @@ impl Traps {
 fn trap_credential(credential: &Credential) -> TrapCredential {
     match credential {
         Credential::Community { community, .. } => TrapCredential::Community(community.clone()),
-        Credential::Usm(_) => TrapCredential::User,
+        Credential::Usm(user) => TrapCredential::User(Arc::clone(user)),
     }
 }
 
@@ -156,7 +177,8 @@ impl Turn {
             *tally.entry((receipt.form, receipt.outcome)).or_default() += 1;
             *inner.counts.entry(receipt.outcome).or_default() += 1;
             if !reply.is_empty() {
-                inner.informs_answered += 1;
+                let is_hint = matches!(receipt.outcome, TrapOutcome::Asked | TrapOutcome::TooSoon);
+                inner.informs_answered += u64::from(is_hint);
                 answer(reply);
             }
             named.tell(now, from.ip(), &receipt);
@@ -189,7 +211,7 @@ impl Named {
     fn tell(&mut self, now: Moment, from: IpAddr, receipt: &Receipt) {
         let from = from.to_canonical();
         let why = match receipt.outcome {
-            TrapOutcome::TooSoon => return,
+            TrapOutcome::TooSoon | TrapOutcome::Discovery => return,
             TrapOutcome::Asked => {
                 if events::is_told() {
                     let version = receipt.form.map_or("", |(version, _)| version.name());
@@ -203,6 +225,9 @@ impl Named {
             TrapOutcome::NotAuthenticated => {
                 Some("their community or user is not that of the device; [traps] credentials may name it")
             }
+            TrapOutcome::Replayed => Some(
+                "they are older than what came before: somebody repeats them, or the sender's clock went back",
+            ),
             TrapOutcome::Malformed => Some("they cannot be read"),
         };
         if NAMED_FOR <= now.since(self.since) {

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What is watched.
-pub struct Watch {
+pub(super) struct Watch {
     /// The rules in force.
-    pub ruleset: Ruleset,
+    pub(super) ruleset: Ruleset,
     pub(super) tally: Tally,
     pub(super) groups: Groups,
     links: HashMap<Arc<str>, Arc<Link>>,

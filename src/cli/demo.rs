@@ -69,7 +69,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 async fn demo(arguments: &Arguments) -> anyhow::Result<Exit> {
     let clock = SystemClock::new();
     let pagerduty = Arc::new(PagerDuty::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), clock).await?);
-    let room = start_room(arguments)?;
+    let mut room = start_room(arguments)?;
     let folder = tempfile::Builder::new().prefix("rackwarden-demo-").tempdir()?;
     let settings = files::write(folder.path(), &room, &pagerduty.url(), http_address())?;
     let show = Arc::new(Show::new(clock));
@@ -78,6 +78,9 @@ async fn demo(arguments: &Arguments) -> anyhow::Result<Exit> {
     let profiles = Arc::new(ProfileSet::embedded().clone());
     let rules = settings.rules.len();
     let daemon = Daemon::start(settings, profiles, clock, Some(observer)).await?;
+    if let Some(address) = daemon.trap_address() {
+        room.send_traps_to(address);
+    }
     show.welcome(&room, rules, daemon.http_address(), &pagerduty.url());
     let mut script = Script::new(&room);
     let end = arguments.seconds.map(|it| clock.moment() + Duration::from_secs(it));

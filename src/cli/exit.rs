@@ -19,12 +19,15 @@ pub enum Exit {
     Unknown = 5,
     /// The receiver of pages refused, or could not be reached.
     Paging = 6,
+    /// The agent refuses the SNMPv3 user: its name, a passphrase, a protocol, the level or the context.
+    Security = 7,
 }
 
 /// The codes, for `--help`.
 pub(super) const HELP: &str = "\
 Exit codes: 0 all well, 1 it failed, 2 wrong arguments, 3 mistakes in the configuration,
-4 no answer from the device, 5 the device answers but no profile reads it, 6 paging failed";
+4 no answer from the device, 5 the device answers but no profile reads it, 6 paging failed,
+7 the device refuses the SNMPv3 user";
 
 impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
@@ -40,9 +43,9 @@ impl Exit {
                 Self::NoAnswer
             }
             PollError::NoProfile { .. } | PollError::Empty { .. } => Self::Unknown,
+            PollError::Security(_) => Self::Security,
             PollError::AgentError { .. }
             | PollError::Malformed(_)
-            | PollError::Security(_)
             | PollError::Limit(_)
             | PollError::Snapshot { .. } => Self::Failed,
         }

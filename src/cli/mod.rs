@@ -22,6 +22,7 @@ mod profile;
 mod run;
 mod simulate;
 mod target;
+mod usm;
 mod walk;
 
 pub use exit::Exit;

@@ -124,7 +124,14 @@ pub(super) fn explain(error: &PollError, ready: &Ready) -> String {
     }
     let address = ready.target.address;
     let Credential::Community { version, community } = &ready.target.credential else {
-        return "no answer in time: wrong address, a filter between, or the agent is down".to_owned();
+        return if once::speaks_v3(&ready.target) {
+            format!(
+                "the agent at {address} answers to SNMPv3, but not in time to this: try a longer --timeout"
+            )
+        } else {
+            "no answer in time: wrong address, a filter between, the agent is down, or it does not speak SNMPv3"
+                .to_owned()
+        };
     };
     let (asked, other, other_name) = match version {
         SnmpVersion::V1 => ("1", SnmpVersion::V2c, "2c"),

@@ -30,7 +30,7 @@ pub(super) enum Verb {
     /// Which profile fits a device, and why
     Match {
         #[command(flatten)]
-        target: TargetArguments,
+        target: Box<TargetArguments>,
         #[command(flatten)]
         folders: Folders,
     },

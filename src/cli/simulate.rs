@@ -1,12 +1,19 @@
 //! `simulate`: recordings served as SNMP agents on loopback.
 
 use super::exit::Exit;
+use crate::mib::Mibs;
+use crate::model::Secret;
 use crate::simulator::Simulator;
-use crate::simulator::agent::AgentSpec;
+use crate::simulator::agent::{AgentSpec, EngineSpec};
 use crate::simulator::faults::FaultRule;
 use crate::simulator::recording::Recording;
+use crate::simulator::trap::Trap;
+use crate::snmp::v3::{EngineId, KeyCache, KeySource, User};
+use crate::snmp::wire::{NotificationKind, Version};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Arguments of `simulate`.
 #[derive(Debug, clap::Args)]
@@ -20,6 +27,10 @@ pub(super) struct Arguments {
     /// The community that the agents want
     #[arg(short = 'c', long, value_name = "TEXT", default_value = "public")]
     community: String,
+    /// A user of SNMPv3 whom the agents know too: NAME[:AUTH:PASSPHRASE[:PRIV:PASSPHRASE]], as in
+    /// ops:SHA-256:maplesyrup:AES-128:otherphrase
+    #[arg(long, value_name = "USER", value_parser = user)]
+    v3_user: Option<Arc<User>>,
     /// So many agents of each recording
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=20_000))]
     count: u16,
@@ -30,9 +41,34 @@ pub(super) struct Arguments {
     /// Seed of the faults
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Where each agent sends a trap at its start: a loopback address, say 127.0.0.1:1162
+    #[arg(long, value_name = "ADDRESS")]
+    trap_to: Option<SocketAddr>,
+    /// The trap's name, as MODULE::name, or its number
+    #[arg(long, value_name = "OID", default_value = "SNMPv2-MIB::coldStart", requires = "trap_to")]
+    trap: String,
+    /// The trap's version and kind
+    #[arg(long, value_enum, default_value_t = TrapForm::V2c, requires = "trap_to")]
+    trap_as: TrapForm,
+    /// Send it again every so many seconds; default: once
+    #[arg(long, value_name = "N", requires = "trap_to", value_parser = clap::value_parser!(u64).range(1..))]
+    trap_every: Option<u64>,
     /// Stop after so many seconds; default: at SIGINT or SIGTERM
     #[arg(long, value_name = "N")]
     seconds: Option<u64>,
+}
+
+/// How a trap is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum TrapForm {
+    /// A trap of SNMPv1
+    #[value(name = "1")]
+    V1,
+    /// A trap of SNMPv2c
+    #[value(name = "2c")]
+    V2c,
+    /// An inform of SNMPv2c
+    Inform,
 }
 
 /// Serves until told to stop.
@@ -45,6 +81,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 fn serve(arguments: &Arguments) -> Result<Exit, Exit> {
     let mut agents = Vec::new();
     let mut titles = Vec::new();
+    let keys = Arc::new(KeyCache::new());
     for file in &arguments.files {
         let recording = read(file)?;
         for _ in 0..arguments.count {
@@ -52,6 +89,10 @@ fn serve(arguments: &Arguments) -> Result<Exit, Exit> {
             let seed = arguments.seed.wrapping_add(u64::try_from(agents.len()).unwrap_or(0));
             let spec = AgentSpec::from_recording(&recording, &arguments.community)
                 .with_faults(arguments.fault.clone(), seed);
+            let spec = match &arguments.v3_user {
+                Some(user) => spec.with_engine(engine(user, agents.len(), &keys)?),
+                None => spec,
+            };
             agents.push((address, spec));
         }
         titles.push(file.display().to_string());
@@ -71,11 +112,87 @@ fn serve(arguments: &Arguments) -> Result<Exit, Exit> {
     println!("serving; stop with Ctrl-C");
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
-    runtime.block_on(super::until_stopped(arguments.seconds.map(std::time::Duration::from_secs)));
+    let traps = traps(arguments)?;
+    runtime.block_on(async {
+        tokio::select! {
+            () = super::until_stopped(arguments.seconds.map(Duration::from_secs)) => (),
+            () = send_traps(&simulator, traps, arguments.trap_every) => (),
+        }
+    });
     let totals = simulator.totals();
     println!("{} requests, {} answers", totals.requests, totals.answers);
     Ok(Exit::Ok)
 }
+
+/// A user as it is written on the command line.
+fn user(text: &str) -> Result<Arc<User>, String> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let phrase = |text: &str| KeySource::Passphrase(Secret::new(text));
+    let (name, auth, privacy) = match parts.as_slice() {
+        [name] => (name, None, None),
+        [name, auth, key] => (name, Some((auth, key)), None),
+        [name, auth, key, privacy, private] => (name, Some((auth, key)), Some((privacy, private))),
+        _ => return Err("a user is written NAME[:AUTH:PASSPHRASE[:PRIV:PASSPHRASE]]".to_owned()),
+    };
+    let said = |error: crate::snmp::v3::UnknownProtocol| error.to_string();
+    let auth = auth.map(|(it, key)| Ok::<_, String>((it.parse().map_err(said)?, phrase(key)))).transpose()?;
+    let privacy =
+        privacy.map(|(it, key)| Ok::<_, String>((it.parse().map_err(said)?, phrase(key)))).transpose()?;
+    let made = User::new(*name, auth, privacy);
+    made.map(Arc::new).map_err(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+}
+
+/// An engine with an ID of its own.
+fn engine(user: &Arc<User>, number: usize, keys: &Arc<KeyCache>) -> Result<EngineSpec, Exit> {
+    // net-snmp's enterprise number with a text after it (RFC 3411 section 5, SnmpEngineID).
+    let mut octets = b"\x80\x00\x1f\x88\x04sim".to_vec();
+    octets.extend_from_slice(&number.to_be_bytes());
+    let id = EngineId::new(&octets).ok_or(Exit::Failed)?;
+    Ok(EngineSpec::new(id, [Arc::clone(user)]).with_keys(Arc::clone(keys)))
+}
+
+/// What is to be sent, and where to.
+fn traps(arguments: &Arguments) -> Result<Option<(SocketAddr, Trap)>, Exit> {
+    let Some(to) = arguments.trap_to else { return Ok(None) };
+    let named = Mibs::embedded().resolve(&arguments.trap).map_err(|error| {
+        let help = error.help().map(|it| format!(" ({it})")).unwrap_or_default();
+        eprintln!("rackwarden: --trap: {error}{help}");
+        Exit::Usage
+    })?;
+    let trap = match arguments.trap_as {
+        TrapForm::V1 => Trap::new(named.oid, Version::V1),
+        TrapForm::V2c => Trap::new(named.oid, Version::V2c),
+        TrapForm::Inform => Trap::inform(named.oid),
+    };
+    Ok(Some((to, trap)))
+}
+
+/// Has each agent send its trap, and again if that is wanted; never ends.
+async fn send_traps(simulator: &Simulator, traps: Option<(SocketAddr, Trap)>, every: Option<u64>) {
+    while let Some((to, trap)) = &traps {
+        for agent in simulator.agents() {
+            let address = agent.address();
+            match agent.send_trap(*to, trap) {
+                Ok(sent) if trap.kind == NotificationKind::Inform => {
+                    let answered =
+                        tokio::task::spawn_blocking(move || sent.is_acknowledged(INFORM_TIMEOUT)).await;
+                    let words = if answered.is_ok_and(|it| it) { "acknowledged" } else { "not acknowledged" };
+                    println!("{address}  {words}");
+                }
+                Ok(_) => (),
+                Err(error) => eprintln!("rackwarden: {address}: {:#}", anyhow::Error::from(error)),
+            }
+        }
+        match every {
+            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            None => break,
+        }
+    }
+    std::future::pending::<()>().await;
+}
+
+/// How long an agent waits for the answer to an inform.
+const INFORM_TIMEOUT: Duration = Duration::from_secs(2);
 
 fn read(file: &Path) -> Result<Recording, Exit> {
     let octets = std::fs::read(file).map_err(|error| {

@@ -1,5 +1,6 @@
 //! The device that a command is about: an address or a device's name, with net-snmp's letters.
 
+use super::usm::UsmArguments;
 use super::{ConfigArguments, Exit};
 use crate::config::{Config, Settings};
 use crate::model::{Labels, Secret};
@@ -16,10 +17,10 @@ pub(super) struct TargetArguments {
     /// HOST, HOST:PORT, [V6]:PORT, or the name of a device in the configuration
     target: String,
     /// SNMP version
-    #[arg(short = 'v', long = "version", value_name = "1|2c", value_parser = ["1", "2c"])]
+    #[arg(short = 'v', long = "version", value_name = "1|2c|3", value_parser = ["1", "2c", "3"])]
     version: Option<String>,
     /// Community; default: the one that the configuration has for this device
-    #[arg(short = 'c', long, value_name = "TEXT", env = "RACKWARDEN_COMMUNITY", hide_env_values = true)]
+    #[arg(short = 'c', long, value_name = "TEXT", env = COMMUNITY_VARIABLE, hide_env_values = true)]
     community: Option<String>,
     /// Seconds to wait for an answer
     #[arg(short = 't', long, value_name = "SECONDS", default_value_t = 1.0)]
@@ -29,6 +30,8 @@ pub(super) struct TargetArguments {
     retries: u32,
     #[command(flatten)]
     pub(super) config: ConfigArguments,
+    #[command(flatten)]
+    usm: UsmArguments,
 }
 
 /// A target that can be asked.
@@ -85,7 +88,11 @@ impl TargetArguments {
     /// The device of that name or address in the configuration. Without a configuration there is none;
     /// a configuration with mistakes matters only when something is wanted from it.
     fn configured(&self) -> Result<Option<Arc<DeviceSettings>>, Exit> {
-        if self.community.is_some() || !self.config.config.exists() {
+        let is_said = match self.version.as_deref() {
+            Some("3") => self.usm.user.is_some(),
+            _ => self.community.is_some() || self.usm.user.is_some(),
+        };
+        if is_said || !self.config.config.exists() {
             return Ok(None);
         }
         let settings = load(&self.config)?;
@@ -98,32 +105,75 @@ impl TargetArguments {
     }
 
     fn credential(&self, known: Option<&DeviceSettings>) -> Result<Credential, Exit> {
-        let version = match self.version.as_deref() {
-            Some("1") => Some(SnmpVersion::V1),
-            Some(_) => Some(SnmpVersion::V2c),
-            None => None,
-        };
         let configured = known.map(|it| &it.credential);
+        if self.usm.user.is_some() {
+            return self.user();
+        }
+        match (configured, self.version.as_deref(), self.usm.first_letter()) {
+            // The device's own, as it is configured.
+            (Some(Credential::Usm(_)), None | Some("3"), Some(letter)) => {
+                Err(Self::refuse(&format!("{letter} goes with a user: give -u, and all that belongs to it")))
+            }
+            (Some(credential @ Credential::Usm(_)), None | Some("3"), None) if self.community.is_none() => {
+                Ok(credential.clone())
+            }
+            (_, Some("3"), _) => Err(Self::refuse(&format!(
+                "no SNMPv3 user for {}: give one with -u, or name the device in {}",
+                self.target,
+                self.config.config.display()
+            ))),
+            (_, _, Some(letter)) => {
+                Err(Self::refuse(&format!("{letter} is of SNMPv3: give the user too, with -u")))
+            }
+            _ => self.community(configured),
+        }
+    }
+
+    fn user(&self) -> Result<Credential, Exit> {
+        if let Some(version) = self.version.as_deref().filter(|it| *it != "3") {
+            return Err(Self::refuse(&format!(
+                "-u is of SNMPv3, but -v says {version}: leave one of them out"
+            )));
+        }
+        // A community in the environment is there for other targets.
+        if self.community.is_some() && std::env::var_os(COMMUNITY_VARIABLE).is_none() {
+            return Err(Self::refuse("-c is of SNMPv1 and v2c, -u of SNMPv3: leave one of them out"));
+        }
+        self.usm.user().map(Credential::Usm).map_err(|wrong| {
+            wrong.iter().for_each(|it| eprintln!("rackwarden: {it}"));
+            Exit::Usage
+        })
+    }
+
+    fn community(&self, configured: Option<&Credential>) -> Result<Credential, Exit> {
+        let version =
+            self.version.as_deref().map(|it| if it == "1" { SnmpVersion::V1 } else { SnmpVersion::V2c });
         let (version_there, community) = match (&self.community, configured) {
             (Some(text), Some(Credential::Community { version, .. })) => {
                 (Some(*version), Secret::new(text.clone()))
             }
             (Some(text), _) => (None, Secret::new(text.clone())),
             (None, Some(Credential::Community { version, community })) => (Some(*version), community.clone()),
-            (None, Some(credential)) => return Ok(credential.clone()),
-            (None, None) => {
-                eprintln!(
-                    "rackwarden: no community for {}: give one with -c, or name the device in {}",
+            (None, _) => {
+                return Err(Self::refuse(&format!(
+                    "no community for {}: give one with -c (for SNMPv3, a user with -u), or name the device in {}",
                     self.target,
                     self.config.config.display()
-                );
-                return Err(Exit::Usage);
+                )));
             }
         };
         let version = version.or(version_there).unwrap_or(SnmpVersion::V2c);
         Ok(Credential::Community { version, community })
     }
+
+    fn refuse(message: &str) -> Exit {
+        eprintln!("rackwarden: {message}");
+        Exit::Usage
+    }
 }
+
+/// Where the community may be, out of sight of other users of this host.
+const COMMUNITY_VARIABLE: &str = "RACKWARDEN_COMMUNITY";
 
 /// Loads the configuration, or prints its mistakes.
 pub(super) fn load(arguments: &ConfigArguments) -> Result<Settings, Exit> {

@@ -16,7 +16,7 @@ pub(super) struct Arguments {
     #[arg(default_value = "1.3.6.1")]
     root: String,
     /// Numeric OIDs only
-    #[arg(short, long)]
+    #[arg(long)]
     numeric: bool,
     /// Rows in one GETBULK; 0: GETNEXT only
     #[arg(long, value_name = "N", default_value_t = WalkLimits::REPETITIONS)]

@@ -302,8 +302,12 @@ fn home_of(name: &str) -> Option<&'static Key> {
     schema::root().keys.iter().find(|it| it.form.inner().is_some_and(|table| table.find(name).is_some()))
 }
 
+/// Within a sentence; but an abbreviation stays one.
 fn lower_first(text: &str) -> String {
     let mut letters = text.chars();
+    if text.chars().nth(1).is_some_and(char::is_uppercase) {
+        return text.to_owned();
+    }
     letters.next().map(|it| it.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
@@ -349,6 +353,6 @@ pub(super) const PLACE: &str = "@place";
 /// Another such key: the keys about which something has been said.
 pub(super) const WRONG: &str = "@wrong";
 /// What the keys begin with that hold secrets, or say where one is.
-const SECRET_STEMS: [&str; 3] = ["community", "routing_key", "secret"];
+const SECRET_STEMS: [&str; 5] = ["community", "routing_key", "authentication", "privacy", "secret"];
 /// Longer texts are not repeated in messages.
 const SHOWN_MOST: usize = 60;

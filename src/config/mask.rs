@@ -4,6 +4,7 @@
 use super::form::Form;
 use super::schema::{self, Key};
 use crate::model::closest;
+use crate::snmp::v3::{AuthProtocol, PrivProtocol};
 use std::ops::Range;
 
 /// For each line of a text, the byte ranges within it that are not to be shown.
@@ -65,6 +66,11 @@ impl State {
             Some(key) if name.ends_with("_file") => matches!(key.form, Form::Path) && !written.contains('/'),
             Some(_) if name.ends_with("_env") => is_keylike(written) || !is_usual_variable(bare(written)),
             Some(_) if name.ends_with("_credential") => is_keylike(written),
+            // A passphrase that was put where its protocol belongs.
+            Some(key) if matches!(key.form, Form::Authentication) => {
+                bare(written).parse::<AuthProtocol>().is_err()
+            }
+            Some(key) if matches!(key.form, Form::Privacy) => bare(written).parse::<PrivProtocol>().is_err(),
             Some(_) => false,
             None => guarded || resembles_secret(name),
         }
@@ -152,7 +158,7 @@ fn quoted(written: &str) -> Option<usize> {
 /// Tables whose unknown keys may be secrets.
 const GUARDED: [&str; 3] = ["credentials", "integrations", "inventory"];
 /// What names of secrets hold.
-const WORDS: [&str; 6] = ["communit", "secret", "passw", "token", "_key", "apikey"];
+const WORDS: [&str; 8] = ["communit", "secret", "passw", "passphr", "token", "_key", "apikey", "privkey"];
 /// An integration key of PagerDuty has 32 letters and digits, older service keys as many.
 const KEY_CHARS: usize = 20;
 
@@ -210,6 +216,12 @@ mod tests {
         check("routing_key_env = \"0123456789abcdef0123456789abcdef\"", "routing_key_env = \"***\"");
         check("community_env = \"s3cret\"", "community_env = \"***\"");
         check("snmp_password = \"s3cret\"", "snmp_password = \"***\"");
+        check("authentication_passphrase = \"s3cret\"", "authentication_passphrase = \"***\"");
+        check("privacy_key = \"0x00ff\"", "privacy_key = \"***\"");
+        check("privacy_passphrase_file = \"s3cret\"", "privacy_passphrase_file = \"***\"");
+        check("authentication = \"s3cret\"", "authentication = \"***\"");
+        check("privacy = \"s3cret\"", "privacy = \"***\"");
+        check("auth_passphrase = \"s3cret\"", "auth_passphrase = \"***\"");
     }
 
     #[test]
@@ -219,6 +231,10 @@ mod tests {
             "interval = \"10s\"",
             "community_file = \"/etc/x\"",
             "community_env = \"SNMP_COMMUNITY\"",
+            "authentication = \"sha256\"",
+            "privacy = \"AES-256-C\"",
+            "authentication_passphrase_file = \"/etc/x\"",
+            "user = \"ops\"",
             "community_env = \"${SNMP_COMMUNITY}\"",
             "routing_key_credential = \"cred_pagerduty\"",
             "apply_to = { match = { site = \"ams*\" } }",

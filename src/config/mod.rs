@@ -45,6 +45,25 @@ use std::path::{Path, PathBuf};
 /// Where the main file lies unless the user names another.
 pub const DEFAULT_PATH: &str = "/etc/rackwarden/rackwarden.toml";
 
+/// Checks a text as a main file alone, for the fuzzer: no other file is read for it but those it names.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_text(text: &str) {
+    let path = Path::new("fuzz.toml");
+    let config = Config {
+        main: path,
+        environment: Environment::default(),
+        secrets: Secrets::Optional,
+        profiles: Some(&|_| Vec::new()),
+    };
+    let mut report = Report::default();
+    let sources = [Source { name: source::SourceName::File(path.to_owned()), text: text.to_owned() }];
+    let settings = config.settings(&sources, &mut report);
+    let (mistakes, _) = report.finish(&sources);
+    // What is wrong is said, and nothing but that stands in the way.
+    assert!(settings.is_some() || !mistakes.is_empty());
+    assert!(mistakes.iter().all(|it| !render(std::slice::from_ref(it), false).is_empty()));
+}
+
 /// What to load, and how.
 #[derive(Clone)]
 pub struct Config<'a> {

@@ -157,7 +157,14 @@ static LOG: Table = Table {
 
 static CREDENTIAL: Table = Table {
     keys: &[
-        Key::new("version", Form::Choice(VERSIONS), "\"2c\"", "The SNMP version to speak").default("\"2c\""),
+        Key::new(
+            "version",
+            Form::Choice(VERSIONS),
+            "\"2c\"",
+            "The SNMP version to speak; \"3\" takes a user in place of a community",
+        )
+        .default("\"2c\"")
+        .also(&["snmp_version"]),
         Key::new(
             "community_file",
             Form::Path,
@@ -181,6 +188,168 @@ static CREDENTIAL: Table = Table {
             "password",
             "secret",
         ]),
+        Key::new("user", Form::Text, "\"rackwarden\"", "The SNMPv3 user, as it was created at the agent")
+            .also(&["user_name", "username", "security_name", "securityname", "usm_user", "sec_name"]),
+        Key::new(
+            "level",
+            Form::Choice(SECURITY_LEVELS),
+            "\"authPriv\"",
+            "The level of security of SNMPv3; if you say nothing, it follows from authentication and privacy",
+        )
+        .also(&["security_level", "securitylevel", "sec_level"]),
+        Key::new(
+            "authentication",
+            Form::Authentication,
+            "\"SHA-256\"",
+            "How SNMPv3 messages are authenticated; without it, nothing proves who asks and who answers",
+        )
+        .also(&[
+            "auth",
+            "auth_protocol",
+            "authentication_protocol",
+            "authprotocol",
+            "auth_proto",
+            "authentication_type",
+        ]),
+        Key::new(
+            "authentication_passphrase_file",
+            Form::Path,
+            "\"/etc/rackwarden/credentials/snmp-authentication\"",
+            "A file whose first line is the authentication passphrase of the user",
+        ),
+        Key::new(
+            "authentication_passphrase_env",
+            Form::Variable,
+            "\"SNMP_AUTHENTICATION_PASSPHRASE\"",
+            "An environment variable that holds the authentication passphrase of the user",
+        ),
+        Key::new(
+            "authentication_passphrase_credential",
+            Form::Text,
+            "\"cred_snmp-authentication\"",
+            "A systemd credential that holds the authentication passphrase of the user",
+        ),
+        Key::new(
+            "authentication_passphrase",
+            Form::Secret,
+            "\"at least eight letters\"",
+            "The authentication passphrase itself, in clear",
+        )
+        .also(&[
+            "auth_passphrase",
+            "auth_password",
+            "authentication_password",
+            "authpassphrase",
+            "authpassword",
+            "auth_secret",
+            "passphrase",
+        ]),
+        Key::new(
+            "authentication_key_file",
+            Form::Path,
+            "\"/etc/rackwarden/credentials/snmp-authentication-key\"",
+            "A file whose first line is the authentication key, already localized to the agent, in hexadecimal",
+        ),
+        Key::new(
+            "authentication_key_env",
+            Form::Variable,
+            "\"SNMP_AUTHENTICATION_KEY\"",
+            "An environment variable that holds the authentication key, already localized to the agent, in hexadecimal",
+        ),
+        Key::new(
+            "authentication_key_credential",
+            Form::Text,
+            "\"cred_snmp-authentication-key\"",
+            "A systemd credential that holds the authentication key, already localized to the agent, in hexadecimal",
+        ),
+        Key::new(
+            "authentication_key",
+            Form::Secret,
+            "\"0x00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"",
+            "That key itself, in clear, in place of a passphrase",
+        )
+        .also(&["auth_key", "authkey", "auth_localized_key", "authentication_localized_key"]),
+        Key::new(
+            "privacy",
+            Form::Privacy,
+            "\"AES-128\"",
+            "How SNMPv3 messages are encrypted; it needs authentication",
+        )
+        .also(&[
+            "priv",
+            "priv_protocol",
+            "privacy_protocol",
+            "privprotocol",
+            "priv_proto",
+            "encryption",
+        ]),
+        Key::new(
+            "privacy_passphrase_file",
+            Form::Path,
+            "\"/etc/rackwarden/credentials/snmp-privacy\"",
+            "A file whose first line is the privacy passphrase of the user",
+        ),
+        Key::new(
+            "privacy_passphrase_env",
+            Form::Variable,
+            "\"SNMP_PRIVACY_PASSPHRASE\"",
+            "An environment variable that holds the privacy passphrase of the user",
+        ),
+        Key::new(
+            "privacy_passphrase_credential",
+            Form::Text,
+            "\"cred_snmp-privacy\"",
+            "A systemd credential that holds the privacy passphrase of the user",
+        ),
+        Key::new(
+            "privacy_passphrase",
+            Form::Secret,
+            "\"at least eight letters\"",
+            "The privacy passphrase itself, in clear",
+        )
+        .also(&[
+            "priv_passphrase",
+            "priv_password",
+            "privacy_password",
+            "privpassphrase",
+            "privpassword",
+            "priv_secret",
+            "encryption_password",
+        ]),
+        Key::new(
+            "privacy_key_file",
+            Form::Path,
+            "\"/etc/rackwarden/credentials/snmp-privacy-key\"",
+            "A file whose first line is the privacy key, already localized to the agent, in hexadecimal",
+        ),
+        Key::new(
+            "privacy_key_env",
+            Form::Variable,
+            "\"SNMP_PRIVACY_KEY\"",
+            "An environment variable that holds the privacy key, already localized to the agent, in hexadecimal",
+        ),
+        Key::new(
+            "privacy_key_credential",
+            Form::Text,
+            "\"cred_snmp-privacy-key\"",
+            "A systemd credential that holds the privacy key, already localized to the agent, in hexadecimal",
+        ),
+        Key::new(
+            "privacy_key",
+            Form::Secret,
+            "\"0x00112233445566778899aabbccddeeff\"",
+            "That key itself, in clear, in place of a passphrase",
+        )
+        .also(&["priv_key", "privkey", "priv_localized_key", "privacy_localized_key"]),
+        Key::new("context_name", Form::Text, "\"bank2\"", "The SNMPv3 context, where the agent has several")
+            .also(&["context", "contextname"]),
+        Key::new(
+            "context_engine_id",
+            Form::EngineId,
+            "\"0x80001f8804726163\"",
+            "The SNMPv3 engine that has the context, in hexadecimal, where the agent speaks for another one",
+        )
+        .also(&["engine_id", "engineid", "context_engine", "contextengineid"]),
     ],
 };
 
@@ -756,7 +925,8 @@ const RATE: Form = Form::Count { least: 0, most: RATE_MOST };
 const FOR: Form = Form::Duration { least: Duration::ZERO, most: FOR_MOST };
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 const FORMATS: &[&str] = &["text", "json"];
-const VERSIONS: &[&str] = &["1", "2c"];
+const VERSIONS: &[&str] = &["1", "2c", "3"];
+const SECURITY_LEVELS: &[&str] = &["noAuthNoPriv", "authNoPriv", "authPriv"];
 const REGIONS: &[&str] = &["us", "eu"];
 const INTEGRATION_TYPES: &[&str] = &["pagerduty"];
 const NO_DATA: &[&str] = &["keep", "ignore", "alert"];

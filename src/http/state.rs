@@ -104,6 +104,10 @@ pub struct TrapFacts {
     pub unknown_sender: u64,
     /// Those without the device's credential.
     pub not_authenticated: u64,
+    /// Questions for our engine, which come before an inform of SNMPv3.
+    pub discovery: u64,
+    /// Those that are older than what their sender sent before.
+    pub replayed: u64,
     /// Those over a limit.
     pub flood: u64,
     /// Those that cannot be read.

@@ -2,11 +2,11 @@
 
 use super::device42::Device42;
 use super::failure::Failure;
-use super::file;
+use super::file::{Looker, Stamp};
 use super::http::Client;
 use super::netbox::NetBox;
 use super::phpipam::PhpIpam;
-use super::settings::{Access, FileAccess, HttpAccess, InventorySettings, Login, Product};
+use super::settings::{Access, HttpAccess, InventorySettings, Login, Product};
 use super::snapshot::Snapshot;
 use super::snipe_it::SnipeIt;
 use crate::model::{ComponentKind, Secret, SnapshotError, UnixMillis};
@@ -26,7 +26,7 @@ enum Asked {
     NetBox(Box<NetBox>),
     SnipeIt(Box<SnipeIt>),
     PhpIpam(Box<PhpIpam>),
-    File(FileAccess, Vec<ComponentKind>),
+    File(Looker),
 }
 
 impl Collector {
@@ -37,7 +37,7 @@ impl Collector {
     pub fn new(settings: &InventorySettings) -> Result<Self, Failure> {
         let kinds = settings.kinds.clone();
         let asked = match &settings.access {
-            Access::File(access) => Asked::File(access.clone(), kinds),
+            Access::File(access) => Asked::File(Looker::new(access.clone(), &kinds)),
             Access::Http(access) => Self::asking(access, settings, kinds)?,
         };
         Ok(Self { asked, time_limit: settings.time_limit })
@@ -68,6 +68,14 @@ impl Collector {
         })
     }
 
+    /// What would change if its file were replaced; `None` where it is not to be seen, or none.
+    pub async fn stamp(&self) -> Option<Stamp> {
+        match &self.asked {
+            Asked::File(looker) => looker.stamp().await,
+            Asked::Device42(_) | Asked::NetBox(_) | Asked::SnipeIt(_) | Asked::PhpIpam(_) => None,
+        }
+    }
+
     /// Takes a snapshot, whole or not at all, within the time limit.
     ///
     /// # Errors
@@ -80,7 +88,7 @@ impl Collector {
                 Asked::NetBox(it) => it.take().await,
                 Asked::SnipeIt(it) => it.take(now).await,
                 Asked::PhpIpam(it) => it.take().await,
-                Asked::File(access, kinds) => take_file(access.clone(), kinds.clone(), now).await,
+                Asked::File(looker) => looker.take(now).await,
             }
         };
         tokio::time::timeout(limit, taking).await.unwrap_or_else(|_| {
@@ -88,16 +96,6 @@ impl Collector {
             Err(Failure::new(SnapshotError::Limit, format!("the snapshot was not complete within {shown}")))
         })
     }
-}
-
-/// Files may lie on a file system that hangs.
-async fn take_file(
-    access: FileAccess,
-    kinds: Vec<ComponentKind>,
-    now: UnixMillis,
-) -> Result<Snapshot, Failure> {
-    let taken = tokio::task::spawn_blocking(move || file::take(&access, &kinds, now)).await;
-    taken.unwrap_or_else(|_| Err(Failure::malformed("the file could not be read: a defect of ours")))
 }
 
 impl Login {

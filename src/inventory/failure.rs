@@ -1,6 +1,6 @@
 //! Why a snapshot could not be taken.
 
-use crate::model::{PollError, SnapshotError};
+use crate::model::{PollError, SnapshotError, clean_text};
 use std::time::Duration;
 
 /// Why a snapshot could not be taken: a class for metrics, words for people, and how long the source
@@ -19,13 +19,19 @@ pub struct Failure {
 impl Failure {
     /// A failure of that class.
     #[must_use]
-    pub fn new(class: SnapshotError, reason: impl Into<String>) -> Self {
-        Self { class, reason: reason.into(), retry_after: None }
+    pub fn new(class: SnapshotError, reason: impl AsRef<str>) -> Self {
+        // Names of keys and words of servers are in it: one line, and a bearable one.
+        let mut reason = clean_text(reason.as_ref());
+        if let Some((end, _)) = reason.char_indices().nth(REASON_CHARS_MAX) {
+            reason.truncate(end);
+            reason.push_str("..");
+        }
+        Self { class, reason, retry_after: None }
     }
 
     /// An answer that cannot be read.
     #[must_use]
-    pub fn malformed(reason: impl Into<String>) -> Self {
+    pub fn malformed(reason: impl AsRef<str>) -> Self {
         Self::new(SnapshotError::Malformed, reason)
     }
 
@@ -41,3 +47,6 @@ impl Failure {
         PollError::Snapshot { class: self.class, reason: self.reason.clone() }
     }
 }
+
+/// Twenty mistakes of a file in a line each.
+const REASON_CHARS_MAX: usize = 2_000;

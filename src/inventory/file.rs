@@ -6,10 +6,14 @@ use super::settings::{FileAccess, FileFormat};
 use super::snapshot::Snapshot;
 use super::{document, table};
 use crate::model::{ComponentKind, SnapshotError, UnixMillis};
-use std::fs::{File, Metadata};
+use std::fs::{Metadata, OpenOptions};
 use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 /// What changes when a file is replaced or rewritten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +51,58 @@ impl From<&Metadata> for Stamp {
     }
 }
 
+/// Looks at a file for others, one look at a time: a file system that hangs holds one thread, no more.
+#[derive(Debug, Clone)]
+pub struct Looker {
+    access: Arc<FileAccess>,
+    kinds: Arc<[ComponentKind]>,
+    one: Arc<Semaphore>,
+}
+
+/// A stat takes microseconds; a network file system that needs longer than this hangs.
+const LOOK_MAX: Duration = Duration::from_secs(5);
+
+impl Looker {
+    /// For that file.
+    #[must_use]
+    pub fn new(access: FileAccess, kinds: &[ComponentKind]) -> Self {
+        Self { access: Arc::new(access), kinds: kinds.into(), one: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// What would change if the file were replaced; `None` while it is not to be seen.
+    pub async fn stamp(&self) -> Option<Stamp> {
+        let access = Arc::clone(&self.access);
+        let look = self.look(move || Stamp::of(&access.path))?;
+        tokio::time::timeout(LOOK_MAX, look).await.ok()?.ok().flatten()
+    }
+
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// As [`take`], and where the look before has not ended.
+    pub async fn take(&self, now: UnixMillis) -> Result<Snapshot, Failure> {
+        let (access, kinds) = (Arc::clone(&self.access), Arc::clone(&self.kinds));
+        let Some(look) = self.look(move || take(&access, &kinds, now)) else {
+            let reason = format!(
+                "{}: the last look at it has not ended: its file system hangs",
+                self.access.path.display()
+            );
+            return Err(Failure::new(SnapshotError::File, reason));
+        };
+        look.await.unwrap_or_else(|_| Err(Failure::malformed("the file could not be read: a defect of ours")))
+    }
+
+    /// `None`: another look is under way.
+    fn look<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<JoinHandle<T>> {
+        let permit = Arc::clone(&self.one).try_acquire_owned().ok()?;
+        Some(tokio::task::spawn_blocking(move || {
+            let found = work();
+            drop(permit);
+            found
+        }))
+    }
+}
+
 /// Reads a file. Blocks.
 ///
 /// # Errors
@@ -54,7 +110,9 @@ impl From<&Metadata> for Stamp {
 pub fn take(access: &FileAccess, kinds: &[ComponentKind], now: UnixMillis) -> Result<Snapshot, Failure> {
     let path = &access.path;
     let wrong = |what: String| Failure::new(SnapshotError::File, format!("{}: {what}", path.display()));
-    let file = File::open(path).map_err(|error| wrong(error.to_string()))?;
+    // Without O_NONBLOCK a pipe would be waited on for ever.
+    let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path);
+    let file = file.map_err(|error| wrong(error.to_string()))?;
     let metadata = file.metadata().map_err(|error| wrong(error.to_string()))?;
     if !metadata.is_file() {
         return Err(wrong("it is no regular file".to_owned()));

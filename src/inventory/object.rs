@@ -8,6 +8,7 @@ use super::loose::cut;
 use crate::model::{
     Component, ComponentKind, Labels, Missing, Quantity, Ratings, Sample, UnixMillis, clean_text,
 };
+use std::sync::Arc;
 
 /// One object: a component with its readings.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,9 +16,9 @@ pub struct Object {
     /// What it is, and what tells it from others of its kind.
     pub kind: ComponentKind,
     /// The source's id.
-    pub id: Box<str>,
+    pub id: Arc<str>,
     /// What people call it.
-    pub name: Box<str>,
+    pub name: Arc<str>,
     /// What else is known of it.
     pub labels: Vec<(&'static str, String)>,
     /// What it is rated for.
@@ -40,7 +41,7 @@ pub struct Figure {
 impl Object {
     /// An object without figures. Without a name it is called by its kind and id.
     #[must_use]
-    pub fn new(kind: ComponentKind, id: impl Into<Box<str>>, name: Option<String>) -> Self {
+    pub fn new(kind: ComponentKind, id: impl Into<Arc<str>>, name: Option<String>) -> Self {
         let id = id.into();
         let name = name.unwrap_or_else(|| format!("{} {id}", kind.name().replace('_', " ")));
         let (labels, figures) = (Vec::new(), Vec::new());

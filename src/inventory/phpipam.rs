@@ -32,6 +32,11 @@ impl PhpIpam {
 
     pub(super) async fn take(&mut self) -> Result<Snapshot, Failure> {
         self.client.begin();
+        let taken = self.read().await;
+        taken.map_err(|it| self.client.hide(it))
+    }
+
+    async fn read(&mut self) -> Result<Snapshot, Failure> {
         self.log_in().await?;
         let vrfs = self.names("vrfs/", "vrfId").await?;
         let sections = self.names("sections/", "id").await?;

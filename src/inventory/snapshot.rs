@@ -88,14 +88,15 @@ impl Snapshot {
     /// The shape of a source of that name with these objects, and its samples; the first is the age.
     #[must_use]
     pub fn shape(&self, source: &str, age: Sample) -> (Shape, Vec<Sample>) {
-        let mut shape = empty_shape(source);
-        shape.components.reserve_exact(self.objects.len());
-        let mut samples = vec![age];
+        let (itself, its_age) = source_itself(source);
+        let mut components = Vec::with_capacity(self.objects.len() + 1);
+        components.push(itself);
+        let (mut readings, mut samples) = (vec![its_age], vec![age]);
         for object in &self.objects {
-            let component = u32::try_from(shape.components.len()).unwrap_or(u32::MAX);
-            shape.components.push(object.component());
+            let component = u32::try_from(components.len()).unwrap_or(u32::MAX);
+            components.push(object.component());
             for figure in &object.figures {
-                shape.readings.push(ReadingShape {
+                readings.push(ReadingShape {
                     component,
                     quantity: figure.quantity,
                     name: figure.name.into(),
@@ -105,13 +106,19 @@ impl Snapshot {
                 samples.push(figure.sample);
             }
         }
-        (shape, samples)
+        (Shape { components, readings: readings.into() }, samples)
     }
 }
 
 /// The shape of a source of which nothing is known yet: itself and its age.
 #[must_use]
 pub fn empty_shape(source: &str) -> Shape {
+    let (itself, age) = source_itself(source);
+    Shape { components: vec![itself], readings: [age].into() }
+}
+
+/// The component and the reading that every source has.
+fn source_itself(source: &str) -> (Component, ReadingShape) {
     let itself = Component {
         kind: ComponentKind::Inventory,
         index: "0".into(),
@@ -126,7 +133,7 @@ pub fn empty_shape(source: &str) -> Shape {
         source: Oid::default(),
         states: None,
     };
-    Shape { components: vec![itself], readings: vec![age] }
+    (itself, age)
 }
 
 #[cfg(test)]

@@ -28,6 +28,11 @@ impl SnipeIt {
 
     pub(super) async fn take(&mut self, now: UnixMillis) -> Result<Snapshot, Failure> {
         self.client.begin();
+        let taken = self.read(now).await;
+        taken.map_err(|it| self.client.hide(it))
+    }
+
+    async fn read(&mut self, now: UnixMillis) -> Result<Snapshot, Failure> {
         let mut objects = Vec::new();
         for kind in self.kinds.clone() {
             let lists: &[&str] = match kind {

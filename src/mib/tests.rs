@@ -104,6 +104,19 @@ fn embedded_modules_have_the_system_group() {
     assert_eq!(found.object.unwrap().syntax, "TimeTicks");
 }
 
+#[test]
+fn traps_have_names() {
+    for (oid, name) in [
+        ("1.3.6.1.6.3.1.1.5.1", "SNMPv2-MIB::coldStart"),
+        ("1.3.6.1.6.3.1.1.5.3", "IF-MIB::linkDown"),
+        ("1.3.6.1.2.1.33.2.1", "UPS-MIB::upsTrapOnBattery"),
+        ("1.3.6.1.4.1.318.0.5", "PowerNet-MIB::upsOnBattery"),
+        ("1.3.6.1.4.1.3808.0.9", "CPS-MIB::powerRestored"),
+    ] {
+        assert_eq!(Mibs::embedded().lookup(&oid.parse().unwrap()).to_string(), name);
+    }
+}
+
 /// The tables that the build wrote say the same as the modules themselves.
 #[test]
 fn embedded_tables_are_the_modules_in_mibs() {

@@ -3,6 +3,7 @@
 use super::Labels;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// The kind of part or object. Names are part of the JSON contract and of metric labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -156,12 +157,24 @@ pub struct Component {
     /// What tells it from others of its kind on this device or in this inventory: stable over
     /// restarts and renamings, usually the table's index ("1", "2.14"), "0" for a scalar, or the id
     /// that the inventory gave the object.
-    pub index: Box<str>,
+    pub index: Arc<str>,
     /// What a person calls it: the operator's name where the agent has one, else kind and index.
-    pub label: Box<str>,
+    pub label: Arc<str>,
     /// Its ratings.
     pub ratings: Ratings,
     /// What else is known of it (vendor, category, vrf, rack): objects of inventories have some,
     /// parts of devices have none.
     pub labels: Labels,
+}
+
+impl Component {
+    /// Takes the texts that are equal from another one, so that devices of a kind hold them once.
+    pub fn share_with(&mut self, other: &Self) {
+        if self.index == other.index {
+            self.index = Arc::clone(&other.index);
+        }
+        if self.label == other.label {
+            self.label = Arc::clone(&other.label);
+        }
+    }
 }

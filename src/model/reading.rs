@@ -160,11 +160,22 @@ pub struct ReadingShape {
 pub struct Shape {
     /// The device's parts.
     pub components: Vec<Component>,
-    /// The readings; samples stand in this order.
-    pub readings: Vec<ReadingShape>,
+    /// The readings; samples stand in this order. Devices of a kind share them: labels, in which they
+    /// differ, are their components'.
+    pub readings: Arc<[ReadingShape]>,
 }
 
 impl Shape {
+    /// Takes the parts that are equal from another shape, so that devices of a kind hold them once.
+    pub fn share_with(&mut self, other: &Self) {
+        if self.readings == other.readings {
+            self.readings = Arc::clone(&other.readings);
+        }
+        for (component, like) in self.components.iter_mut().zip(&other.components) {
+            component.share_with(like);
+        }
+    }
+
     /// The component of a reading of this shape.
     #[must_use]
     pub fn component_of(&self, reading: &ReadingShape) -> Option<&Component> {

@@ -6,6 +6,7 @@
 //! is due at a time; a poll that brought nothing says why for each reading; a device that is known to be
 //! dead is asked once a poll, without retries, with the very request that its return would answer.
 
+use super::engines::KnownEngine;
 use super::kinds::Kinds;
 use super::learn::{LearnStep, Learner, Reach};
 use super::settings::{Credential, DeviceSettings, SnmpVersion};
@@ -16,7 +17,7 @@ use crate::model::{
 use crate::profile::{Plan, ProfileSet};
 use crate::snmp::v3::{NeedKeys, UsmError};
 use crate::snmp::wire::{Names, Pdu, Version};
-use crate::snmp::{Cell, GetJob, GetStep, Session};
+use crate::snmp::{Cell, GetJob, GetLimits, GetStep, Session};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +71,8 @@ pub struct Device {
     settings: Arc<DeviceSettings>,
     profiles: Arc<ProfileSet>,
     kinds: Arc<Kinds>,
+    /// Its engine ID, as the others know it.
+    engine: Option<Box<KnownEngine>>,
     session: Session,
     source: Arc<Source>,
     /// Of a device that is not known: always the same one, so that what is bound to it stays bound.
@@ -166,10 +169,15 @@ impl Device {
         let learn_every =
             Self::LEARN_EVERY + Duration::from_secs(hasher.finish() % Self::LEARN_SPREAD_SECONDS);
         Self {
+            reach: match &settings.credential {
+                Credential::Community { .. } => Reach::default(),
+                Credential::Usm(_) => Reach { get: GetLimits::default().within_usm(), ..Reach::default() },
+            },
             session: session(&settings.credential, 0),
             settings,
             profiles,
             kinds: Arc::default(),
+            engine: None,
             source,
             no_shape: Arc::default(),
             ready: None,
@@ -184,7 +192,6 @@ impl Device {
             round_trip: RoundTrip::default(),
             pace: Pace::default(),
             effort: Effort::default(),
-            reach: Reach::default(),
             notes: Vec::new(),
             failures: 0,
             is_unreadable: false,
@@ -572,7 +579,7 @@ impl Device {
         // sysUpTime stands behind the plan's cells.
         let asked = job.cells().split_last().map_or(&[][..], |(_, asked)| asked);
         if !asked.is_empty() && asked.iter().all(refused) {
-            let status = "an error to every request".to_owned();
+            let status = job.refusal();
             return self.fail(PollError::AgentError { status }, now);
         }
         self.reach.get = job.limits();
@@ -594,8 +601,20 @@ impl Device {
             self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
         }
         let batch = self.batch(&ready.source, shape, samples, None, now);
+        self.announce_engine();
         let notes = std::mem::take(&mut self.notes);
         Step::Finished(Box::new(Outcome { batch, ready: Some(ready), cells, notes }))
+    }
+
+    /// Names devices that have the same engine ID, once for each engine ID that this one comes with.
+    fn announce_engine(&mut self) {
+        let Some(engine) = self.session.engine_id() else { return };
+        if self.engine.as_ref().is_some_and(|it| it.id() == engine) {
+            return;
+        }
+        let (known, note) = self.kinds.engines.announce(*engine, &self.settings.name);
+        self.engine = Some(Box::new(known));
+        self.notes.extend(note);
     }
 
     /// A restart may have renumbered the rows.
@@ -617,8 +636,21 @@ impl Device {
         Step::Finished(Box::new(self.failed(error, now)))
     }
 
+    /// An agent that refuses whatever a user asks for has not let the user in.
+    fn no_access(&self, status: String) -> PollError {
+        self.session.user().map_or(PollError::AgentError { status }, |user| {
+            let error = UsmError::NoAccess { user: user.name().to_owned(), level: user.level() };
+            PollError::Security(error.to_string())
+        })
+    }
+
     fn failed(&mut self, error: PollError, now: Now) -> Outcome {
+        let missing = match error {
+            PollError::AgentError { .. } => Missing::AgentError,
+            _ => Missing::Timeout,
+        };
         let error = match (error, self.session.time_out_reason()) {
+            (PollError::AgentError { status }, _) => self.no_access(status),
             (PollError::Timeout, Some(reason)) => PollError::Security(reason.to_string()),
             (error, _) => error,
         };
@@ -638,10 +670,6 @@ impl Device {
             Arc::new(Source { interval: self.interval(), ..Source::clone(&source) })
         } else {
             source
-        };
-        let missing = match error {
-            PollError::AgentError { .. } => Missing::AgentError,
-            _ => Missing::Timeout,
         };
         let samples = vec![Sample::Missing(missing); shape.readings.len()];
         let batch = self.batch(&source, shape, samples, Some(error), now);

@@ -6,6 +6,7 @@
 
 use super::device::{Device, Outcome};
 use super::endpoint::{BATCH, Endpoint, bind};
+use super::engines::Engines;
 use super::key_thread::KeyThread;
 use super::kinds::Kinds;
 use super::settings::DeviceSettings;
@@ -94,6 +95,7 @@ impl ShardHandle {
         number: usize,
         profiles: Arc<ProfileSet>,
         cache: Arc<KeyCache>,
+        engines: Arc<Engines>,
         clock: SystemClock,
         sink: Box<dyn Sink>,
     ) -> Result<Self, StartError> {
@@ -117,7 +119,7 @@ impl ShardHandle {
                 keys,
                 by_name: HashMap::new(),
                 profiles,
-                kinds: Arc::default(),
+                kinds: Arc::new(Kinds::with(engines)),
                 clock,
                 sink,
                 inbox,

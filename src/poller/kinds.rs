@@ -5,6 +5,7 @@
 //! Pure; asked only when a device is learnt.
 
 use super::device::Ready;
+use super::engines::Engines;
 use crate::profile::Plan;
 use crate::snmp::wire::Names;
 use std::collections::HashMap;
@@ -15,9 +16,16 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 #[derive(Debug, Default)]
 pub struct Kinds {
     latest: Mutex<HashMap<u64, Weak<Ready>>>,
+    /// Which SNMPv3 engine each device is: no two should be the same.
+    pub(super) engines: Arc<Engines>,
 }
 
 impl Kinds {
+    /// Those of one shard; engine IDs are looked after for all of them.
+    pub(super) fn with(engines: Arc<Engines>) -> Self {
+        Self { engines, ..Self::default() }
+    }
+
     /// Lets `plan` share what it has in common with the last device of its kind; that one's encoded names,
     /// if they are the same.
     pub(super) fn share(&self, plan: &mut Plan) -> Option<Arc<Names>> {

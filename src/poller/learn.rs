@@ -90,6 +90,9 @@ impl Learner {
     const CELLS_MAX: usize = 100_000;
     /// After so many columns in silence the agent is taken as gone.
     const SILENT_MAX: u32 = 2;
+    /// Asked at a time while nothing is known of the agent: some drop a GET for more, and silence would
+    /// then look like death.
+    const IDENTITY_CELLS: usize = 2;
     /// SNMPv2-MIB: sysDescr, sysObjectID, sysUpTime, sysName, each with its instance 0.
     const SYSTEM: [[u32; 9]; 4] = [
         [1, 3, 6, 1, 2, 1, 1, 1, 0],
@@ -106,7 +109,7 @@ impl Learner {
         Self {
             profiles,
             chosen,
-            stage: Stage::Identify(GetJob::new(names, reach.get)),
+            stage: Stage::Identify(GetJob::new(names, reach.get.at_most(Self::IDENTITY_CELLS))),
             system: SystemGroup::default(),
             candidates: VecDeque::new(),
             learned: Learned::default(),
@@ -248,9 +251,7 @@ impl Learner {
             return LearnStep::Failed(PollError::Timeout);
         };
         if job.cells().iter().all(|cell| matches!(cell, Err(Missing::AgentError | Missing::TooBig))) {
-            return LearnStep::Failed(PollError::AgentError {
-                status: "an error to every request".to_owned(),
-            });
+            return LearnStep::Failed(PollError::AgentError { status: job.refusal() });
         }
         self.system = SystemGroup {
             sys_object_id: match object_id {

@@ -5,6 +5,7 @@
 
 pub mod device;
 mod endpoint;
+pub mod engines;
 pub mod execute;
 mod key_thread;
 pub mod kinds;

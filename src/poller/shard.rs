@@ -357,25 +357,42 @@ impl Shard {
         if !is_address || !device.session().fits(&incoming) {
             return Disposition::Foreign;
         }
-        if slot.generation != generation || slot.state != State::InFlight {
+        // An answer to what was sent counts also where the same request is about to be sent again: otherwise a
+        // forged report that comes just before it would undo it.
+        let is_again = matches!(slot.state, State::Sending | State::Pausing | State::AwaitingKeys);
+        if slot.generation != generation || !(slot.state == State::InFlight || is_again) {
             return Disposition::Late;
         }
+        let is_queued = slot.state == State::Sending;
         let mut scratch = std::mem::take(&mut self.scratch);
         let disposition = match device.session_mut().read(incoming, now.moment, &mut scratch) {
             Received::Response(pdu) => {
+                self.unqueue(at, is_queued);
                 self.with_device(at, now, sink, |device| device.on_response(&pdu, now));
                 Disposition::Correlated
             }
             Received::WriteAgain => {
                 device.on_write_again();
-                self.send(at, Id::Same, now);
+                if !is_queued {
+                    self.send(at, Id::Same, now);
+                }
                 Disposition::Followed
             }
             Received::Wait(cause) => Disposition::Unproved(cause),
-            Received::Refused(error) => self.refused(at, &error, now, sink),
+            Received::Refused(error) => {
+                self.unqueue(at, is_queued);
+                self.refused(at, &error, now, sink)
+            }
         };
         self.scratch = scratch;
         disposition
+    }
+
+    /// What it was about to send again is answered. Rare, so that the queue may be searched.
+    fn unqueue(&mut self, at: u32, is_queued: bool) {
+        if is_queued {
+            self.outgoing.retain(|it| *it != at);
+        }
     }
 
     fn refused(

@@ -6,7 +6,7 @@ use super::draft::{DraftReading, DraftRule, number_rule};
 use super::learned::Learned;
 use super::lookup::{ObjectRef, Row};
 use super::matcher::SystemGroup;
-use super::plan::{Decoder, Plan, Warnings};
+use super::plan::{Decoder, Decoders, Plan, Warnings};
 use super::template::{dotted, shown};
 use super::{Profile, order};
 use crate::model::{
@@ -35,7 +35,7 @@ impl Profile {
             cells: cells.into(),
             shape: Arc::new(shape),
             warnings,
-            decoders: decoders.into(),
+            decoders: Arc::new(Decoders::new(decoders)),
         }
     }
 
@@ -64,7 +64,7 @@ struct Draft<'a> {
     /// 0 for the profile's own tables, more for each ancestor's.
     generation: usize,
     components: Vec<(Component, LabelRank)>,
-    places: HashMap<(ComponentKind, Box<str>), usize>,
+    places: HashMap<(ComponentKind, Arc<str>), usize>,
     readings: Vec<DraftReading>,
     taken: HashMap<(usize, Quantity, Box<str>), usize>,
     warnings: Warnings,
@@ -142,7 +142,7 @@ impl<'a> Draft<'a> {
 
     /// The component of a row, made or completed.
     fn component(&mut self, block: &Block, row: Row<'_>) -> usize {
-        let index: Box<str> =
+        let index: Arc<str> =
             block.index.fill(self.learned, row).unwrap_or_else(|| dotted(row.instance)).into();
         let key = (block.kind, index.clone());
         let place = *self.places.entry(key).or_insert_with(|| {
@@ -217,8 +217,9 @@ impl<'a> Draft<'a> {
         }
         let mut components: Vec<Option<Component>> =
             self.components.into_iter().map(|(it, _)| Some(it)).collect();
-        let components = order.into_iter().filter_map(|at| components.get_mut(at)?.take()).collect();
-        (cells, Shape { components, readings }, decoders, self.warnings)
+        let mut ordered = Vec::with_capacity(order.len());
+        ordered.extend(order.into_iter().filter_map(|at| components.get_mut(at)?.take()));
+        (cells, Shape { components: ordered, readings: readings.into() }, decoders, self.warnings)
     }
 }
 

@@ -23,6 +23,7 @@ mod number;
 mod order;
 mod pattern;
 mod plan;
+mod quick;
 mod reader;
 mod scaling;
 mod template;

@@ -5,6 +5,7 @@
 
 use super::lookup::Test;
 use super::number;
+use super::quick::Quick;
 use super::scaling::{Linear, ScaleFrom, Scaling, UnitFrom};
 use crate::model::{Identity, Missing, Oid, Sample, Shape, StateTable, Value};
 use std::sync::Arc;
@@ -22,7 +23,7 @@ pub struct Plan {
     pub shape: Arc<Shape>,
     /// What was odd about the device.
     pub warnings: Warnings,
-    pub(super) decoders: Arc<[Decoder]>,
+    pub(super) decoders: Arc<Decoders>,
 }
 
 /// What was odd when a plan was made.
@@ -43,6 +44,32 @@ impl Warnings {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.duplicates == 0 && self.without_scale == 0 && self.over_limit == 0
+    }
+}
+
+/// How the readings are read, in their order.
+#[derive(Debug)]
+pub(super) struct Decoders {
+    all: Box<[Decoder]>,
+    /// The short way of each, where there is one.
+    quick: Box<[Option<Quick>]>,
+}
+
+impl Decoders {
+    pub(super) fn new(all: Vec<Decoder>) -> Self {
+        Self { quick: all.iter().map(Quick::of).collect(), all: all.into() }
+    }
+
+    /// The long ways and the short ones.
+    pub(super) const fn both(&self) -> (&[Decoder], &[Option<Quick>]) {
+        (&self.all, &self.quick)
+    }
+}
+
+impl PartialEq for Decoders {
+    fn eq(&self, other: &Self) -> bool {
+        // The short ways follow from them.
+        self.all == other.all
     }
 }
 
@@ -86,11 +113,10 @@ impl Plan {
     /// A cell without an answer is [`Missing::NotPolled`].
     pub fn decode(&self, cells: &[Result<Value, Missing>], samples: &mut Vec<Sample>) {
         samples.clear();
-        samples.reserve(self.decoders.len());
-        samples.extend(self.decoders.iter().map(|it| match it.decode(cells) {
-            Ok(number) if number.is_finite() => Sample::Value(number),
-            Ok(_) => Sample::Missing(Missing::OutOfRange),
-            Err(missing) => Sample::Missing(missing),
+        let (all, quick) = self.decoders.both();
+        samples.reserve(all.len());
+        samples.extend(all.iter().zip(quick).map(|(decoder, quick)| {
+            quick.as_ref().and_then(|it| it.read(cells)).unwrap_or_else(|| decoder.sample(cells))
         }));
     }
 
@@ -111,17 +137,28 @@ impl Plan {
         }
         if self.shape == other.shape {
             self.shape = Arc::clone(&other.shape);
+        } else {
+            // Just made: nobody else has it yet.
+            Arc::make_mut(&mut self.shape).share_with(&other.shape);
         }
     }
 
     /// The answer behind a reading.
     pub fn raw<'a>(&self, reading: usize, cells: &'a [Result<Value, Missing>]) -> &'a Result<Value, Missing> {
-        let cell = self.decoders.get(reading).and_then(|it| cells.get(it.cell as usize));
+        let cell = self.decoders.all.get(reading).and_then(|it| cells.get(it.cell as usize));
         cell.unwrap_or(&Err(Missing::NotPolled))
     }
 }
 
 impl Decoder {
+    pub(super) fn sample(&self, cells: &[Result<Value, Missing>]) -> Sample {
+        match self.decode(cells) {
+            Ok(number) if number.is_finite() => Sample::Value(number),
+            Ok(_) => Sample::Missing(Missing::OutOfRange),
+            Err(missing) => Sample::Missing(missing),
+        }
+    }
+
     fn decode(&self, cells: &[Result<Value, Missing>]) -> Result<f64, Missing> {
         let value = answer(cells, self.cell)?;
         if let Some(valid) = &self.valid {

@@ -63,6 +63,9 @@ pub struct Group {
     pub combine: Combine,
 }
 
+/// Names and values that tell one group from another, in the rule's order.
+pub type GroupValues = Vec<(Box<str>, Box<str>)>;
+
 /// What tells one group from another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GroupBy {
@@ -83,7 +86,7 @@ impl Group {
     ///
     /// # Errors
     /// The label's name.
-    pub fn of_source(&self, source: &Source) -> Result<Vec<(Box<str>, Box<str>)>, &str> {
+    pub fn of_source(&self, source: &Source) -> Result<GroupValues, &str> {
         let told = self.by.iter().filter(|it| matches!(it, GroupBy::Label(_) | GroupBy::Device));
         told.map(|by| match by.of_source(source) {
             Some(value) => Ok((by.name().into(), value.into())),
@@ -94,7 +97,7 @@ impl Group {
 
     /// The same of one of its components: what tells it from others in the same group of devices.
     #[must_use]
-    pub fn of_component(&self, component: &Component) -> Vec<(Box<str>, Box<str>)> {
+    pub fn of_component(&self, component: &Component) -> GroupValues {
         let told =
             self.by.iter().filter_map(|by| Some((by.name().into(), by.of_component(component)?.into())));
         told.collect()

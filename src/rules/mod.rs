@@ -24,7 +24,7 @@ pub mod words;
 pub use check::{check, check_all};
 pub use compile::{Lookup, Ruleset};
 pub use eval::{CompiledRule, Standing, Standings, Waits};
-pub use extras::{Combine, Flapping, Group, GroupBy, NoData, Rate, Schedule};
+pub use extras::{Combine, Flapping, Group, GroupBy, GroupValues, NoData, Rate, Schedule};
 pub use input::{
     ApplyTo, DurationInput, FlappingInput, GroupInput, LevelInput, RateInput, RuleInput, ScheduleInput,
 };

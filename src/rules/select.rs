@@ -215,7 +215,7 @@ impl<'a> Parts<'a> {
             .zip(&shape.components)
             .map(|(place, component)| Part { place, component, readings: Vec::new() })
             .collect();
-        for (slot, reading) in (0..u32::MAX).zip(&shape.readings) {
+        for (slot, reading) in (0..u32::MAX).zip(shape.readings.iter()) {
             if let Some(part) = parts.get_mut(reading.component as usize) {
                 part.readings.push((slot, reading));
             }

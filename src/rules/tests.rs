@@ -502,7 +502,8 @@ fn pdu() -> (Source, Shape) {
             ReadingShape { states: Some(Arc::new(table)), ..reading(4, Quantity::State, "output") },
             reading(4, Quantity::Voltage, "a"),
             reading(4, Quantity::Voltage, "b"),
-        ],
+        ]
+        .into(),
     };
     let labels = Labels::new([("site", "ams-1")]);
     (Source { device: "pdu-1".into(), labels, ..Source::default() }, shape)
@@ -662,7 +663,8 @@ fn devices_that_need_the_same_share_it() {
     let program = ruleset.bind(&source, &shape);
     assert!(Arc::ptr_eq(&program, &ruleset.bind(&other, &pdu().1)));
     let mut one_more = shape.clone();
-    one_more.readings.remove(1);
+    one_more.readings =
+        one_more.readings.iter().enumerate().filter(|(at, _)| *at != 1).map(|(_, it)| it.clone()).collect();
     assert!(!Arc::ptr_eq(&program, &ruleset.bind(&other, &one_more)));
     let of_device = Ratings { current_amperes: Some(20.0), ..Ratings::default() };
     let percent = compile(&[typed("power_unit_infeed", "percent_of_rated")])

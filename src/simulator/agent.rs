@@ -3,16 +3,22 @@
 use super::cell::Cell;
 use super::faults::{Fault, Faults};
 use super::respond::{RespondError, Status, View, respond};
+use super::trap::{Sending, Trap};
 use super::tree::Tree;
 use crate::model::{Moment, Oid, Value};
-use crate::snmp::wire::{Message, PduKind, Version, decode};
+use crate::snmp::wire::{EncodeError, Message, PduKind, Version, decode};
 use std::collections::{BTreeMap, HashMap};
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use engine::Engine;
+
+mod engine;
 mod spec;
 mod wrong;
 
+pub use engine::EngineSpec;
 pub use spec::AgentSpec;
 
 /// What stands behind an agent whose values belong together: computed when asked, all at one time.
@@ -46,6 +52,8 @@ pub struct Counters {
     pub wrong_community: u64,
     /// Messages of a version that this agent does not speak.
     pub wrong_version: u64,
+    /// Reports of SNMPv3: requests that were not taken, discovery included.
+    pub reports: u64,
     /// How often each fault has happened, by its name.
     pub faults: BTreeMap<&'static str, u64>,
 }
@@ -96,6 +104,7 @@ pub struct Agent {
     silent: bool,
     busy_until: Moment,
     held: Option<Vec<u8>>,
+    engine: Option<Box<Engine>>,
     counters: Counters,
 }
 
@@ -135,6 +144,7 @@ impl Agent {
             silent: false,
             busy_until: now,
             held: None,
+            engine: spec.engine.map(|it| Box::new(Engine::start(it, spec.seed, now))),
             counters: Counters::default(),
         };
         for (oid, cell) in spec.cells {
@@ -164,12 +174,36 @@ impl Agent {
         self.silent = silent;
     }
 
-    /// sysUpTime begins at zero now.
+    /// sysUpTime begins at zero now, and an engine's time with it, in its next boot.
     pub fn reboot(&mut self, now: Moment) {
+        let is_lost = self.faults.is_fired(&Fault::BootsLost);
+        let is_replaced = self.faults.is_fired(&Fault::EngineReplaced);
+        if let Some(engine) = &mut self.engine {
+            engine.reboot(is_lost, is_replaced, self.booted.nanoseconds(), now);
+        }
         self.booted = now;
         self.boot_ticks = 0;
         self.held = None;
         self.busy_until = now;
+    }
+
+    /// The datagram of a trap or inform that it sends now from that address.
+    pub(super) fn trap(
+        &self,
+        trap: &Trap,
+        agent: Ipv4Addr,
+        request_id: i32,
+        now: Moment,
+    ) -> Result<Vec<u8>, EncodeError> {
+        let mut datagram = Vec::new();
+        let sending = Sending { community: &self.community, agent, up_ticks: self.up_ticks(now), request_id };
+        trap.encode(&mut datagram, sending)?;
+        Ok(datagram)
+    }
+
+    /// sysUpTime, in hundredths of a second.
+    fn up_ticks(&self, now: Moment) -> u32 {
+        ticks(now.since(self.booted)).wrapping_add(self.boot_ticks)
     }
 
     /// What can go wrong.
@@ -196,13 +230,14 @@ impl Agent {
             return;
         }
         let Ok(request) = decode(datagram) else {
-            self.counters.malformed += 1;
+            self.handle_v3(datagram, now, scratch, send);
             return;
         };
         if !self.admits(&request) || self.drops(&request) {
             return;
         }
-        match self.answer(&request, now, &mut scratch.varbinds) {
+        let heads = HEAD_OCTETS_MAX + self.community.len();
+        match self.answer(&request, heads, now, &mut scratch.varbinds) {
             Ok(status) => {
                 self.encode(&request, status, scratch);
                 self.deliver(&scratch.message, now, send);
@@ -222,7 +257,13 @@ impl Agent {
             counters.wrong_community += 1;
             return false;
         }
-        let counter = match request.pdu.kind {
+        self.counts(request.pdu.kind)
+    }
+
+    /// Counts a request; false for what is none.
+    const fn counts(&mut self, kind: PduKind) -> bool {
+        let counters = &mut self.counters;
+        let counter = match kind {
             PduKind::Get => &mut counters.gets,
             PduKind::GetNext => &mut counters.get_nexts,
             PduKind::GetBulk => &mut counters.get_bulks,
@@ -236,29 +277,39 @@ impl Agent {
         true
     }
 
-    /// The status, and the varbinds in `out`.
+    /// The status, and the varbinds in `out`. `heads`: what stands around them takes so many octets.
     fn answer(
         &mut self,
         request: &Message<'_>,
+        heads: usize,
         now: Moment,
         out: &mut Vec<u8>,
     ) -> Result<Status, RespondError> {
         let time = now.since(self.started);
         self.refresh(time);
         let hidden = if self.faults.is_empty() { Vec::new() } else { self.faults.vanished(time) };
+        let up_ticks = self.answered_up_ticks(now);
         let view = View {
             tree: &self.tree,
             patches: &self.patches,
             extra: &self.extra,
             live: &self.live_values,
-            up_ticks: ticks(now.since(self.booted)).wrapping_add(self.boot_ticks),
+            up_ticks,
             time,
             hidden: &hidden,
             version: request.version,
         };
-        let octets_max = self.message_octets_max.saturating_sub(HEAD_OCTETS_MAX + self.community.len());
+        let octets_max = self.message_octets_max.saturating_sub(heads);
         let status = respond(&view, request, octets_max, out)?;
         if self.faults.is_empty() { Ok(status) } else { self.distort(request, status, out) }
+    }
+
+    /// sysUpTime as it answers it.
+    fn answered_up_ticks(&mut self, now: Moment) -> u32 {
+        if self.faults.is_fired(&Fault::WrongUpTime) {
+            return u32::try_from(self.faults.random().below(1 << 20)).unwrap_or(0);
+        }
+        self.up_ticks(now)
     }
 
     /// Asks the device behind the agent what it reads now.

@@ -1,7 +1,8 @@
 //! What agents and networks do wrong, by seed and rate.
 //!
 //! [`Faults`] only decides what goes wrong with which request; [`super::agent::Agent`] does it. Each
-//! fault has a test in `tests/it/simulated.rs` which proves, on a real socket, that it happens.
+//! fault has a test in `tests/it/simulated.rs` which proves, on a real socket, that it happens; those of
+//! SNMPv3, in `poller::shard`, where it is seen by what it does to a poller.
 
 mod name;
 
@@ -43,7 +44,7 @@ pub enum Fault {
     WrongRequestId,
     /// The answer has another community.
     WrongCommunity,
-    /// The varbinds come in reverse order.
+    /// The varbinds of a GET come in reverse order.
     Reorder,
     /// There is a varbind too many.
     ExtraVarbind,
@@ -73,6 +74,48 @@ pub enum Fault {
     WrongBulkAbove(u32),
     /// Requests with more than that many varbinds are dropped.
     DropAbove(usize),
+    /// Requests with more than that many varbinds are answered for the first so many alone.
+    CutAbove(usize),
+    /// Requests with more than that many varbinds: genErr, which names none.
+    GenErrAbove(usize),
+    /// A walk that comes to this subtree from above gets wrong values; one that starts in it gets right ones.
+    WrongFromAbove(Oid),
+    /// sysUpTime is any number.
+    WrongUpTime,
+    /// Numbers in this subtree are replaced by that one: not supported, or at the end of their range.
+    Sentinel {
+        /// The subtree.
+        oid: Oid,
+        /// What is sent.
+        number: i64,
+    },
+    /// Numbers in this subtree come as TimeTicks.
+    AsTicks(Oid),
+    /// Numbers in this subtree are so many percent of what they should be, as after a firmware's change.
+    Scaled {
+        /// The subtree.
+        oid: Oid,
+        /// Percent.
+        percent: u32,
+    },
+    /// SNMPv3: a restart sets the engine's boots to 0.
+    BootsLost,
+    /// SNMPv3: after a restart it is another engine, with another ID.
+    EngineReplaced,
+    /// SNMPv3: the engine's clock runs at so many percent of the true pace; 0: it stands.
+    EngineClock(u32),
+    /// SNMPv3: reports are never authenticated.
+    UnsignedReports,
+    /// SNMPv3: the authentication code is wrong.
+    WrongDigest,
+    /// SNMPv3: the answer is protected one level below the request.
+    BelowLevel,
+    /// SNMPv3: earlier answers are sent once more before each answer.
+    ReplayAnswers,
+    /// SNMPv3: earlier reports are sent once more before each answer.
+    ReplayReports,
+    /// SNMPv3: forged reports and answers, unsigned, are sent before each answer.
+    ForgeReports,
 }
 
 /// A fault, and how often it happens.

@@ -18,13 +18,15 @@ mod respond;
 pub mod room;
 pub mod server;
 pub mod signal;
+pub mod trap;
 pub mod tree;
 
-pub use agent::{Agent, AgentSpec, Counters, Model};
+pub use agent::{Agent, AgentSpec, Counters, EngineSpec, Model};
 pub use cell::{Cell, Form, Script};
 pub use faults::{Fault, FaultRule, Faults};
 pub use fleet::{addresses, fleet};
 pub use recording::{Recording, RecordingError};
-pub use server::{AgentHandle, Simulator, SimulatorError};
+pub use server::{AgentHandle, SentTrap, Simulator, SimulatorError};
 pub use signal::Signal;
+pub use trap::Trap;
 pub use tree::Tree;

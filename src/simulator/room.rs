@@ -17,7 +17,8 @@ use super::agent::AgentSpec;
 use super::fleet::addresses;
 use super::random::{Random, derive};
 use super::server::{AgentHandle, Simulator, SimulatorError};
-use crate::model::Labels;
+use super::trap::Trap;
+use crate::model::{Labels, Oid};
 use crate::snmp::wire::Version;
 use environment::{Monitor, ems, room_alert};
 use pdu::{Outlet, Pdu, PduPlan};
@@ -110,6 +111,14 @@ pub enum RoomError {
         /// What it would have to be.
         wanted: &'static str,
     },
+    /// Its trap cannot be sent.
+    #[error("`{device}` sends no trap: {error}")]
+    Trap {
+        /// The device.
+        device: String,
+        /// Why.
+        error: String,
+    },
     /// It has fewer phases.
     #[error("`{device}` has no phase {phase}")]
     Phase {
@@ -146,7 +155,7 @@ impl Room {
     /// [`SimulatorError`], as [`Simulator::start`].
     pub fn start(self) -> Result<RunningRoom, SimulatorError> {
         let agents = self.devices.iter().map(|it| (it.address, it.agent.clone())).collect();
-        Ok(RunningRoom { simulator: Simulator::start(agents)?, devices: self.devices })
+        Ok(RunningRoom { simulator: Simulator::start(agents)?, devices: self.devices, traps_to: None })
     }
 }
 
@@ -154,6 +163,7 @@ impl Room {
 pub struct RunningRoom {
     simulator: Simulator,
     devices: Vec<SimulatedDevice>,
+    traps_to: Option<SocketAddr>,
 }
 
 impl RunningRoom {
@@ -167,6 +177,11 @@ impl RunningRoom {
     #[must_use]
     pub fn devices(&self) -> &[SimulatedDevice] {
         &self.devices
+    }
+
+    /// Has UPSes tell of their mains by traps from now on: those of APC by v1, others by v2c.
+    pub const fn send_traps_to(&mut self, address: SocketAddr) {
+        self.traps_to = Some(address);
     }
 
     /// The agent of that device.
@@ -196,10 +211,11 @@ impl RunningRoom {
     /// # Errors
     /// [`RoomError`].
     pub fn on_battery(&self, device: &str, pace: f64) -> Result<(), RoomError> {
-        match &self.find(device)?.control {
+        let found = self.find(device)?;
+        match &found.control {
             Control::Ups(ups) => {
                 lock(ups).world.fail_mains(pace);
-                Ok(())
+                self.send_trap(found, false)
             }
             Control::Pdu(_) | Control::Monitor(_) => {
                 Err(RoomError::Kind { device: device.to_owned(), wanted: "UPS" })
@@ -239,10 +255,31 @@ impl RunningRoom {
     pub fn mend(&self, device: &str) -> Result<(), RoomError> {
         match &self.find(device)?.control {
             Control::Pdu(pdu) => lock(pdu).world.mend(),
-            Control::Ups(ups) => lock(ups).world.mend(),
+            Control::Ups(ups) => {
+                lock(ups).world.mend();
+                self.send_trap(self.find(device)?, true)?;
+            }
             Control::Monitor(monitor) => lock(monitor).world.heat(0.0),
         }
         self.agent(device).map(|it| it.silence(false))
+    }
+
+    /// A UPS tells that its mains are gone, or back.
+    fn send_trap(&self, device: &SimulatedDevice, mains: bool) -> Result<(), RoomError> {
+        let Some(to) = self.traps_to else { return Ok(()) };
+        let trap = if device.profile == "apc-ups" {
+            Trap::new(
+                Oid::new(if mains { apc_ups::POWER_RESTORED } else { apc_ups::ON_BATTERY }),
+                Version::V1,
+            )
+        } else {
+            // UPS-MIB has no trap for mains that are back, but for the alarm that is over.
+            let oid = if mains { rfc1628::ALARM_REMOVED } else { rfc1628::ON_BATTERY };
+            Trap::new(Oid::new(oid), Version::V2c)
+        };
+        let sent = self.agent(&device.name)?.send_trap(to, &trap);
+        sent.map(|_| ())
+            .map_err(|error| RoomError::Trap { device: device.name.clone(), error: error.to_string() })
     }
 
     fn find(&self, device: &str) -> Result<&SimulatedDevice, RoomError> {

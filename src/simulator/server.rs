@@ -12,7 +12,9 @@ mod late;
 use super::agent::{Agent, AgentSpec, Counters, Outgoing, Scratch};
 use super::cell::Cell;
 use super::faults::FaultRule;
+use super::trap::Trap;
 use crate::model::{Moment, Oid, SystemClock, Value};
+use crate::snmp::wire::{EncodeError, ErrorStatus, PduKind, decode};
 use endpoint::{Endpoint, Receiver};
 use late::{Late, LateQueue};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -20,8 +22,8 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -56,6 +58,9 @@ pub enum SimulatorError {
     /// Two agents on one address.
     #[error("two agents on {0}")]
     Twice(SocketAddr),
+    /// A trap that BER cannot carry.
+    #[error("the trap cannot be sent")]
+    Trap(#[from] EncodeError),
     /// An address cannot be had.
     #[error("cannot listen on {address}")]
     Listen {
@@ -80,6 +85,7 @@ struct Shared {
     stop: AtomicBool,
     late_dropped: AtomicU64,
     refused: AtomicU64,
+    trap_number: AtomicU16,
 }
 
 struct Served {
@@ -111,6 +117,7 @@ impl Simulator {
             stop: AtomicBool::new(false),
             late_dropped: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            trap_number: AtomicU16::new(1),
         });
         let wake = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC);
         let wake = Arc::new(wake.map_err(system("make an event descriptor"))?);
@@ -157,6 +164,7 @@ impl Simulator {
             total.get_nexts += one.get_nexts;
             total.get_bulks += one.get_bulks;
             total.sets += one.sets;
+            total.reports += one.reports;
             total.malformed += one.malformed;
             total.wrong_community += one.wrong_community;
             total.wrong_version += one.wrong_version;
@@ -233,6 +241,31 @@ impl AgentHandle {
         self.with(|agent, now| agent.reboot(now));
     }
 
+    /// Sends a trap or inform from its address, and from a port of its own, as agents do.
+    ///
+    /// # Errors
+    /// [`SimulatorError`], if `to` is no address on this machine, or it cannot be sent.
+    pub fn send_trap(&self, to: SocketAddr, trap: &Trap) -> Result<SentTrap, SimulatorError> {
+        if !to.ip().is_loopback() {
+            return Err(SimulatorError::NotLoopback(to));
+        }
+        let from = self.address().ip();
+        let agent = match from {
+            IpAddr::V4(it) => it,
+            IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
+        };
+        // Any number will do that the last inform did not have.
+        let request_id = i32::from(self.shared.trap_number.fetch_add(1, Ordering::Relaxed));
+        let datagram = self
+            .with(|it, now| it.trap(trap, agent, request_id, now))
+            .transpose()?
+            .ok_or(SimulatorError::NoAgents)?;
+        let failed = |source| SimulatorError::System { what: "send a trap", source };
+        let socket = UdpSocket::bind((from, 0)).map_err(failed)?;
+        socket.connect(to).and_then(|()| socket.send(&datagram)).map_err(failed)?;
+        Ok(SentTrap { socket, request_id, datagram })
+    }
+
     /// What it has met.
     #[must_use]
     pub fn counters(&self) -> Counters {
@@ -242,6 +275,47 @@ impl AgentHandle {
     fn with<T>(&self, work: impl FnOnce(&mut Agent, Moment) -> T) -> Option<T> {
         let served = self.shared.agents.get(self.index)?;
         Some(work(&mut lock(&served.agent), self.shared.clock.moment()))
+    }
+}
+
+/// A trap or inform on its way.
+#[derive(Debug)]
+pub struct SentTrap {
+    socket: UdpSocket,
+    request_id: i32,
+    datagram: Vec<u8>,
+}
+
+impl SentTrap {
+    /// Whether an inform is acknowledged within that time: by a Response with its own request-id and
+    /// bindings, from the address that it was sent to.
+    #[must_use]
+    pub fn is_acknowledged(&self, within: Duration) -> bool {
+        let mut buffer = [0; ANSWER_OCTETS_MAX];
+        if self.socket.set_read_timeout(Some(within)).is_err() {
+            return false;
+        }
+        // A connected socket takes answers from its peer alone.
+        let Ok(octets) = self.socket.recv(&mut buffer) else { return false };
+        let (Some(answer), Ok(asked)) = (buffer.get(..octets).map(decode), decode(&self.datagram)) else {
+            return false;
+        };
+        answer.is_ok_and(|it| {
+            it.pdu.kind == PduKind::Response
+                && it.pdu.request_id == self.request_id
+                && it.pdu.error_status == ErrorStatus::NO_ERROR
+                && it.community == asked.community
+                && it.pdu.varbinds.octets() == asked.pdu.varbinds.octets()
+        })
+    }
+
+    /// Sends it once more, as it was.
+    ///
+    /// # Errors
+    /// [`SimulatorError`], if it cannot be sent.
+    pub fn repeat(&self) -> Result<(), SimulatorError> {
+        let failed = |source| SimulatorError::System { what: "send a trap", source };
+        self.socket.send(&self.datagram).map(|_| ()).map_err(failed)
     }
 }
 
@@ -401,6 +475,8 @@ impl Server {
     }
 }
 
+/// The longest answer to an inform that is taken whole.
+const ANSWER_OCTETS_MAX: usize = 16_384;
 /// Sockets that are looked at in one turn.
 const EVENTS: usize = 256;
 /// The wake descriptor's number: no endpoint has it.

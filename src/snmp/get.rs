@@ -22,6 +22,8 @@ pub struct GetLimits {
     /// What a value takes in an answer beyond the two octets of the request's NULL, in sixteenths of an
     /// octet: the average of the agent's last answers.
     value_sixteenths: u32,
+    /// Octets of varbinds that fill a frame, beside the message's head.
+    varbinds_octets_max: u32,
 }
 
 impl GetLimits {
@@ -31,6 +33,9 @@ impl GetLimits {
     pub const ANSWER_OCTETS_MAX: u32 = 1472;
     /// Message head, community and PDU head of an answer, with some room.
     const HEAD_OCTETS: u32 = 48;
+    /// What SNMPv3 puts around that: global data, security parameters with engine ID, user and digest, scoped
+    /// PDU and padding (RFC 3412 section 6, RFC 3414 section 2.4), all at their usual longest.
+    const USM_OCTETS: u32 = 172;
     /// So much of it is the variable bindings'.
     pub const VARBINDS_OCTETS_MAX: u32 = Self::ANSWER_OCTETS_MAX - Self::HEAD_OCTETS;
     /// As many cells as a full frame holds with the shortest vendor OIDs.
@@ -42,7 +47,17 @@ impl GetLimits {
     #[must_use]
     pub fn new(cells_max: usize) -> Self {
         let most = u32::try_from(cells_max).unwrap_or(u32::MAX).clamp(1, Self::CELLS_MAX);
-        Self { cells: RequestSize::new(most, most), value_sixteenths: Self::VALUE_SIXTEENTHS }
+        Self {
+            cells: RequestSize::new(most, most),
+            value_sixteenths: Self::VALUE_SIXTEENTHS,
+            varbinds_octets_max: Self::VARBINDS_OCTETS_MAX,
+        }
+    }
+
+    /// The same agent, spoken to by SNMPv3.
+    #[must_use]
+    pub const fn within_usm(self) -> Self {
+        Self { varbinds_octets_max: Self::VARBINDS_OCTETS_MAX - Self::USM_OCTETS, ..self }
     }
 
     /// The same agent, asked for `cells_max` cells at most.
@@ -62,7 +77,8 @@ impl GetLimits {
         let excess = u32::try_from(answer_octets.saturating_sub(request_octets)).unwrap_or(u32::MAX);
         let cells = u32::try_from(cells).unwrap_or(u32::MAX).max(1);
         let seen = (excess.saturating_mul(16) / cells).min(16 * Self::ANSWER_OCTETS_MAX);
-        self.value_sixteenths = seen.max(self.value_sixteenths - self.value_sixteenths / 64);
+        let fallen = self.value_sixteenths.saturating_sub((self.value_sixteenths / 64).max(1));
+        self.value_sixteenths = seen.max(fallen);
     }
 }
 
@@ -92,6 +108,8 @@ pub struct GetJob {
     answered: bool,
     /// Errors that did not say which cell is at fault.
     cornered: u32,
+    /// The last error-status but tooBig.
+    refused_with: ErrorStatus,
     /// Cells asked and cells that came, of an answer that was short: was it too long, or lacks the agent
     /// some cells?
     short: Option<(u32, u32)>,
@@ -114,6 +132,7 @@ impl GetJob {
             runs: Vec::new(),
             answered: false,
             cornered: 0,
+            refused_with: ErrorStatus::NO_ERROR,
             short: None,
         };
         if count != 0 {
@@ -133,6 +152,18 @@ impl GetJob {
     #[must_use]
     pub const fn was_answered(&self) -> bool {
         self.answered
+    }
+
+    /// The agent's last refusal, for people: `authorizationError to every request`.
+    #[must_use]
+    pub fn refusal(&self) -> String {
+        let hint = match self.refused_with {
+            ErrorStatus::AUTHORIZATION_ERROR => {
+                ": this community or user, at this level of security, may not read it"
+            }
+            _ => "",
+        };
+        format!("{} to every request{hint}", self.refused_with.name())
     }
 
     /// The cells, in the order of the names.
@@ -207,7 +238,7 @@ impl GetJob {
             let octets = u32::try_from(self.names.run(from, end).len()).unwrap_or(u32::MAX);
             self.limits.answer_octets(octets, length_of(from, end))
         };
-        while from + 1 < end && GetLimits::VARBINDS_OCTETS_MAX < expected(end) {
+        while from + 1 < end && self.limits.varbinds_octets_max < expected(end) {
             end -= 1;
         }
         if end < to {
@@ -257,7 +288,10 @@ impl GetJob {
                 }
                 None => self.limits.cells.on_whole(length_of(from, to)),
             }
-            self.limits.measure(asked_octets, answer_octets, to - from);
+            // The few cells that were left for a second request say little of the others.
+            if self.limits.cells.whole() < 2 * length_of(from, to) {
+                self.limits.measure(asked_octets, answer_octets, to - from);
+            }
             return;
         }
         if settled == 0 {
@@ -308,6 +342,7 @@ impl GetJob {
 
     /// The agent objects to the cell at `index` (from 1), or to something that it does not name.
     fn leave_out(&mut self, from: usize, to: usize, status: ErrorStatus, index: u32) {
+        self.refused_with = status;
         let missing = match status {
             // v1 has one word for "no such object" and "no such row" (RFC 1157 section 4.1.2).
             ErrorStatus::NO_SUCH_NAME => Missing::NoSuchInstance,
@@ -412,6 +447,33 @@ mod tests {
         let mut it = job(100, GetLimits::default());
         assert_eq!(drive(&mut it, |names| Some((OK, 0, all(names)))), [83, 17]);
         assert!(whole(&it));
+    }
+
+    #[test]
+    fn the_head_of_snmpv3_takes_its_room() {
+        let mut it = job(100, GetLimits::default().within_usm());
+        assert_eq!(drive(&mut it, |names| Some((OK, 0, all(names))))[0], 73);
+    }
+
+    #[test]
+    fn short_values_let_more_cells_into_a_request() {
+        // What did not fit is one cell with a long value: it says little of the others.
+        let answer = |names: &[Oid]| {
+            let mut varbinds = all(names);
+            varbinds
+                .iter_mut()
+                .filter(|(name, _)| last(name) == 83)
+                .for_each(|it| it.1 = Value::Integer(70_000));
+            Some((OK, 0, varbinds))
+        };
+        let mut limits = GetLimits::default();
+        let mut sizes = Vec::new();
+        for _ in 0..20 {
+            let mut it = job(84, limits);
+            sizes.push(drive(&mut it, answer));
+            limits = it.limits();
+        }
+        assert_eq!((&*sizes[0], &*sizes[19]), (&[83, 1][..], &[84][..]), "{sizes:?}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Pure: requests come out, answers and time-outs go in. What was read is kept whatever happens later.
 //! Invariants: names strictly increase, so a walk ends; at most [`WalkLimits::rows_max`] rows are kept;
-//! an agent that cannot do GETBULK, or not that many repetitions, is walked with less.
+//! an agent that cannot do GETBULK, or not that many repetitions, or sends wrong rows then, is walked with less.
 
 use super::size::RequestSize;
 use super::wire::{ErrorStatus, Names, Pdu, PduKind, ValueRef};
@@ -178,11 +178,21 @@ impl Walk {
         !self.size.on_failed(asked, next)
     }
 
+    /// A few repetitions in place of so many, then GETNEXT; false when there is no less.
+    fn ask_few(&mut self, asked: u32) -> bool {
+        let next = if Self::FEW_REPETITIONS < asked { Self::FEW_REPETITIONS } else { 0 };
+        self.size.on_failed(asked, next)
+    }
+
     fn take(&mut self, pdu: &Pdu<'_>) -> Option<WalkEnd> {
         let octets = pdu.varbinds.octets().len();
         let before = self.rows.len();
         let asked = self.due_repetitions();
-        let end = self.take_rows(pdu);
+        // Some agents answer more repetitions than a few with wrong rows.
+        let end = match self.take_rows(pdu) {
+            Some(WalkEnd::NotIncreasing { .. }) if self.ask_few(asked) => None,
+            end => end,
+        };
         let came = u32::try_from(self.rows.len() - before).unwrap_or(u32::MAX);
         if let Some(row_octets) = u32::try_from(octets).unwrap_or(u32::MAX).checked_div(came) {
             if asked <= came {

@@ -16,7 +16,8 @@ mod series;
 
 pub(crate) use label_text::push_escaped;
 pub use published::{Published, Standing};
-pub(crate) use series::{Piece, Series};
+use series::Orders;
+pub(crate) use series::Series;
 
 use crate::model::Batch;
 use crate::telemetry::store as events;
@@ -60,6 +61,8 @@ pub struct Store {
     /// The entries by name, as they were at one generation. Rebuilt by the first snapshot that finds it
     /// behind, so that 10,000 first polls do not rebuild it 10,000 times.
     index: ArcSwap<Index>,
+    /// What label texts of devices of a kind share.
+    orders: Arc<Orders>,
     /// Held by the one reader that rebuilds the index.
     rebuild: Mutex<()>,
 }
@@ -89,6 +92,7 @@ impl Store {
             entries: DashMap::new(),
             generation: AtomicU64::new(0),
             index: ArcSwap::default(),
+            orders: Arc::default(),
             rebuild: Mutex::new(()),
         }
     }
@@ -116,7 +120,7 @@ impl Store {
 
     fn add(&self, batch: Batch) -> Arc<Entry> {
         let device = Arc::clone(&batch.source.device);
-        let first = Published::first(batch, self.settings);
+        let first = Published::first(batch, self.settings, &self.orders);
         let is_device = !first.is_inventory();
         let published = ArcSwap::from_pointee(first);
         let entry = Arc::new(Entry { device: Arc::clone(&device), published });

@@ -1,5 +1,6 @@
 //! What is published of one device: its last batch, the last good one, and how old it may grow.
 
+use super::series::Orders;
 use super::{Series, StoreSettings};
 use crate::model::{Batch, Now};
 use crate::telemetry::store as events;
@@ -21,38 +22,49 @@ pub enum Standing {
 /// What one device said last. Immutable: a poll replaces it.
 #[derive(Debug)]
 pub struct Published {
-    batch: Arc<Batch>,
-    /// The same `Arc` as `batch`, unless that one's poll failed.
-    good: Option<Arc<Batch>>,
+    batch: Batch,
+    /// What was published when a poll last went well, if the last one did not.
+    good: Option<Arc<Self>>,
     stale_after: Duration,
     /// The label texts, made at the first scrape and handed on from batch to batch for as long as
     /// source and shape are the same `Arc`s.
-    series: Arc<OnceLock<Series>>,
+    series: Arc<Labelled>,
+}
+
+/// Label texts that may not have been made yet.
+#[derive(Debug)]
+struct Labelled {
+    series: OnceLock<Series>,
+    orders: Arc<Orders>,
+}
+
+impl Labelled {
+    fn none_yet(orders: &Arc<Orders>) -> Arc<Self> {
+        Arc::new(Self { series: OnceLock::new(), orders: Arc::clone(orders) })
+    }
 }
 
 impl Published {
-    pub(super) fn first(batch: Batch, settings: StoreSettings) -> Self {
-        Self::new(batch, None, Arc::default(), settings)
+    pub(super) fn first(batch: Batch, settings: StoreSettings, orders: &Arc<Orders>) -> Self {
+        Self::new(batch, None, Labelled::none_yet(orders), settings)
     }
 
     /// What stands after the next poll.
-    pub(super) fn followed_by(&self, batch: Batch, settings: StoreSettings) -> Self {
+    pub(super) fn followed_by(self: &Arc<Self>, batch: Batch, settings: StoreSettings) -> Self {
         let same =
             Arc::ptr_eq(&self.batch.source, &batch.source) && Arc::ptr_eq(&self.batch.shape, &batch.shape);
-        let series = if same { Arc::clone(&self.series) } else { Arc::default() };
-        Self::new(batch, self.good.clone(), series, settings)
+        let series = if same { Arc::clone(&self.series) } else { Labelled::none_yet(&self.series.orders) };
+        let good = match (&batch.error, &self.batch.error) {
+            (None, _) => None,
+            (Some(_), None) => Some(Arc::clone(self)),
+            (Some(_), Some(_)) => self.good.clone(),
+        };
+        Self::new(batch, good, series, settings)
     }
 
-    fn new(
-        batch: Batch,
-        good_before: Option<Arc<Batch>>,
-        series: Arc<OnceLock<Series>>,
-        settings: StoreSettings,
-    ) -> Self {
+    fn new(batch: Batch, good: Option<Arc<Self>>, series: Arc<Labelled>, settings: StoreSettings) -> Self {
         let intervals = batch.source.interval.saturating_mul(settings.stale_after_intervals);
         let stale_after = intervals.max(settings.stale_after_minimum);
-        let batch = Arc::new(batch);
-        let good = if batch.error.is_none() { Some(Arc::clone(&batch)) } else { good_before };
         Self { batch, good, stale_after, series }
     }
 
@@ -64,14 +76,14 @@ impl Published {
 
     /// What the last poll brought, failed or not.
     #[must_use]
-    pub fn batch(&self) -> &Arc<Batch> {
+    pub const fn batch(&self) -> &Batch {
         &self.batch
     }
 
     /// What the last poll that did not fail brought.
     #[must_use]
-    pub fn last_good(&self) -> Option<&Arc<Batch>> {
-        self.good.as_ref()
+    pub fn last_good(&self) -> Option<&Batch> {
+        if self.batch.error.is_none() { Some(&self.batch) } else { self.good.as_ref().map(|it| &it.batch) }
     }
 
     /// Whether it is an inventory, not a device.
@@ -83,10 +95,10 @@ impl Published {
     /// The batch whose values count now. Of a device that is its last one, while it is up; what an
     /// inventory knows moves slowly, so that its last good snapshot counts until it is stale.
     #[must_use]
-    pub fn current(&self, now: Now) -> Option<&Arc<Batch>> {
+    pub fn current(&self, now: Now) -> Option<&Batch> {
         match self.standing(now) {
             Standing::Up => Some(&self.batch),
-            Standing::Failed if self.is_inventory() => self.good.as_ref(),
+            Standing::Failed if self.is_inventory() => self.last_good(),
             Standing::Failed | Standing::Stale => None,
         }
     }
@@ -101,7 +113,7 @@ impl Published {
     /// longer current.
     #[must_use]
     pub fn is_stale(&self, now: Now) -> bool {
-        let last = match &self.good {
+        let last = match self.last_good() {
             Some(good) if self.is_inventory() => good,
             _ => &self.batch,
         };
@@ -122,8 +134,8 @@ impl Published {
 
     /// The label texts of its readings.
     pub(crate) fn series(&self) -> &Series {
-        self.series.get_or_init(|| {
-            let series = Series::new(&self.batch.source, &self.batch.shape);
+        self.series.series.get_or_init(|| {
+            let series = Series::new(&self.batch.source, &self.batch.shape, &self.series.orders);
             if series.dropped() != 0 {
                 events::series_dropped(self.device(), series.dropped());
             }

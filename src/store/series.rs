@@ -1,40 +1,110 @@
 //! The label texts of a device's readings, made once for each source and shape: what a scrape writes
 //! between a family's name and a value.
 //!
-//! A line is `family` + [`Series::head`] + component + reading + [`Series::tail`] + value. Texts of
-//! components and reading names are kept once each, so that 60 readings cost about 2.5 kB a device.
+//! A line is `family` + [`Series::head`] + component + reading + [`Series::tail`] + value. Which lines there
+//! are, and in which order, depends on the readings alone, and devices of a kind share it ([`Order`]); of its
+//! own a device has its components' texts: some 50 octets for each.
 
 use super::label_text::{label_name, object_label_name, push_label};
-use crate::model::{Component, Quantity, Ratings, Shape, Source};
+use crate::model::{Component, Quantity, Ratings, ReadingShape, Shape, Source};
 use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// A text in [`Series::text`]: start and end.
+/// A text among others: start and end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Piece(u32, u32);
+
+impl Piece {
+    fn of(self, text: &[u8]) -> &[u8] {
+        text.get(self.0 as usize..self.1 as usize).unwrap_or_default()
+    }
+}
 
 /// One series: a reading, and the labels that tell it from others of its quantity on this device.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Line {
     /// Its place among the shape's readings.
     pub reading: u32,
-    /// `,component="outlet",index="3",name="Outlet 3"`.
-    pub component: Piece,
+    /// Its component: a place in the shape.
+    component: u32,
     /// `,reading="line_to_line"`, or empty.
-    pub name: Piece,
+    name: Piece,
+}
+
+/// The series of devices whose readings are alike.
+#[derive(Debug)]
+struct Order {
+    /// Of what it is the order. Held, so that its address stands for it.
+    readings: Arc<[ReadingShape]>,
+    /// The readings' names as labels.
+    text: Box<[u8]>,
+    /// By quantity, in the order of the shape within each.
+    lines: Box<[Line]>,
+    /// Where each quantity's lines begin.
+    starts: [u32; Quantity::ALL.len() + 1],
+}
+
+impl Order {
+    /// The series of these readings. `texts` tells components with the same labels: of readings with the same
+    /// labels the first stays. Readings without a component have no series.
+    fn new(readings: &Arc<[ReadingShape]>, texts: &[Piece]) -> Self {
+        let mut names = Texts::default();
+        let mut lines = Vec::with_capacity(readings.len());
+        let mut starts = [0; Quantity::ALL.len() + 1];
+        let mut seen = HashSet::with_capacity(readings.len());
+        for (quantity, end) in Quantity::ALL.into_iter().zip(starts.iter_mut().skip(1)) {
+            for (reading, it) in (0_u32..).zip(readings.iter()) {
+                let text = texts.get(it.component as usize);
+                let (true, Some(&text)) = (it.quantity == quantity, text) else { continue };
+                let name = names.reading_name(&it.name);
+                if seen.insert((quantity, text, name)) {
+                    lines.push(Line { reading, component: it.component, name });
+                }
+            }
+            *end = small(lines.len());
+        }
+        Self { readings: Arc::clone(readings), text: names.text.into(), lines: lines.into(), starts }
+    }
+
+    fn is_for(&self, shape: &Shape) -> bool {
+        Arc::ptr_eq(&self.readings, &shape.readings)
+    }
+}
+
+/// The orders in use, by the address of what they are for.
+#[derive(Debug, Default)]
+pub(super) struct Orders {
+    known: Mutex<HashMap<usize, Weak<Order>>>,
+}
+
+impl Orders {
+    /// The order of a shape whose components all have texts of their own.
+    fn shared(&self, shape: &Shape, texts: &[Piece]) -> Arc<Order> {
+        let address = shape.readings.as_ptr().addr();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(order) = known.get(&address).and_then(Weak::upgrade).filter(|it| it.is_for(shape)) {
+            return order;
+        }
+        if known.len() == known.capacity() {
+            known.retain(|_, it| 0 < it.strong_count());
+        }
+        let order = Arc::new(Order::new(&shape.readings, texts));
+        known.insert(address, Arc::downgrade(&order));
+        order
+    }
 }
 
 /// The label texts of one device.
 #[derive(Debug)]
 pub(crate) struct Series {
+    order: Arc<Order>,
     text: Box<[u8]>,
     head: Piece,
     tail: Piece,
-    /// By quantity, in the order of the shape within each.
-    lines: Box<[Line]>,
-    /// Where each quantity's lines begin.
-    starts: [u32; Quantity::ALL.len() + 1],
-    /// The components with different labels: place in the shape, and text.
-    components: Box<[(u32, Piece)]>,
+    /// `,component="outlet",index="3",name="Outlet 3"` of each component.
+    components: Box<[Piece]>,
+    /// Components whose text is that of an earlier one: nearly always none.
+    repeats: Box<[u32]>,
     rated: bool,
     dropped: u32,
 }
@@ -42,55 +112,55 @@ pub(crate) struct Series {
 impl Series {
     /// The texts of that source and shape. Of readings with the same labels the first stays; the others
     /// are dropped and counted, because a scrape with duplicates would be refused whole.
-    pub(crate) fn new(source: &Source, shape: &Shape) -> Self {
+    pub(super) fn new(source: &Source, shape: &Shape, orders: &Orders) -> Self {
         let mut texts = Texts::default();
         let head = texts.piece(|out| push_head(out, source));
         let mut taken = Vec::new();
         let tail = texts.piece(|out| push_tail(out, source, &mut taken));
-        let of_components: Vec<Piece> =
+        let components: Box<[Piece]> =
             shape.components.iter().map(|it| texts.interned(|out| push_component(out, it, &taken))).collect();
-        let mut lines = Vec::with_capacity(shape.readings.len());
-        let mut starts = [0; Quantity::ALL.len() + 1];
-        let mut seen = HashSet::with_capacity(shape.readings.len());
-        for (quantity, end) in Quantity::ALL.into_iter().zip(starts.iter_mut().skip(1)) {
-            for (reading, it) in (0_u32..).zip(&shape.readings) {
-                let component = of_components.get(it.component as usize);
-                let (true, Some(&component)) = (it.quantity == quantity, component) else { continue };
-                let name = texts.reading_name(&it.name);
-                if seen.insert((quantity, component, name)) {
-                    lines.push(Line { reading, component, name });
-                }
-            }
-            *end = small(lines.len());
-        }
-        let mut seen = HashSet::new();
-        let components = (0_u32..).zip(of_components).filter(|(_, it)| seen.insert(*it)).collect();
+        let mut seen = HashSet::with_capacity(components.len());
+        let repeats: Box<[u32]> =
+            (0_u32..).zip(&components).filter(|(_, it)| !seen.insert(**it)).map(|(at, _)| at).collect();
+        let whole = shape.readings.iter().all(|it| (it.component as usize) < components.len());
+        let order = if repeats.is_empty() && whole {
+            orders.shared(shape, &components)
+        } else {
+            Arc::new(Order::new(&shape.readings, &components))
+        };
         let ratings = |it: &Component| it.ratings != Ratings::default();
         let rated = shape.components.iter().any(ratings);
-        let dropped = small(shape.readings.len() - lines.len());
-        Self { text: texts.text.into(), head, tail, lines: lines.into(), starts, components, rated, dropped }
+        let dropped = small(shape.readings.len() - order.lines.len());
+        Self { order, text: texts.text.into(), head, tail, components, repeats, rated, dropped }
     }
 
     /// `{device="pdu-1"`, of inventories `{source="cmdb"`.
     pub(crate) fn head(&self) -> &[u8] {
-        self.text(self.head)
+        self.head.of(&self.text)
     }
 
     /// The operator's labels and the end: `,site="ams1"} `.
     pub(crate) fn tail(&self) -> &[u8] {
-        self.text(self.tail)
+        self.tail.of(&self.text)
     }
 
-    /// The text of a piece of this device.
-    pub(crate) fn text(&self, piece: Piece) -> &[u8] {
-        self.text.get(piece.0 as usize..piece.1 as usize).unwrap_or_default()
+    /// `,component="outlet",index="3",name="Outlet 3"`.
+    #[inline]
+    pub(crate) fn component(&self, line: Line) -> &[u8] {
+        self.components.get(line.component as usize).map_or(&[], |it| it.of(&self.text))
+    }
+
+    /// `,reading="line_to_line"`, or nothing.
+    #[inline]
+    pub(crate) fn name(&self, line: Line) -> &[u8] {
+        line.name.of(&self.order.text)
     }
 
     /// The series of that quantity.
     pub(crate) fn of(&self, quantity: Quantity) -> &[Line] {
-        let mut bounds = self.starts.iter().skip(quantity as usize);
+        let mut bounds = self.order.starts.iter().skip(quantity as usize);
         let (Some(&start), Some(&end)) = (bounds.next(), bounds.next()) else { return &[] };
-        self.lines.get(start as usize..end as usize).unwrap_or_default()
+        self.order.lines.get(start as usize..end as usize).unwrap_or_default()
     }
 
     /// Whether any component has a rating.
@@ -98,14 +168,20 @@ impl Series {
         self.rated
     }
 
-    /// The components, each with its place in the shape.
-    pub(crate) fn components(&self) -> &[(u32, Piece)] {
-        &self.components
+    /// The components with different labels, each with its place in the shape and its text.
+    pub(crate) fn components(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        let all = (0_u32..).zip(&self.components);
+        all.filter(|(at, _)| !self.repeats.contains(at)).map(|(at, it)| (at, it.of(&self.text)))
     }
 
     /// How many readings have no series: their labels are those of another, or their component is none.
     pub(crate) fn dropped(&self) -> u32 {
         self.dropped
+    }
+
+    #[cfg(test)]
+    pub(super) fn shares_order_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.order, &other.order)
     }
 }
 

@@ -103,7 +103,7 @@ fn a_failed_poll_keeps_the_last_good_batch_beside_it() {
     assert_eq!((good.samples[0], good.time), (Sample::Value(23.4), at(2)));
     store.publish(device.good(5, 24.0));
     let published = store.find("pdu").unwrap();
-    assert!(Arc::ptr_eq(published.last_good().unwrap(), published.batch()));
+    assert!(std::ptr::eq(published.last_good().unwrap(), published.batch()));
     assert_eq!(published.standing(at(5)), Standing::Up);
 }
 
@@ -169,8 +169,8 @@ fn operator_labels_and_duplicates_in_label_texts() {
     let labels = Labels::new([("rack-row", "7"), ("rack_row", "8"), ("device", "mine"), ("site", "ams\n1")]);
     let source = Source { labels, ..(*source).clone() };
     let mut doubled = (*shape).clone();
-    doubled.readings.extend((*shape).clone().readings);
-    let series = super::Series::new(&source, &doubled);
+    doubled.readings = [&*shape.readings, &*shape.readings].concat().into();
+    let series = super::Series::new(&source, &doubled, &super::Orders::default());
     let text = |it: &[u8]| String::from_utf8(it.to_vec()).unwrap();
     assert_eq!(text(series.head()), r#"{device="p\"du""#);
     let tail = r#",label_device="mine",rack_row="7",label_rack_row="8",site="ams\n1"} "#;
@@ -179,8 +179,35 @@ fn operator_labels_and_duplicates_in_label_texts() {
     assert_eq!(series.of(Quantity::Voltage).len(), 0);
     assert_eq!(series.dropped(), u32::try_from(READINGS).unwrap());
     let line = series.of(Quantity::Current)[7];
-    assert_eq!(text(series.text(line.component)), r#",component="outlet",index="1",name="Outlet 1""#);
-    assert_eq!(text(series.text(line.name)), r#",reading="7""#);
+    assert_eq!(text(series.component(line)), r#",component="outlet",index="1",name="Outlet 1""#);
+    assert_eq!(text(series.name(line)), r#",reading="7""#);
+}
+
+#[test]
+fn devices_of_a_kind_share_the_order_of_their_series() {
+    let orders = super::Orders::default();
+    let (Device(source, one), Device(_, mut other)) = (device("pdu-1"), device("pdu-2"));
+    let series = |shape: &Shape| super::Series::new(&source, shape, &orders);
+    assert!(!series(&one).shares_order_with(&series(&other)), "not known to be alike");
+    {
+        let other = Arc::make_mut(&mut other);
+        other.components[0].label = "Mail server".into();
+        other.share_with(&one);
+    }
+    let (first, second) = (series(&one), series(&other));
+    assert!(first.shares_order_with(&second));
+    let of =
+        |it: &super::Series| String::from_utf8(it.component(it.of(Quantity::Current)[1]).to_vec()).unwrap();
+    assert_eq!(of(&first), r#",component="outlet",index="1",name="Outlet 1""#);
+    assert_eq!(of(&second), r#",component="outlet",index="1",name="Mail server""#);
+    // Components that cannot be told apart: the first stays.
+    let twice = Arc::make_mut(&mut other);
+    twice.components.push(twice.components[0].clone());
+    let mut readings = twice.readings.to_vec();
+    readings.push(ReadingShape { component: 1, ..readings[0].clone() });
+    twice.readings = readings.into();
+    let third = series(twice);
+    assert_eq!((third.dropped(), third.components().count()), (1, 1));
 }
 
 #[test]

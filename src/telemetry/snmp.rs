@@ -39,6 +39,10 @@ static DROPS: LazyLock<IntCounter> = LazyLock::new(|| {
     )
 });
 
+static SHARED_ENGINES: LazyLock<IntGauge> = LazyLock::new(|| {
+    gauge("rackwarden_snmp_shared_engine_ids", "SNMPv3 engine IDs that more than one polled device has.")
+});
+
 /// Makes all of them, so that they stand in /metrics from the start.
 pub fn init() {
     for disposition in ["correlated", "late", "foreign", "malformed"] {
@@ -46,11 +50,22 @@ pub fn init() {
     }
     POLLS.with_label_values(&["ok"]);
     LazyLock::force(&DROPS);
+    LazyLock::force(&SHARED_ENGINES);
     LazyLock::force(&REQUESTS);
     LazyLock::force(&TIMEOUTS);
     LazyLock::force(&SEND_ERRORS);
     LazyLock::force(&PANICS);
     LazyLock::force(&DEVICES);
+}
+
+/// Two devices turned out to have one engine ID.
+pub fn engine_id_shared() {
+    SHARED_ENGINES.inc();
+}
+
+/// They do no longer.
+pub fn engine_id_not_shared() {
+    SHARED_ENGINES.dec();
 }
 
 /// A request went out.
@@ -121,5 +136,5 @@ pub fn device_changed(device: &str, address: &str, error: Option<&crate::model::
 
 /// Something went wrong with a device that did not fail its poll.
 pub fn noted(device: &str, note: &str) {
-    tracing::warn!(device, note, "not all of the device was read");
+    tracing::warn!(device, note, "noted while the device was polled");
 }

@@ -4,6 +4,7 @@ use super::{counter, counter_vec};
 use prometheus::{IntCounter, IntCounterVec};
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::LazyLock;
 
 static RECEIVED: LazyLock<IntCounterVec> = LazyLock::new(|| {
@@ -40,6 +41,21 @@ pub fn listening(address: SocketAddr, is_handed_over: bool) {
 /// Systemd handed a socket over that nothing is configured for.
 pub fn socket_unused() {
     tracing::warn!("systemd handed a socket over for traps, but there is no [traps] listen: it is not read");
+}
+
+/// Our engine ID of SNMPv3 is lost.
+pub fn engine_lost(path: &Path, error: &dyn Display) {
+    tracing::warn!(path = %path.display(), %error, "our SNMPv3 engine ID cannot be read: agents will discover a new one");
+}
+
+/// Our engine ID of SNMPv3 will be lost with this process.
+pub fn engine_not_kept(path: &Path, error: &dyn Display) {
+    tracing::warn!(path = %path.display(), %error, "our SNMPv3 engine ID cannot be kept: it holds until the next start");
+}
+
+/// The system has no randomness.
+pub fn no_randomness(error: &dyn Display) {
+    tracing::error!(%error, "the system gives no random octets");
 }
 
 /// So many datagrams came, and this became of them.

@@ -125,7 +125,8 @@ fn a_ups_goes_onto_battery_and_returns() {
             ReadingShape { name: "output".into(), states, ..reading(0, Quantity::State) },
             reading(1, Quantity::Charge),
             reading(1, Quantity::Runtime),
-        ],
+        ]
+        .into(),
     };
     let on_battery =
         RuleInput { severity: Some("critical".into()), ..rule("on battery", "ups", "on_battery") };
@@ -178,7 +179,7 @@ fn an_infeed_is_overloaded() {
             component(ComponentKind::Infeed, "1", "Feed A", Some(32.0)),
             component(ComponentKind::Infeed, "2", "Feed B", None),
         ],
-        readings: vec![reading(0, Quantity::Current), reading(1, Quantity::Current)],
+        readings: vec![reading(0, Quantity::Current), reading(1, Quantity::Current)].into(),
     };
     let overload = RuleInput {
         apply_to: ApplyTo::Match(vec![("site".into(), "ams-*".into())]),

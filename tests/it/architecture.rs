@@ -58,6 +58,8 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("simulator", &["model", "mib", "snmp"]),
+    // Compiled for the fuzzer and its tests alone.
+    ("fuzz", &["model", "mib", "snmp", "profile", "config", "simulator"]),
     (
         "cli",
         &[
@@ -88,6 +90,7 @@ const PURE: &[&str] = &[
     "snmp",
     "rules",
     "alert",
+    "app/resolve/book.rs",
     "inventory/capacity.rs",
     "inventory/date.rs",
     "inventory/device42/query.rs",
@@ -105,6 +108,8 @@ const PURE: &[&str] = &[
     "poller/learn.rs",
     "poller/device.rs",
     "poller/kinds.rs",
+    "poller/timing.rs",
+    "poller/windows.rs",
     "poller/shard.rs",
     "notify/limiter.rs",
     "notify/retry.rs",

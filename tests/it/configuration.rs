@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use rackwarden::config::schema::{self, Key};
-use rackwarden::config::{Config, Environment, Loaded, Secrets, Settings, render, render_warnings};
+use rackwarden::config::{Config, Environment, Form, Loaded, Secrets, Settings, render, render_warnings};
 use rackwarden::model::Diagnostic;
 use rackwarden::poller::settings::Credential;
 use std::fmt::Write as _;
@@ -260,6 +260,20 @@ fn a_community_that_was_rotated_changes_its_devices() {
 }
 
 #[test]
+fn a_passphrase_that_was_rotated_changes_its_devices() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[credentials.default]\nversion = \"3\"\nuser = \"ops\"\nauthentication = \"SHA-256\"\n\
+                authentication_passphrase_file = \"key\"\n";
+    let main = write(&folder, &format!("{text}{}", device("a")));
+    let with = |passphrase: &str| {
+        fs::write(folder.path().join("key"), passphrase).unwrap();
+        Config::new(&main).environment(Environment::default()).read().unwrap().settings
+    };
+    assert_eq!(Settings::difference(&with("the first one"), &with("the second")).changed.len(), 1);
+    assert!(Settings::difference(&with("the first one"), &with("the first one")).is_empty());
+}
+
+#[test]
 fn limits_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let main = write(&folder, &format!("{CREDENTIAL}#{}", "x".repeat(17 << 20)));
@@ -353,7 +367,7 @@ fn line() -> impl Strategy<Value = String> {
         "",
     ]);
     // What is put where no secret belongs is the reader's to see; keys that hold none stay out.
-    let secret = |key: &&&Key| ["community", "routing_key", "secret"].contains(&key.name);
+    let secret = |key: &&&Key| matches!(key.form, Form::Secret | Form::Authentication | Form::Privacy);
     let secrets: Vec<&Key> = keys.iter().filter(secret).copied().collect();
     let others: Vec<&Key> = keys.iter().filter(|it| !secret(it)).copied().collect();
     let harmless = values.clone().prop_filter("no secret", |it| !it.contains("hunter2"));

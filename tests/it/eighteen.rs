@@ -319,7 +319,7 @@ async fn from_the_source_to_a_page_and_back() {
     let board = world.pagerduty.board();
     let wrong: Vec<&Vec<String>> =
         board.requests.iter().map(|it| &it.problems).filter(|it| !it.is_empty()).collect();
-    assert_eq!(wrong, [&vec![String::new(); 0]; 0], "an event that PagerDuty would refuse");
+    assert!(wrong.is_empty(), "PagerDuty would refuse: {wrong:?}");
     assert_eq!(board.idle_resolves, 0);
     drop(daemon);
     assert!(begun.moment().since(Moment::ZERO) < LIMIT * 2);

@@ -159,7 +159,7 @@ proptest! {
             prop_assert!(samples.iter().filter_map(|it| it.value()).all(f64::is_finite));
         }
         prop_assert!(samples.iter().all(|it| *it == Sample::Missing(Missing::NotPolled)));
-        for reading in &plan.shape.readings {
+        for reading in plan.shape.readings.iter() {
             prop_assert!(plan.cells.contains(&reading.source));
             let component = plan.shape.component_of(reading).unwrap();
             prop_assert!(!component.index.is_empty() && !component.label.is_empty());

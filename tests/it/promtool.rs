@@ -105,7 +105,7 @@ fn played(ruleset: &Ruleset, series: &[Option<i32>]) -> Vec<bool> {
         source: Oid::default(),
         states: None,
     };
-    let shape = Arc::new(Shape { components: vec![component], readings: vec![reading] });
+    let shape = Arc::new(Shape { components: vec![component], readings: vec![reading].into() });
     let mut out = Vec::new();
     let mut alerts = DeviceAlerts::bind(ruleset, &source, &shape, None, Vec::new(), Now::default(), &mut out);
     let mut fires = Vec::new();

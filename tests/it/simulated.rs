@@ -337,13 +337,30 @@ fn drop_above_spares_small_requests() {
     assert_eq!(bench.one(PduKind::Get, &CELLS[..2], 0).names(), CELLS[..2]);
 }
 
+/// Here by its name, or in the engine's stories, which name it in Rust.
 #[test]
 fn every_fault_is_tested_here() {
     let tests = include_str!("simulated.rs");
-    for (name, _) in Fault::NAMES {
-        let quoted = format!("\"{name}");
-        assert!(tests.matches(&quoted).count() != 0, "no test makes `{name}` happen");
-    }
+    let stories = concat!(
+        include_str!("../../src/poller/shard/tests.rs"),
+        include_str!("../../src/poller/shard/tests/engine_tests.rs"),
+        include_str!("../../src/poller/shard/tests/faults_tests.rs"),
+        include_str!("../../src/poller/shard/tests/v3_tests.rs"),
+    );
+    let untested: Vec<&str> = Fault::NAMES
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| {
+            let mut variant = String::from("Fault::");
+            for word in name.split('-') {
+                let (first, rest) = word.split_at(1);
+                variant.push_str(&first.to_uppercase());
+                variant.push_str(rest);
+            }
+            !tests.contains(&format!("\"{name}")) && !stories.contains(&variant)
+        })
+        .collect();
+    assert!(untested.is_empty(), "no test makes these happen: {untested:?}");
 }
 
 #[test]
@@ -611,4 +628,40 @@ fn walk(bench: &Bench) -> usize {
             rows += 1;
         }
     }
+}
+
+#[test]
+fn lists_cut_short_or_refused() {
+    let bench = Bench::faulty("cut-above=2");
+    assert_eq!(bench.one(PduKind::Get, &CELLS, 0).names(), CELLS[..2]);
+    let bench = Bench::faulty("gen-err-above=2");
+    assert_eq!(bench.one(PduKind::Get, &CELLS, 0).status(), (ErrorStatus::GEN_ERR, 0));
+    assert_eq!(bench.one(PduKind::Get, &CELLS[..2], 0).status().0, ErrorStatus::NO_ERROR);
+}
+
+#[test]
+fn right_names_with_wrong_values() {
+    let values = |fault: &str, kind, names: &[&str], repetitions| {
+        let varbinds = Bench::faulty(fault).one(kind, names, repetitions).varbinds();
+        varbinds.into_iter().map(|(_, value)| value).collect::<Vec<Value>>()
+    };
+    let get = |fault: &str| values(fault, PduKind::Get, &CELLS[..1], 0);
+    let right = values("delay=0s", PduKind::Get, &CELLS[..1], 0);
+    let number = right[0].integer().unwrap();
+    assert_eq!(get(&format!("sentinel={COLUMN},-1")), [Value::Integer(-1)]);
+    assert_eq!(get(&format!("as-ticks={COLUMN}")), [Value::TimeTicks(u32::try_from(number).unwrap())]);
+    assert_eq!(get(&format!("scaled={COLUMN},1000"))[0].integer(), Some(10 * number));
+    let fault = format!("wrong-from-above={COLUMN}");
+    assert_eq!(values(&fault, PduKind::GetBulk, &[COLUMN], 1), right, "a walk of the column");
+    let above = values(&fault, PduKind::GetBulk, &["1.3.6.1.4.1.99999"], 20);
+    assert_ne!(above.iter().filter(|it| it.integer() == Some(99)).count(), 0, "a walk of what is above");
+    assert_eq!(get(&fault), right);
+}
+
+#[test]
+fn a_wrong_up_time_goes_to_and_fro() {
+    let bench = Bench::faulty("wrong-up-time");
+    let up = || bench.one(PduKind::Get, &["1.3.6.1.2.1.1.3.0"], 0).varbinds()[0].1.integer();
+    let seen = [up(), up(), up(), up()];
+    assert!(seen.windows(2).any(|pair| pair[1] < pair[0]), "{seen:?}");
 }

@@ -92,7 +92,8 @@ impl Rig {
             shards.push(ShardHandle::start(
                 number,
                 Arc::clone(profiles),
-                Arc::default(),
+                Arc::clone(&shared.keys),
+                Arc::clone(&shared.engines),
                 clock,
                 Box::new(sink),
             )?);
@@ -148,10 +149,10 @@ impl Rig {
             return 0;
         };
         let (batch, mut transitions) = (published.batch(), Vec::new());
-        let (watch, source, shape) = (self.shared.watch.load(), &batch.source, &batch.shape);
+        let (ruleset, source, shape) = (self.shared.ruleset(), &batch.source, &batch.shape);
         let now = self.clock.now();
         let bound = crate::alert::DeviceAlerts::bind(
-            &watch.ruleset,
+            &ruleset,
             source,
             shape,
             None,

@@ -23,7 +23,7 @@ pub(super) fn write(
 ) -> anyhow::Result<Settings> {
     let main = format!(
         "[polling]\ninterval = \"2s\"\ntimeout = \"500ms\"\nretries = 2\nstart_spread = \"2s\"\n\n\
-         [http]\nlisten = \"{http}\"\n\n[state]\nfolder = \"{}\"\n\n[profiles]\nfolders = []\n\n\
+         [http]\nlisten = \"{http}\"\n\n[traps]\nlisten = \"127.0.0.1:0\"\n\n[state]\nfolder = \"{}\"\n\n[profiles]\nfolders = []\n\n\
          [credentials.default]\nversion = \"2c\"\ncommunity_file = \"{}\"\n\n\
          [credentials.v1]\nversion = \"1\"\ncommunity_file = \"{}\"\n\n\
          [integrations.demo]\ntype = \"pagerduty\"\nrouting_key_file = \"{}\"\nurl = \"{events_url}\"\n",

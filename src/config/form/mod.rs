@@ -9,11 +9,13 @@ mod path;
 mod selection;
 mod text;
 mod threshold;
+mod usm;
 
 pub(super) use network::is_loopback;
 
 use super::check::{Checker, Spot};
 use super::schema::Table;
+use crate::snmp::v3::{AuthProtocol, PrivProtocol};
 use figment::value::Value;
 use std::time::Duration;
 
@@ -32,6 +34,12 @@ pub enum Form {
     Texts,
     /// The name of an environment variable.
     Variable,
+    /// An authentication protocol of SNMPv3.
+    Authentication,
+    /// A privacy protocol of SNMPv3.
+    Privacy,
+    /// An engine ID of SNMPv3.
+    EngineId,
     /// A file or folder.
     Path,
     /// A list of folders.
@@ -87,6 +95,9 @@ impl Form {
             Self::Choice(_) => "one of a few texts",
             Self::Texts => "a list of texts",
             Self::Variable => "the name of an environment variable",
+            Self::Authentication => "an authentication protocol",
+            Self::Privacy => "a privacy protocol",
+            Self::EngineId => "an engine ID in hexadecimal",
             Self::Path => "a path",
             Self::Paths => "a list of paths",
             Self::Flag => "true or false",
@@ -111,13 +122,13 @@ impl Form {
     #[must_use]
     pub fn described(&self) -> String {
         match self {
-            Self::Choice(words) => {
-                words.iter().map(|it| format!("`\"{it}\"`")).collect::<Vec<_>>().join(" or ")
-            }
+            Self::Choice(words) => either(words),
             Self::Count { least, most } => format!("whole number, {least} to {most}"),
             Self::Duration { least, most } => {
                 format!("duration, {} to {}", duration::shown(*least), duration::shown(*most))
             }
+            Self::Authentication => either(&AuthProtocol::ALL.map(AuthProtocol::name)),
+            Self::Privacy => either(&PrivProtocol::ALL.map(PrivProtocol::name)),
             Self::Labels => "table of texts".to_owned(),
             Self::Rated => "table of amperes".to_owned(),
             _ => {
@@ -136,6 +147,9 @@ impl Form {
             Self::Choice(words) => text::choice(checker, spot, words),
             Self::Texts => text::texts(checker, spot),
             Self::Variable => text::variable(checker, spot),
+            Self::Authentication => usm::protocol(checker, spot, AuthProtocol::name, &AuthProtocol::ALL),
+            Self::Privacy => usm::protocol(checker, spot, PrivProtocol::name, &PrivProtocol::ALL),
+            Self::EngineId => usm::engine_id(checker, spot),
             Self::Path => path::path(checker, spot),
             Self::Paths => path::paths(checker, spot),
             Self::Flag => number::flag(checker, spot),
@@ -155,6 +169,11 @@ impl Form {
             Self::List(table) => checker.list(spot, table),
         }
     }
+}
+
+/// Words for the reference.
+fn either(words: &[&str]) -> String {
+    words.iter().map(|it| format!("`\"{it}\"`")).collect::<Vec<_>>().join(" or ")
 }
 
 #[cfg(test)]

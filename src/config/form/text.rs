@@ -118,7 +118,7 @@ fn special_help(name: &str, written: &str) -> Option<&'static str> {
     match (name, written) {
         ("version", "2" | "v2" | "v2c" | "2C") => Some("write version = \"2c\""),
         ("version", "v1") => Some("write version = \"1\""),
-        ("version", "3" | "v3") => Some("SNMPv3 is not there yet; most agents also answer to \"2c\""),
+        ("version", "v3") => Some("write version = \"3\""),
         ("level", "warning") => Some("write level = \"warn\""),
         ("level", "verbose") => Some("write level = \"debug\""),
         _ => None,
@@ -228,17 +228,12 @@ mod tests {
             (
                 "credentials.a",
                 "version = 2",
-                "`version` takes \"1\" or \"2c\", not a number (2) (help: write version = \"2c\")",
+                "`version` takes \"1\", \"2c\" or \"3\", not a number (2) (help: write version = \"2c\")",
             ),
             (
                 "credentials.a",
                 "version = 1",
-                "`version` takes \"1\" or \"2c\", not a number (1) (help: write it in quotes: version = \"1\")",
-            ),
-            (
-                "credentials.a",
-                "version = \"3\"",
-                "`version` takes \"1\" or \"2c\", not \"3\" (help: SNMPv3 is not there yet; most agents also answer to \"2c\")",
+                "`version` takes \"1\", \"2c\" or \"3\", not a number (1) (help: write it in quotes: version = \"1\")",
             ),
             (
                 "log",

@@ -1,7 +1,8 @@
-//! `[credentials.NAME]`: one source for each community, and it must be there.
+//! `[credentials.NAME]`: one source for each community, and it must be there. Users of SNMPv3 are in `usm`.
 
 use super::Context;
 use super::one_secret::SecretKeys;
+use super::usm;
 use crate::config::raw::RawCredential;
 use crate::notify::settings::SecretSource;
 use crate::poller::settings::{Credential, SnmpVersion};
@@ -25,6 +26,12 @@ fn credential(context: &mut Context<'_, '_>, name: &str, raw: &RawCredential) ->
         environment: raw.community_env.as_ref(),
         credential: raw.community_credential.as_ref(),
     };
+    if raw.version == "3" {
+        return usm::user(context, name, raw, &keys).map(Credential::Usm);
+    }
+    if usm::refuse_keys(context, name, &raw.version) && keys.given(context).is_empty() {
+        return None;
+    }
     let (place, source) = keys.chosen(context)?;
     if matches!(source, SecretSource::Inline(_)) {
         context.check_inline(place);

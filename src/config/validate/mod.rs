@@ -11,6 +11,7 @@ mod one_secret;
 mod parents;
 mod place;
 mod traps;
+mod usm;
 
 pub(super) use place::Layers;
 

@@ -22,24 +22,40 @@ pub(super) struct SecretKeys<'a> {
     pub(super) credential: Option<&'a Tagged<String>>,
 }
 
+/// One way that was taken.
+pub(super) struct Given {
+    /// The key.
+    pub(super) key: String,
+    /// Where its value stands.
+    pub(super) place: Place,
+    pub(super) source: SecretSource,
+}
+
+/// The one way of those; several are reported, and of none nothing is said.
+pub(super) fn one_of(
+    context: &mut Context<'_, '_>,
+    table: &str,
+    name: &str,
+    mut given: Vec<Given>,
+) -> Option<Given> {
+    let last = given.pop()?;
+    for Given { key, place, .. } in &given {
+        let shown = context.layers.shown(*place);
+        let other = &last.key;
+        context
+            .report
+            .mistake(last.place, format!("[{table}.{name}] has `{other}` and `{key}`: which of them counts?"))
+            .help(format!("keep one of the two; `{key}` stands at {shown}"));
+    }
+    Some(last)
+}
+
 impl SecretKeys<'_> {
     /// The one that is given, and where. None or several are reported.
     pub(super) fn chosen(&self, context: &mut Context<'_, '_>) -> Option<(Place, SecretSource)> {
-        let mut given = self.given(context);
-        let last = given.pop();
+        let given = self.given(context);
         let Self { table, name, stem, .. } = self;
-        for (key, place, _) in &given {
-            let (other, other_place) = last.as_ref().map(|(key, place, _)| (key.clone(), *place))?;
-            let shown = context.layers.shown(*place);
-            context
-                .report
-                .mistake(
-                    other_place,
-                    format!("[{table}.{name}] has `{other}` and `{key}`: which of them counts?"),
-                )
-                .help(format!("keep one of the two; `{key}` stands at {shown}"));
-        }
-        if let Some((_, place, source)) = last {
+        if let Some(Given { place, source, .. }) = one_of(context, table, name, given) {
             return Some((place, source));
         }
         if !context.report.is_troubled(table, name) {
@@ -51,12 +67,13 @@ impl SecretKeys<'_> {
         None
     }
 
-    fn given(&self, context: &Context<'_, '_>) -> Vec<(String, Place, SecretSource)> {
+    /// All that are given.
+    pub(super) fn given(&self, context: &Context<'_, '_>) -> Vec<Given> {
         let mut given = Vec::new();
         let mut add = |suffix: &str, place: &dyn Fn(&[Step<'_>]) -> Place, source: SecretSource| {
             let key = format!("{}{suffix}", self.stem);
             let place = place(&[Step::Key(self.table), Step::Key(self.name), Step::Key(&key)]);
-            given.push((key, place, source));
+            given.push(Given { key, place, source });
         };
         let layers = &context.layers;
         if let Some(it) = self.file {

@@ -28,5 +28,10 @@ pub(super) fn traps(
             (None, _) => (),
         }
     }
+    if raw.listen.is_none() && (named.is_some() || !raw.forwarders.is_empty()) {
+        let place = context.layers.first_with(&[Step::Key("traps")]);
+        let message = "this says who may send traps, but nothing listens for them";
+        context.report.warning(place, message).help("write listen = \"0.0.0.0:162\" in [traps]");
+    }
     TrapSettings { listen: raw.listen, credentials: accepted, forwarders: raw.forwarders.clone() }
 }

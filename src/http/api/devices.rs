@@ -33,8 +33,19 @@ struct DeviceRow<'a> {
     age_seconds: f64,
     last_success: Option<Time>,
     poll_duration_seconds: f64,
+    requests: RequestsRow,
     readings_total: usize,
     readings_missing: usize,
+}
+
+/// What the last poll took, and what was found out of the agent.
+#[derive(Serialize)]
+struct RequestsRow {
+    sent: u32,
+    repeated: u32,
+    round_trip_seconds: Option<f64>,
+    cells_per_get: u32,
+    repetitions_per_getbulk: u32,
 }
 
 /// Who a device says it is. Empty where it does not say.
@@ -108,6 +119,13 @@ fn row(published: &Published, now: Now) -> DeviceRow<'_> {
         age_seconds: seconds(published.age(now)),
         last_success: published.last_good().map(|it| Time(it.time.unix)),
         poll_duration_seconds: batch.duration.as_secs_f64(),
+        requests: RequestsRow {
+            sent: batch.effort.requests,
+            repeated: batch.effort.repeats,
+            round_trip_seconds: batch.effort.round_trip.map(|it| it.as_secs_f64()),
+            cells_per_get: batch.effort.cells,
+            repetitions_per_getbulk: batch.effort.repetitions,
+        },
         readings_total: batch.shape.readings.len(),
         readings_missing: missing(batch),
     }

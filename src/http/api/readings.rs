@@ -101,12 +101,12 @@ struct View<'a> {
 impl<'a> View<'a> {
     fn of(published: &'a Published, now: Now) -> Self {
         let batch = published.batch();
-        let before = batch.error.is_some().then(|| published.last_good().map(|it| &**it)).flatten();
+        let before = batch.error.is_some().then(|| published.last_good()).flatten();
         let (shown, missing) = match (before, &batch.error) {
             (Some(good), Some(error)) if !Arc::ptr_eq(&good.shape, &batch.shape) => {
                 (good, Some(reason_of(error)))
             }
-            _ => (&**batch, None),
+            _ => (batch, None),
         };
         Self { published, shown, missing, before, now }
     }

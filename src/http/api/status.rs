@@ -27,7 +27,8 @@ pub(super) struct Status {
     sources: Sources,
     alerts: Alerts,
     outbox: Vec<OutboxRow>,
-    /// `null`: nothing listens for traps.
+    /// Absent where nothing listens for traps.
+    #[serde(skip_serializing_if = "Option::is_none")]
     traps: Option<Traps>,
 }
 
@@ -78,6 +79,8 @@ struct Traps {
     too_soon: u64,
     unknown_sender: u64,
     not_authenticated: u64,
+    discovery: u64,
+    replayed: u64,
     flood: u64,
     malformed: u64,
     dropped: u64,
@@ -94,6 +97,8 @@ impl From<TrapFacts> for Traps {
             too_soon,
             unknown_sender,
             not_authenticated,
+            discovery,
+            replayed,
             flood,
             malformed,
             dropped,
@@ -107,6 +112,8 @@ impl From<TrapFacts> for Traps {
             too_soon,
             unknown_sender,
             not_authenticated,
+            discovery,
+            replayed,
             flood,
             malformed,
             dropped,

@@ -4,9 +4,10 @@
 
 use super::Device;
 use super::number::push_number;
-use crate::model::{Batch, Component, ComponentKind, Health, Missing, Now, Quantity, ReadingShape, Sample};
-use crate::store::{Piece, Series, Standing, push_escaped};
-use std::sync::Arc;
+use crate::model::{
+    Batch, Component, ComponentKind, Effort, Health, Missing, Now, Quantity, ReadingShape, Sample,
+};
+use crate::store::{Series, Standing, push_escaped};
 
 /// One family of series.
 pub(super) struct Family {
@@ -22,6 +23,7 @@ enum Of {
     Info,
     Error,
     PollDuration,
+    Effort(fn(&Effort) -> Option<f64>),
     LastSuccess,
     Missing,
     /// Readings: value * factor / divisor. Two numbers, because 45.2 / 100 is exact to the last digit,
@@ -63,7 +65,9 @@ impl Family {
     #[inline]
     pub(super) fn concerns(&self, device: &Device) -> bool {
         match self.of {
-            Of::Up | Of::Info | Of::PollDuration | Of::LastSuccess | Of::Missing => !device.is_inventory,
+            Of::Up | Of::Info | Of::PollDuration | Of::LastSuccess | Of::Missing | Of::Effort(_) => {
+                !device.is_inventory
+            }
             Of::Error => device.standing != Standing::Up && !device.is_inventory,
             Of::Reading { quantity, .. } => device.has.quantity(quantity),
             Of::StateSeverity | Of::StateInfo => device.has.quantity(Quantity::State),
@@ -85,6 +89,10 @@ impl Family {
                 None => 0,
             },
             Of::PollDuration => self.one(out, device, &[], batch.duration.as_secs_f64()),
+            Of::Effort(value) => match value(&batch.effort) {
+                Some(value) => self.one(out, device, &[], value),
+                None => 0,
+            },
             Of::LastSuccess => match device.published.last_good() {
                 Some(good) => self.one(out, device, &[], unix_seconds(good)),
                 None => 0,
@@ -147,7 +155,7 @@ impl Family {
     }
 
     /// How many objects of each kind count now.
-    fn objects(&self, out: &mut Vec<u8>, device: &Device, good: Option<&Arc<Batch>>) -> u64 {
+    fn objects(&self, out: &mut Vec<u8>, device: &Device, good: Option<&Batch>) -> u64 {
         let Some(good) = good else { return 0 };
         let kinds = ComponentKind::OF_INVENTORIES.into_iter().filter(|it| *it != ComponentKind::Inventory);
         let mut lines = 0;
@@ -227,11 +235,11 @@ impl Family {
     ) -> u64 {
         let series = device.series();
         let mut lines = 0;
-        for &(place, text) in series.components() {
+        for (place, text) in series.components() {
             let Some(value) = batch.shape.components.get(place as usize).and_then(rated) else { continue };
             out.extend_from_slice(self.name.as_bytes());
             out.extend_from_slice(series.head());
-            out.extend_from_slice(series.text(text));
+            out.extend_from_slice(text);
             out.extend_from_slice(series.tail());
             push_number(out, value);
             out.push(b'\n');
@@ -265,9 +273,10 @@ impl Family {
             if written != 0 {
                 out.extend_from_within(alike.clone());
             }
-            out.extend_from_slice(series.text(line.component));
-            if line.name != Piece::default() {
-                out.extend_from_slice(series.text(line.name));
+            out.extend_from_slice(series.component(*line));
+            let name = series.name(*line);
+            if !name.is_empty() {
+                out.extend_from_slice(name);
             }
             end(out, series, batch.shape.readings.get(line.reading as usize), value);
             out.push(b'\n');
@@ -355,6 +364,26 @@ pub(super) const FAMILIES: &[Family] = &[
         "rackwarden_device_poll_duration_seconds",
         "How long the last poll of the device took.",
         Of::PollDuration,
+    ),
+    gauge(
+        "rackwarden_device_poll_requests",
+        "Requests that the last poll of the device took, repeats included.",
+        Of::Effort(|it| Some(f64::from(it.requests))),
+    ),
+    gauge(
+        "rackwarden_device_poll_repeats",
+        "Requests of the last poll that repeated one which was not answered in time.",
+        Of::Effort(|it| Some(f64::from(it.repeats))),
+    ),
+    gauge(
+        "rackwarden_device_round_trip_seconds",
+        "The agent's usual answer time.",
+        Of::Effort(|it| it.round_trip.map(|it| it.as_secs_f64())),
+    ),
+    gauge(
+        "rackwarden_device_get_cells",
+        "Cells that the agent is asked for in one GET at most, as far as they fit a frame.",
+        Of::Effort(|it| (it.cells != 0).then(|| f64::from(it.cells))),
     ),
     gauge(
         "rackwarden_device_last_success_timestamp_seconds",

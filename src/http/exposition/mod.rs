@@ -81,7 +81,7 @@ impl Exposition {
             // Texts are made for the last batch: another shape of an earlier one would not fit them.
             let current =
                 published.current(now).filter(|it| Arc::ptr_eq(&it.shape, &published.batch().shape));
-            let shows_last_good = current.is_some_and(|it| !Arc::ptr_eq(it, published.batch()));
+            let shows_last_good = current.is_some_and(|it| !std::ptr::eq(it, published.batch()));
             let has = Has::of(published.series(), current.is_some());
             let (standing, is_inventory) = (published.standing(now), published.is_inventory());
             Device { published, standing, is_inventory, shows_last_good, has }

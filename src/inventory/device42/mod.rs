@@ -46,7 +46,7 @@ impl Device42 {
 
     pub(super) async fn take(&mut self) -> Result<Snapshot, Failure> {
         self.client.begin();
-        let taken = self.read().await;
+        let taken = self.read().await.map_err(|it| self.client.hide(it));
         if taken.is_err() {
             // Perhaps another version runs by then.
             self.fitted = None;

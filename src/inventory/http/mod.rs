@@ -82,7 +82,7 @@ impl Client {
     /// The URL is none, or the certificates cannot be read.
     pub fn new(access: &HttpAccess, timeout: Duration, secrets: Vec<Secret>) -> Result<Self, Failure> {
         install_crypto();
-        let unusable = |what: &str| Failure::new(SnapshotError::Unreachable, what.to_owned());
+        let unusable = |what: &str| Failure::new(SnapshotError::Unreachable, what);
         let mut base = Url::parse(&access.url).map_err(|_| unusable("the url is none"))?;
         let host = base.host_str().ok_or_else(|| unusable("the url names no host"))?.to_owned();
         if !base.path().ends_with('/') {
@@ -255,7 +255,10 @@ impl Client {
 
     fn fault(&self, error: reqwest::Error) -> Failure {
         let error = error.without_url();
-        let (class, what) = if is_tls(&error) {
+        if let Some(words) = tls_error(&error).and_then(tls::other_certificate) {
+            return Failure::new(SnapshotError::Tls, format!("{}: {words}", self.shown));
+        }
+        let (class, what) = if tls_error(&error).is_some() {
             (SnapshotError::Tls, "the TLS handshake failed")
         } else if error.is_connect() && error.is_timeout() {
             (SnapshotError::Unreachable, "no connection in time")
@@ -270,7 +273,7 @@ impl Client {
     }
 
     /// Takes every secret out of what is said.
-    fn hide(&self, failure: Failure) -> Failure {
+    pub(super) fn hide(&self, failure: Failure) -> Failure {
         let secrets = self.secrets.iter().map(Secret::expose).filter(|it| !it.is_empty());
         let reason = secrets.fold(failure.reason, |text, secret| text.replace(secret, "***"));
         Failure { reason, ..failure }
@@ -312,11 +315,11 @@ fn chain(error: &dyn Error) -> String {
     parts.join(": ")
 }
 
-/// Whether a TLS error is among the causes. An I/O error hides the one that it wraps from its causes.
-fn is_tls(error: &(dyn Error + 'static)) -> bool {
-    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    let within = wrapped.is_some_and(|it| is_tls(it));
-    error.is::<rustls::Error>() || within || error.source().is_some_and(is_tls)
+/// The TLS error among the causes. An I/O error hides the one that it wraps from its causes.
+fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let wrapped = || error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    let within = || wrapped().and_then(|it| tls_error(it));
+    error.downcast_ref::<rustls::Error>().or_else(within).or_else(|| error.source().and_then(tls_error))
 }
 
 fn clip(text: &str) -> String {

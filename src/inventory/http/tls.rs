@@ -136,6 +136,16 @@ impl fmt::Display for OtherCertificate {
     }
 }
 
+/// What is wrong with a certificate by its fingerprint, if that is what an error says.
+pub(super) fn other_certificate(error: &rustls::Error) -> Option<String> {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(other))) => {
+            other.downcast_ref::<OtherCertificate>().map(ToString::to_string)
+        }
+        _ => None,
+    }
+}
+
 /// As `openssl x509 -fingerprint -sha256` prints it: `AB:CD:..`.
 pub(crate) fn fingerprint(digest: &[u8; 32]) -> String {
     let mut text = String::with_capacity(3 * digest.len());

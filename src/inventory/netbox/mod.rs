@@ -33,6 +33,11 @@ impl NetBox {
 
     pub(super) async fn take(&mut self) -> Result<Snapshot, Failure> {
         self.client.begin();
+        let taken = self.read().await;
+        taken.map_err(|it| self.client.hide(it))
+    }
+
+    async fn read(&mut self) -> Result<Snapshot, Failure> {
         let (mut objects, mut warnings) = (Vec::new(), Warnings::default());
         for kind in self.kinds.clone() {
             let taken = match kind {

@@ -268,7 +268,7 @@ impl StoredFacts {
         let component = match self.component {
             Some((kind, index, label)) => {
                 let kind: ComponentKind = kind.parse().map_err(|()| unknown("component", &kind))?;
-                Some((kind, index.into_boxed_str(), label.into_boxed_str()))
+                Some((kind, index.into(), label.into()))
             }
             None => None,
         };

@@ -1,5 +1,10 @@
 //! Stories of a room of simulated agents in virtual time: no sockets, no sleeps, seeded faults.
 
+mod engine_tests;
+mod faults_tests;
+mod mutation_tests;
+mod v3_tests;
+
 use super::*;
 use crate::mib::Mibs;
 use crate::model::{Labels, Missing, Oid, Sample, Secret, UnixMillis, Value};
@@ -9,8 +14,10 @@ use crate::simulator::agent::{Agent, AgentSpec, Origin, Scratch};
 use crate::simulator::cell::Cell;
 use crate::simulator::faults::{Fault, FaultRule};
 use crate::simulator::tree::Tree;
+use crate::snmp::v3::KeyCache;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::sync::LazyLock;
 
 const PROFILE: &str = r#"
 [profile]
@@ -31,6 +38,9 @@ kind = "outlet"
 "#;
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Keys of passphrases are computed once for all tests.
+static KEYS: LazyLock<Arc<KeyCache>> = LazyLock::new(Arc::default);
 
 fn profiles() -> Arc<ProfileSet> {
     let file = ProfileFile { path: "test.toml".into(), text: PROFILE.to_owned(), is_users: true };
@@ -80,6 +90,9 @@ enum Flying {
     ToShard(SocketAddr, Vec<u8>),
 }
 
+/// What a network may make of a datagram: others, or none.
+type Tamper = Box<dyn FnMut(&[u8]) -> Vec<Vec<u8>>>;
+
 /// Agents, a shard, and the network between them.
 struct Room {
     shard: Shard,
@@ -90,10 +103,23 @@ struct Room {
     sent: u64,
     outcomes: Vec<(Moment, u32, Outcome)>,
     dispositions: Vec<Disposition>,
+    /// When which agent was asked.
+    asked: Vec<(Moment, usize)>,
+    /// What comes in the place of an answer, where somebody tampers with it.
+    tamper: Option<Tamper>,
 }
 
 impl Room {
     fn new(specs: impl IntoIterator<Item = AgentSpec>) -> Self {
+        let named = |(at, spec): (usize, AgentSpec)| (spec, settings(&format!("pdu-{at}")));
+        Self::of(specs.into_iter().enumerate().map(named), &profiles())
+    }
+
+    fn of(
+        devices: impl IntoIterator<Item = (AgentSpec, DeviceSettings)>,
+        profiles: &Arc<ProfileSet>,
+    ) -> Self {
+        let (specs, settings): (Vec<AgentSpec>, Vec<DeviceSettings>) = devices.into_iter().unzip();
         let agents: Vec<Agent> = specs.into_iter().map(|it| Agent::start(it, Moment::ZERO)).collect();
         let mut room = Self {
             shard: Shard::new(9, WindowSizes::default()),
@@ -104,10 +130,11 @@ impl Room {
             sent: 0,
             outcomes: Vec::new(),
             dispositions: Vec::new(),
+            asked: Vec::new(),
+            tamper: None,
         };
-        let profiles = profiles();
-        for at in 0..room.agents.len() {
-            let device = Device::new(Arc::new(settings(&format!("pdu-{at}"))), Arc::clone(&profiles));
+        for (at, settings) in settings.into_iter().enumerate() {
+            let device = Device::new(Arc::new(settings), Arc::clone(profiles)).seeded(77);
             room.shard.add(device, Some(address(at)), SECOND, now_at(Moment::ZERO)).unwrap();
         }
         room
@@ -137,12 +164,19 @@ impl Room {
                 }
             }
             self.shard.handle_timeout(now, &mut |slot, outcome| ended.push((now.moment, slot, outcome)));
-            self.outcomes.append(&mut ended);
-            let mut octets = Vec::new();
-            while let Some((_, to)) = self.shard.poll_transmit(now, &mut octets) {
-                let agent = (0..self.agents.len()).find(|it| address(*it) == to).unwrap();
-                self.fly(self.latency / 2, Flying::ToAgent(agent, octets.clone()));
+            loop {
+                let mut octets = Vec::new();
+                while let Some((_, to)) = self.shard.poll_transmit(now, &mut octets) {
+                    if let Some(agent) = (0..self.agents.len()).find(|it| address(*it) == to) {
+                        self.fly(self.latency / 2, Flying::ToAgent(agent, octets.clone()));
+                    }
+                }
+                let Some(request) = self.shard.poll_key_request() else { break };
+                let keys = KEYS.derive(&request.user, &request.engine);
+                let mut sink = |slot, outcome| ended.push((now.moment, slot, outcome));
+                self.shard.handle_keys(&request, keys.as_ref(), now, &mut sink);
             }
+            self.outcomes.append(&mut ended);
         }
     }
 
@@ -154,6 +188,7 @@ impl Room {
     fn ask(&mut self, at: usize, octets: &[u8]) {
         let mut answers = Vec::new();
         let mut scratch = Scratch::default();
+        self.asked.push((self.now, at));
         self.agents[at].handle(octets, self.now, &mut scratch, &mut |answer| {
             let mut from = address(at);
             match answer.origin {
@@ -164,7 +199,13 @@ impl Room {
             answers.push((answer.due.since(self.now), from, answer.datagram.to_vec()));
         });
         for (delay, from, octets) in answers {
-            self.fly(self.latency / 2 + delay, Flying::ToShard(from, octets));
+            let datagrams = match &mut self.tamper {
+                Some(tamper) => tamper(&octets),
+                None => vec![octets],
+            };
+            for octets in datagrams {
+                self.fly(self.latency / 2 + delay, Flying::ToShard(from, octets));
+            }
         }
     }
 
@@ -172,7 +213,7 @@ impl Room {
         self.agents[agent].faults().replace([FaultRule { fault, rate }]);
     }
 
-    fn of(&self, slot: u32) -> impl Iterator<Item = &Outcome> {
+    fn outcomes_of(&self, slot: u32) -> impl Iterator<Item = &Outcome> {
         self.outcomes.iter().filter(move |(_, it, _)| *it == slot).map(|(_, _, outcome)| outcome)
     }
 
@@ -199,11 +240,15 @@ fn is_whole(outcome: &Outcome) -> bool {
 fn learns_once_then_asks_for_just_that() {
     let mut room = Room::new([spec(24)]);
     room.run(5 * SECOND);
-    assert_eq!(room.of(0).count(), 1, "the first poll follows the learning at once");
+    assert_eq!(room.outcomes_of(0).count(), 1, "the first poll follows the learning at once");
     let learning = room.agents[0].counters();
-    assert_eq!((learning.get_bulks, learning.gets), (2, 2), "identity; two columns; 49 cells in one frame");
+    assert_eq!(
+        (learning.get_bulks, learning.gets),
+        (2, 3),
+        "identity by two; two columns; 49 cells in one frame"
+    );
     room.run(600 * SECOND);
-    let outcomes: Vec<&Outcome> = room.of(0).collect();
+    let outcomes: Vec<&Outcome> = room.outcomes_of(0).collect();
     assert!(outcomes.iter().all(|it| is_whole(it)));
     assert_eq!(outcomes.len(), 61, "every 10 s, none missed, none twice");
     assert_eq!(room.gets(0) - learning.gets, 60);
@@ -218,11 +263,11 @@ fn learns_once_then_asks_for_just_that() {
 fn a_restart_is_learnt_at_the_next_poll() {
     let mut room = Room::new([spec(3)]);
     room.run(21 * SECOND);
-    let before = room.of(0).last().unwrap().batch.samples.len();
+    let before = room.outcomes_of(0).last().unwrap().batch.samples.len();
     room.agents[0].reboot(room.now);
     room.agents[0].set(oid("1.3.6.1.4.1.9999.1.1.4"), Cell::Fixed(Value::Integer(77)));
     room.run(21 * SECOND);
-    let last = room.of(0).last().unwrap();
+    let last = room.outcomes_of(0).last().unwrap();
     assert_eq!((before, last.batch.samples.len()), (6, 7), "the new row is there");
     assert!(is_whole(last));
 }
@@ -232,9 +277,9 @@ fn silence_is_an_error_with_reasons_and_return_is_quick() {
     let mut room = Room::new([spec(3)]);
     room.run(12 * SECOND);
     room.agents[0].silence(true);
-    let polled = room.of(0).count();
+    let polled = room.outcomes_of(0).count();
     room.run(30 * SECOND);
-    let silent: Vec<&Outcome> = room.of(0).skip(polled).collect();
+    let silent: Vec<&Outcome> = room.outcomes_of(0).skip(polled).collect();
     assert_eq!(silent.len(), 3);
     for outcome in silent {
         assert_eq!(outcome.batch.error, Some(PollError::Timeout));
@@ -242,7 +287,7 @@ fn silence_is_an_error_with_reasons_and_return_is_quick() {
     }
     room.agents[0].silence(false);
     room.run(11 * SECOND);
-    assert!(is_whole(room.of(0).last().unwrap()));
+    assert!(is_whole(room.outcomes_of(0).last().unwrap()));
 }
 
 #[test]
@@ -253,7 +298,7 @@ fn the_dead_do_not_delay_the_living() {
     }
     room.run(121 * SECOND);
     for at in 300..600 {
-        let polls = room.of(at).filter(|it| is_whole(it)).count();
+        let polls = room.outcomes_of(at).filter(|it| is_whole(it)).count();
         assert!((12..=13).contains(&polls), "pdu-{at}: {polls} polls in 121 s");
     }
     let slowest =
@@ -279,7 +324,7 @@ fn an_agent_slower_than_the_time_out_is_still_read() {
     let mut room = Room::new([spec(3)]);
     room.fault(0, Fault::Delay(Duration::from_millis(1200)), 1.0);
     room.run(60 * SECOND);
-    assert!(room.of(0).all(is_whole) && 4 < room.of(0).count());
+    assert!(room.outcomes_of(0).all(is_whole) && 4 < room.outcomes_of(0).count());
 }
 
 #[test]
@@ -296,7 +341,7 @@ fn answers_that_are_not_ours_change_nothing() {
         let before = room.dispositions.len();
         room.fault(0, fault.clone(), 1.0);
         room.run(20 * SECOND);
-        let last = room.of(0).last().unwrap();
+        let last = room.outcomes_of(0).last().unwrap();
         assert_eq!(last.batch.error, Some(PollError::Timeout), "{fault:?}");
         assert!(room.dispositions[before..].iter().all(|it| *it == expected), "{fault:?}");
     }
@@ -305,7 +350,7 @@ fn answers_that_are_not_ours_change_nothing() {
         room.fault(0, fault.clone(), 0.5);
         room.run(300 * SECOND);
         assert!(room.dispositions.contains(&Disposition::Late), "{fault:?}");
-        assert!(29 < room.of(0).filter(|it| is_whole(it)).count(), "{fault:?}");
+        assert!(29 < room.outcomes_of(0).filter(|it| is_whole(it)).count(), "{fault:?}");
     }
 }
 
@@ -323,7 +368,7 @@ fn odd_agents_are_read_whole() {
         let mut room = Room::new([spec(12)]);
         room.fault(0, fault.clone(), 1.0);
         room.run(90 * SECOND);
-        let last = room.of(0).last().unwrap();
+        let last = room.outcomes_of(0).last().unwrap();
         assert!(is_whole(last) && last.batch.samples.len() == 24, "{fault:?}: {:?}", last.batch);
     }
 }
@@ -334,11 +379,11 @@ fn shuffled_answers_find_their_places() {
     room.run(15 * SECOND);
     room.fault(0, Fault::Reorder, 1.0);
     room.run(20 * SECOND);
-    let last = room.of(0).last().unwrap();
+    let last = room.outcomes_of(0).last().unwrap();
     assert!(is_whole(last) && last.batch.samples[0] == Sample::Value(1.5));
     room.fault(0, Fault::MissingVarbind, 1.0);
     room.run(20 * SECOND);
-    let samples = &room.of(0).last().unwrap().batch.samples;
+    let samples = &room.outcomes_of(0).last().unwrap().batch.samples;
     let missing: Vec<&Sample> = samples.iter().filter(|it| it.value().is_none()).collect();
     assert!(missing.is_empty(), "the last cell, sysUpTime, never comes; the others do: {missing:?}");
 }
@@ -348,19 +393,19 @@ fn endless_and_vanishing_rows() {
     let mut room = Room::new([spec(12)]);
     room.fault(0, Fault::NotIncreasing, 1.0);
     room.run(30 * SECOND);
-    let last = room.of(0).last().unwrap();
+    let last = room.outcomes_of(0).last().unwrap();
     assert!(last.batch.error.is_none() || last.batch.error.as_ref().is_some_and(|it| it.class() == "empty"));
     let mut room = Room::new([spec(12)]);
     let gone = Fault::Vanish { oid: oid("1.3.6.1.4.1.9999.1.2.7"), after: 60 * SECOND };
     room.fault(0, gone, 1.0);
     room.run(100 * SECOND);
-    let last = room.of(0).last().unwrap();
+    let last = room.outcomes_of(0).last().unwrap();
     assert_eq!(
         last.batch.samples.iter().filter(|it| **it == Sample::Missing(Missing::NoSuchInstance)).count(),
         1
     );
     room.run(700 * SECOND);
-    assert_eq!(room.of(0).last().unwrap().batch.samples.len(), 23, "learnt anew without the row");
+    assert_eq!(room.outcomes_of(0).last().unwrap().batch.samples.len(), 23, "learnt anew without the row");
 }
 
 #[test]
@@ -373,22 +418,22 @@ fn a_learning_that_brings_less_is_not_believed_at_once() {
         room.agents[0].set(oid("1.3.6.1.4.1.9999.1.2").child(&[outlet]), Cell::Absent);
     }
     room.run(20 * SECOND);
-    assert_eq!(room.of(0).last().unwrap().batch.samples.len(), 24, "what is known of it goes on");
+    assert_eq!(room.outcomes_of(0).last().unwrap().batch.samples.len(), 24, "what is known of it goes on");
     for outlet in 1..=12 {
         room.agents[0].unset(&oid("1.3.6.1.4.1.9999.1.2").child(&[outlet]));
     }
     room.run(20 * SECOND);
-    assert!(is_whole(room.of(0).last().unwrap()));
+    assert!(is_whole(room.outcomes_of(0).last().unwrap()));
     // A column that answers with errors while it is learnt anew.
     room.fault(0, Fault::GenErr(oid("1.3.6.1.4.1.9999.1.1")), 1.0);
     room.agents[0].reboot(room.now);
     room.run(20 * SECOND);
-    let last = room.of(0).last().unwrap();
+    let last = room.outcomes_of(0).last().unwrap();
     assert_eq!((last.batch.error.clone(), last.batch.samples.len()), (None, 24));
     // Nothing but errors is a failed poll.
     room.fault(0, Fault::GenErr(oid("1.3.6.1.4.1")), 1.0);
     room.run(20 * SECOND);
-    assert_eq!(room.of(0).last().unwrap().batch.error.as_ref().unwrap().class(), "agent_error");
+    assert_eq!(room.outcomes_of(0).last().unwrap().batch.error.as_ref().unwrap().class(), "agent_error");
 }
 
 #[test]
@@ -402,7 +447,7 @@ fn an_agent_that_restarts_at_each_poll_is_not_learnt_at_each() {
     }
     let learnings = (room.agents[0].counters().get_bulks - before) / 2;
     assert!(learnings <= 2, "{learnings} learnings in 200 s");
-    assert!(room.of(0).all(is_whole));
+    assert!(room.outcomes_of(0).all(is_whole));
 }
 
 #[test]
@@ -410,7 +455,7 @@ fn a_poll_does_not_last_for_ever() {
     let mut room = Room::new([spec(6000)]);
     room.fault(0, Fault::Delay(Duration::from_millis(900)), 1.0);
     room.run(320 * SECOND);
-    let outcome = room.of(0).next().unwrap();
+    let outcome = room.outcomes_of(0).next().unwrap();
     let cells = &outcome.batch.samples;
     assert_eq!(outcome.notes, ["the poll was ended after 30 s"], "an agent cannot hide by being slow");
     assert!(1000 < cells.iter().filter(|it| it.value().is_some()).count(), "what was read is kept");
@@ -423,16 +468,16 @@ fn a_name_that_is_being_looked_up_is_no_failure() {
     let device = Device::new(Arc::new(settings("pdu-dns")), profiles());
     let slot = room.shard.add(device, None, SECOND, now_at(room.now)).unwrap();
     room.run(30 * SECOND);
-    assert_eq!(room.of(slot).count(), 0);
+    assert_eq!(room.outcomes_of(slot).count(), 0);
     room.shard.set_address(slot, Some(address(0)));
     room.run(12 * SECOND);
-    assert!(is_whole(room.of(slot).last().unwrap()));
+    assert!(is_whole(room.outcomes_of(slot).last().unwrap()));
     // Other settings for the same name and port: its address holds.
     let other = DeviceSettings { retries: 5, ..settings("pdu-dns") };
     room.shard.replace(slot, Device::new(Arc::new(other), profiles()), None, now_at(room.now));
-    let before = room.of(slot).count();
+    let before = room.outcomes_of(slot).count();
     room.run(12 * SECOND);
-    assert!(before < room.of(slot).count() && is_whole(room.of(slot).last().unwrap()));
+    assert!(before < room.outcomes_of(slot).count() && is_whole(room.outcomes_of(slot).last().unwrap()));
 }
 
 #[test]
@@ -446,15 +491,15 @@ fn unknown_agents_and_unresolved_names_say_so() {
     let mut room = Room::new([unknown, spec(1)]);
     room.shard.set_address(1, None);
     room.run(15 * SECOND);
-    assert_eq!(room.of(0).last().unwrap().batch.error.as_ref().unwrap().class(), "no_profile");
-    assert_eq!(room.of(1).last().unwrap().batch.error.as_ref().unwrap().class(), "name");
+    assert_eq!(room.outcomes_of(0).last().unwrap().batch.error.as_ref().unwrap().class(), "no_profile");
+    assert_eq!(room.outcomes_of(1).last().unwrap().batch.error.as_ref().unwrap().class(), "name");
     let asked = room.agents[0].counters().requests;
     room.run(50 * SECOND);
     let tries = room.agents[0].counters().requests - asked;
-    assert!(tries <= 1, "not tried through all profiles every 10 s: {tries} requests");
+    assert!(tries <= 2, "not tried through all profiles every 10 s: {tries} requests");
     room.shard.set_address(1, Some(address(1)));
     room.run(15 * SECOND);
-    assert!(is_whole(room.of(1).last().unwrap()));
+    assert!(is_whole(room.outcomes_of(1).last().unwrap()));
 }
 
 #[test]
@@ -462,18 +507,18 @@ fn removed_and_replaced_devices() {
     let mut room = Room::new([spec(1), spec(2)]);
     room.run(12 * SECOND);
     assert!(room.shard.remove(0).is_some() && room.shard.remove(0).is_none());
-    let before = room.of(0).count();
+    let before = room.outcomes_of(0).count();
     room.run(60 * SECOND);
-    assert_eq!(room.of(0).count(), before, "a removed device is silent");
+    assert_eq!(room.outcomes_of(0).count(), before, "a removed device is silent");
     let device = Device::new(Arc::new(settings("pdu-new")), profiles());
     let slot = room.shard.add(device, Some(address(0)), SECOND, now_at(room.now));
     assert_eq!((slot, room.shard.len()), (Some(0), 2), "the slot is used again");
     room.run(15 * SECOND);
-    assert!(before < room.of(0).count());
+    assert!(before < room.outcomes_of(0).count());
     room.shard.poll_now(1, now_at(room.now));
-    let before = room.of(1).count();
+    let before = room.outcomes_of(1).count();
     room.run(Duration::from_millis(100));
-    assert_eq!(room.of(1).count(), before + 1, "asked out of turn");
+    assert_eq!(room.outcomes_of(1).count(), before + 1, "asked out of turn");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What an agent is to be, before it runs.
 
-use super::Model;
+use super::{EngineSpec, Model};
 use crate::model::Oid;
 use crate::simulator::cell::{Cell, text};
 use crate::simulator::faults::FaultRule;
@@ -19,6 +19,7 @@ pub struct AgentSpec {
     pub(super) model: Option<Arc<Mutex<dyn Model>>>,
     pub(super) message_octets_max: usize,
     pub(super) v2c: bool,
+    pub(super) engine: Option<EngineSpec>,
 }
 
 impl AgentSpec {
@@ -37,6 +38,7 @@ impl AgentSpec {
             model: None,
             message_octets_max: Self::MESSAGE_OCTETS_MAX,
             v2c: true,
+            engine: None,
         }
     }
 
@@ -89,6 +91,13 @@ impl AgentSpec {
     #[must_use]
     pub const fn v1_only(mut self) -> Self {
         self.v2c = false;
+        self
+    }
+
+    /// The same, speaking SNMPv3 too.
+    #[must_use]
+    pub fn with_engine(mut self, engine: EngineSpec) -> Self {
+        self.engine = Some(engine);
         self
     }
 

@@ -49,6 +49,14 @@ impl Agent {
         {
             return too_big(request, out);
         }
+        if self
+            .faults
+            .fires(|it| matches!(it, Fault::GenErrAbove(most) if *most < asked).then_some(()))
+            .is_some()
+        {
+            echo(request, out)?;
+            return Ok((ErrorStatus::GEN_ERR, 0));
+        }
         let mut varbinds = Varbinds::from_octets(out)
             .map(|it| it.map_err(RespondError::from).and_then(|it| Ok((it.oid()?, it.value.to_value()?))))
             .collect::<Result<Vec<(Oid, Value)>, RespondError>>()?;
@@ -73,7 +81,7 @@ impl Agent {
         request: &Message<'_>,
         varbinds: &mut Vec<(Oid, Value)>,
     ) -> Result<bool, RespondError> {
-        let mut changed = false;
+        let mut changed = self.misstate(request, varbinds)?;
         let repetitions = repetitions_of(request);
         let wrong_bulk = |fault: &Fault| match fault {
             Fault::WrongBulkAbove(most) => repetitions.filter(|it| most < it).map(|_| ()),
@@ -93,7 +101,7 @@ impl Agent {
             last.0 = asked?.oid()?;
             changed = true;
         }
-        if self.faults.is_fired(&Fault::Reorder) {
+        if request.pdu.kind == PduKind::Get && self.faults.is_fired(&Fault::Reorder) {
             varbinds.reverse();
             changed = true;
         }
@@ -105,30 +113,76 @@ impl Agent {
             varbinds.pop();
             changed = true;
         }
+        let asked = request.pdu.varbinds.clone().count();
+        let cut = |fault: &Fault| match fault {
+            Fault::CutAbove(most) => Some(*most).filter(|it| *it < asked),
+            _ => None,
+        };
+        if let Some(most) = self.faults.fires(cut) {
+            varbinds.truncate(most);
+            changed = true;
+        }
         Ok(changed)
+    }
+
+    /// Right names with wrong values; false if the list is as it was.
+    fn misstate(
+        &mut self,
+        request: &Message<'_>,
+        varbinds: &mut [(Oid, Value)],
+    ) -> Result<bool, RespondError> {
+        let walks = matches!(request.pdu.kind, PduKind::GetNext | PduKind::GetBulk);
+        let from = match request.pdu.varbinds.clone().next() {
+            Some(first) if walks => Some(first?.oid()?),
+            _ => None,
+        };
+        let touches = |oid: &Oid| varbinds.iter().any(|(name, _)| name.starts_with(oid));
+        let picked = self.faults.fires(|fault| {
+            let subtree = match fault {
+                Fault::WrongFromAbove(oid) => from.as_ref().filter(|it| !it.starts_with(oid)).map(|_| oid)?,
+                Fault::Sentinel { oid, .. } | Fault::AsTicks(oid) | Fault::Scaled { oid, .. } => oid,
+                _ => return None,
+            };
+            touches(subtree).then(|| (subtree.clone(), fault.clone()))
+        });
+        let Some((subtree, fault)) = picked else { return Ok(false) };
+        for (_, value) in varbinds.iter_mut().filter(|(name, _)| name.starts_with(&subtree)) {
+            let Some(number) = value.integer() else { continue };
+            *value = match &fault {
+                Fault::Sentinel { number, .. } => like(value, *number),
+                Fault::AsTicks(_) => Value::TimeTicks(u32::try_from(number).unwrap_or(u32::MAX)),
+                Fault::Scaled { percent, .. } => like(value, number.saturating_mul((*percent).into()) / 100),
+                _ => like(value, 99),
+            };
+        }
+        Ok(true)
+    }
+
+    /// Another request-id, and an answer that is longer than it should be.
+    pub(super) fn misread(&mut self, request_id: &mut i32, varbinds: &mut Vec<u8>) {
+        if self.faults.is_fired(&Fault::WrongRequestId) {
+            *request_id = request_id.wrapping_add(1000);
+        }
+        let length = varbinds.len();
+        let missing = |fault: &Fault| match fault {
+            Fault::Oversize(octets) => octets.checked_sub(length + FILLING_OCTETS),
+            _ => None,
+        };
+        if let Some(octets) = self.faults.fires(missing) {
+            let filling = Value::OctetString(vec![b'x'; octets].into());
+            // An OID of ours and a text: nothing that cannot be encoded.
+            let _encoded = encode_varbinds(varbinds, [(&Oid::new(UNASKED), &filling)]);
+        }
     }
 
     /// The whole message, in `scratch.message`.
     pub(super) fn encode(&mut self, request: &Message<'_>, (status, index): Status, scratch: &mut Scratch) {
         let mut request_id = request.pdu.request_id;
-        let mut community = &*self.community;
         if !self.faults.is_empty() {
-            if self.faults.is_fired(&Fault::WrongRequestId) {
-                request_id = request_id.wrapping_add(1000);
-            }
-            if self.faults.is_fired(&Fault::WrongCommunity) {
-                community = b"someone-else";
-            }
-            let missing = |fault: &Fault| match fault {
-                Fault::Oversize(octets) => octets.checked_sub(scratch.varbinds.len() + FILLING_OCTETS),
-                _ => None,
-            };
-            if let Some(octets) = self.faults.fires(missing) {
-                let filling = Value::OctetString(vec![b'x'; octets].into());
-                // An OID of ours and a text: nothing that cannot be encoded.
-                let _encoded = encode_varbinds(&mut scratch.varbinds, [(&Oid::new(UNASKED), &filling)]);
-            }
+            self.misread(&mut request_id, &mut scratch.varbinds);
         }
+        let is_strange = !self.faults.is_empty() && self.faults.is_fired(&Fault::WrongCommunity);
+        let community: &[u8] = if is_strange { b"someone-else" } else { &self.community };
         scratch.message.clear();
         encode_message(
             &mut scratch.message,
@@ -146,7 +200,7 @@ impl Agent {
     }
 
     /// Cuts a datagram off, or changes octets of it.
-    fn damage(&mut self, message: &mut Vec<u8>) {
+    pub(super) fn damage(&mut self, message: &mut Vec<u8>) {
         if self.faults.is_fired(&Fault::Truncate) {
             let length = self.faults.random().below(message.len());
             message.truncate(length);
@@ -203,6 +257,19 @@ impl Agent {
             self.counters.answers += 1;
             send(Outgoing { datagram: message, due, origin });
         }
+    }
+}
+
+/// The number, in the type that the value has.
+fn like(value: &Value, number: i64) -> Value {
+    let unsigned = || u32::try_from(number).unwrap_or(u32::MAX);
+    match value {
+        _ if number < 0 => Value::Integer(number),
+        Value::Gauge32(_) => Value::Gauge32(unsigned()),
+        Value::Counter32(_) => Value::Counter32(unsigned()),
+        Value::TimeTicks(_) => Value::TimeTicks(unsigned()),
+        Value::Counter64(_) => Value::Counter64(u64::try_from(number).unwrap_or(u64::MAX)),
+        _ => Value::Integer(number),
     }
 }
 

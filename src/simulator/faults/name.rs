@@ -27,7 +27,7 @@ pub enum FaultParseError {
 
 impl Fault {
     /// Every fault's name, and how it is written.
-    pub const NAMES: [(&'static str, &'static str); 26] = [
+    pub const NAMES: [(&'static str, &'static str); 42] = [
         ("silent", "silent"),
         ("drop-request", "drop-request"),
         ("drop-answer", "drop-answer"),
@@ -54,6 +54,22 @@ impl Fault {
         ("drop-bulk-above", "drop-bulk-above=REPETITIONS"),
         ("wrong-bulk-above", "wrong-bulk-above=REPETITIONS"),
         ("drop-above", "drop-above=VARBINDS"),
+        ("cut-above", "cut-above=VARBINDS"),
+        ("gen-err-above", "gen-err-above=VARBINDS"),
+        ("engine-clock", "engine-clock=PERCENT"),
+        ("wrong-from-above", "wrong-from-above=OID"),
+        ("as-ticks", "as-ticks=OID"),
+        ("sentinel", "sentinel=OID,NUMBER"),
+        ("scaled", "scaled=OID,PERCENT"),
+        ("wrong-up-time", "wrong-up-time"),
+        ("boots-lost", "boots-lost"),
+        ("engine-replaced", "engine-replaced"),
+        ("unsigned-reports", "unsigned-reports"),
+        ("wrong-digest", "wrong-digest"),
+        ("below-level", "below-level"),
+        ("replay-answers", "replay-answers"),
+        ("replay-reports", "replay-reports"),
+        ("forge-reports", "forge-reports"),
     ];
 
     /// Its name.
@@ -86,6 +102,22 @@ impl Fault {
             Self::DropBulkAbove(_) => "drop-bulk-above",
             Self::WrongBulkAbove(_) => "wrong-bulk-above",
             Self::DropAbove(_) => "drop-above",
+            Self::CutAbove(_) => "cut-above",
+            Self::GenErrAbove(_) => "gen-err-above",
+            Self::EngineClock(_) => "engine-clock",
+            Self::WrongFromAbove(_) => "wrong-from-above",
+            Self::AsTicks(_) => "as-ticks",
+            Self::Sentinel { .. } => "sentinel",
+            Self::Scaled { .. } => "scaled",
+            Self::WrongUpTime => "wrong-up-time",
+            Self::BootsLost => "boots-lost",
+            Self::EngineReplaced => "engine-replaced",
+            Self::UnsignedReports => "unsigned-reports",
+            Self::WrongDigest => "wrong-digest",
+            Self::BelowLevel => "below-level",
+            Self::ReplayAnswers => "replay-answers",
+            Self::ReplayReports => "replay-reports",
+            Self::ForgeReports => "forge-reports",
         }
     }
 
@@ -120,6 +152,28 @@ impl Fault {
             ("drop-bulk-above", Some(figure)) => Self::DropBulkAbove(figure.parse().ok()?),
             ("wrong-bulk-above", Some(figure)) => Self::WrongBulkAbove(figure.parse().ok()?),
             ("drop-above", Some(figure)) => Self::DropAbove(figure.parse().ok()?),
+            ("cut-above", Some(figure)) => Self::CutAbove(figure.parse().ok()?),
+            ("gen-err-above", Some(figure)) => Self::GenErrAbove(figure.parse().ok()?),
+            ("engine-clock", Some(figure)) => Self::EngineClock(figure.parse().ok()?),
+            ("wrong-from-above", Some(figure)) => Self::WrongFromAbove(figure.parse().ok()?),
+            ("as-ticks", Some(figure)) => Self::AsTicks(figure.parse().ok()?),
+            ("sentinel", Some(figure)) => {
+                let (oid, number) = figure.split_once(',')?;
+                Self::Sentinel { oid: oid.parse().ok()?, number: number.parse().ok()? }
+            }
+            ("scaled", Some(figure)) => {
+                let (oid, percent) = figure.split_once(',')?;
+                Self::Scaled { oid: oid.parse().ok()?, percent: percent.parse().ok()? }
+            }
+            ("wrong-up-time", None) => Self::WrongUpTime,
+            ("boots-lost", None) => Self::BootsLost,
+            ("engine-replaced", None) => Self::EngineReplaced,
+            ("unsigned-reports", None) => Self::UnsignedReports,
+            ("wrong-digest", None) => Self::WrongDigest,
+            ("below-level", None) => Self::BelowLevel,
+            ("replay-answers", None) => Self::ReplayAnswers,
+            ("replay-reports", None) => Self::ReplayReports,
+            ("forge-reports", None) => Self::ForgeReports,
             _ => return None,
         })
     }
@@ -161,9 +215,15 @@ impl fmt::Display for FaultRule {
             | Fault::Oversize(it)
             | Fault::TooBigEmpty(it)
             | Fault::TooBigAbove(it)
+            | Fault::CutAbove(it)
+            | Fault::GenErrAbove(it)
             | Fault::DropAbove(it) => write!(f, "={it}")?,
-            Fault::DropBulkAbove(it) | Fault::WrongBulkAbove(it) => write!(f, "={it}")?,
-            Fault::GenErr(oid) => write!(f, "={oid}")?,
+            Fault::DropBulkAbove(it) | Fault::WrongBulkAbove(it) | Fault::EngineClock(it) => {
+                write!(f, "={it}")?;
+            }
+            Fault::GenErr(oid) | Fault::WrongFromAbove(oid) | Fault::AsTicks(oid) => write!(f, "={oid}")?,
+            Fault::Sentinel { oid, number } => write!(f, "={oid},{number}")?,
+            Fault::Scaled { oid, percent } => write!(f, "={oid},{percent}")?,
             Fault::Vanish { oid, after } => write!(f, "={oid},{}", humantime::format_duration(*after))?,
             Fault::Silent
             | Fault::DropRequest
@@ -179,7 +239,16 @@ impl fmt::Display for FaultRule {
             | Fault::ExtraVarbind
             | Fault::MissingVarbind
             | Fault::NotIncreasing
-            | Fault::NoGetBulk => (),
+            | Fault::NoGetBulk
+            | Fault::WrongUpTime
+            | Fault::BootsLost
+            | Fault::EngineReplaced
+            | Fault::UnsignedReports
+            | Fault::WrongDigest
+            | Fault::BelowLevel
+            | Fault::ReplayAnswers
+            | Fault::ReplayReports
+            | Fault::ForgeReports => (),
         }
         if self.rate < 1.0 { write!(f, "@{}", self.rate) } else { Ok(()) }
     }
@@ -200,6 +269,9 @@ mod tests {
             "gen-err=1.3.6.1.2.1.1.5",
             "vanish=1.3.6.1,30s",
             "wrong-bulk-above=4",
+            "sentinel=1.3.6.1,65535",
+            "scaled=1.3.6.1,1000@0.5",
+            "engine-clock=50",
         ] {
             assert_eq!(text.parse::<FaultRule>().unwrap().to_string(), text);
             let underscored = text.replace('-', "_").parse::<FaultRule>();
@@ -214,7 +286,9 @@ mod tests {
                 .replace("OCTETS", "10")
                 .replace("VARBINDS", "10")
                 .replace("REPETITIONS", "10")
-                .replace("OID", "1.3.6");
+                .replace("OID", "1.3.6")
+                .replace("NUMBER", "-1")
+                .replace("PERCENT", "50");
             let rule = text.parse::<FaultRule>().unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(rule.fault.name(), name);
         }

@@ -7,6 +7,10 @@ use crate::simulator::cell::Form::{Gauge32, Integer, TimeTicks};
 
 /// smartUPS2
 pub(super) const OBJECT_ID: &[u32] = &[1, 3, 6, 1, 4, 1, 318, 1, 3, 27];
+/// PowerNet-MIB::upsOnBattery
+pub(super) const ON_BATTERY: &[u32] = &[1, 3, 6, 1, 4, 1, 318, 0, 5];
+/// PowerNet-MIB::powerRestored
+pub(super) const POWER_RESTORED: &[u32] = &[1, 3, 6, 1, 4, 1, 318, 0, 9];
 const UPS: Root = Root(&[1, 3, 6, 1, 4, 1, 318, 1, 1, 1]);
 
 pub(super) fn sheet(system: &System<'_>, plate: &Nameplate<'_>, ups: &Ups) -> Sheet<UpsState> {

@@ -6,6 +6,10 @@ use crate::simulator::cell::Form::{Counter32, Gauge32, Integer};
 
 /// upsMIB: what cards say that know no other.
 pub(super) const OBJECT_ID: &[u32] = &[1, 3, 6, 1, 2, 1, 33];
+/// UPS-MIB::upsTrapOnBattery
+pub(super) const ON_BATTERY: &[u32] = &[1, 3, 6, 1, 2, 1, 33, 2, 1];
+/// UPS-MIB::upsTrapAlarmEntryRemoved
+pub(super) const ALARM_REMOVED: &[u32] = &[1, 3, 6, 1, 2, 1, 33, 2, 4];
 const UPS: Root = Root(&[1, 3, 6, 1, 2, 1, 33, 1]);
 
 pub(super) struct Nameplate<'a> {

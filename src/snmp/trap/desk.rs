@@ -1,11 +1,12 @@
 //! Who sent it, may it, and is it time to ask: the decisions.
 
+use super::credential::Interner;
+use super::usm::{Heard, Usm, head};
 use super::window::Window;
 use super::{Receipt, TrapCredential, TrapOutcome, TrapVersion};
 use crate::model::Moment;
-use crate::snmp::wire::{
-    ErrorStatus, Notification, NotificationKind, PduKind, decode_notification, encode_message,
-};
+use crate::snmp::v3::{Authority, EngineId, KeyCache, User, is_v3};
+use crate::snmp::wire::{ErrorStatus, NotificationKind, PduKind, decode_notification, encode_message};
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -31,8 +32,21 @@ pub struct TrapPolicy {
     pub forwarders: Vec<IpAddr>,
 }
 
+/// Finds the devices that are known to have an engine ID.
+pub type EngineLookup = dyn Fn(&EngineId) -> Vec<Arc<str>> + Send + Sync;
+
+/// Who knows whose engine is whose, if anybody does.
+#[derive(Default)]
+struct Engines(Option<Box<EngineLookup>>);
+
+impl std::fmt::Debug for Engines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "known" } else { "unknown" })
+    }
+}
+
 /// Takes traps, and says who is to be asked.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct TrapDesk {
     policy: TrapPolicy,
     devices: Vec<Known>,
@@ -41,6 +55,11 @@ pub struct TrapDesk {
     /// When devices are asked once more.
     due: BTreeSet<(Moment, u32)>,
     all: Window,
+    usm: Usm,
+    engines: Engines,
+    /// Whether anybody has a user of SNMPv3.
+    knows_users: bool,
+    strangers: Window,
 }
 
 #[derive(Debug)]
@@ -70,6 +89,19 @@ struct Place {
     window: Window,
 }
 
+impl Place {
+    /// How many traps a second are looked at from there.
+    fn traps_a_second(&self) -> u32 {
+        let devices = u32::try_from(self.devices.len()).unwrap_or(u32::MAX).max(1);
+        let of_devices = TrapDesk::TRAPS_A_SECOND_FROM_ONE.saturating_mul(devices);
+        if self.is_forwarder {
+            TrapDesk::TRAPS_A_SECOND_FROM_MANY
+        } else {
+            of_devices.min(TrapDesk::TRAPS_A_SECOND_FROM_MANY)
+        }
+    }
+}
+
 /// Told the name of each device to ask now.
 pub(super) type Ask<'a> = dyn FnMut(&Arc<str>) + 'a;
 
@@ -83,25 +115,55 @@ impl TrapDesk {
     /// Traps a second that are looked at: a room of 10,000 devices that loses its mains tells of it in a few
     /// seconds, and a second's worth costs some 10 ms.
     pub const TRAPS_A_SECOND: u32 = 10_000;
-    /// The same from one address. A chain of PDUs that switches a hundred outlets says so for each.
+    /// The same from one device's address. A chain of PDUs that switches a hundred outlets says so for each.
     pub const TRAPS_A_SECOND_FROM_ONE: u32 = 200;
-    /// The same from a forwarder.
-    pub const TRAPS_A_SECOND_FORWARDED: u32 = 5_000;
-    /// Devices behind one address that one trap may have asked: gateways have dozens of devices behind them.
-    /// Those beyond are asked at their own turn.
+    /// The same from a forwarder, or from an address that many devices are behind.
+    pub const TRAPS_A_SECOND_FROM_MANY: u32 = 5_000;
+    /// Traps of SNMPv3 a second from unknown addresses, in which an engine is looked for that is known.
+    pub const STRANGERS_A_SECOND: u32 = 200;
+    /// Users of one name, with other secrets each, that are tried on a trap of SNMPv3.
+    pub const USERS_TRIED_MAX: usize = 4;
+    /// Devices behind one address that one trap may have asked, where nothing tells whose it is: those that
+    /// were not asked for longest. The next trap has the next ones asked.
     pub const ASKED_AT_ONCE_MAX: usize = 64;
+    /// Devices behind one address that a trap may be of: a site behind one router.
+    pub const BEHIND_ONE_ADDRESS_MAX: usize = 1024;
 
-    /// A desk that knows nobody.
+    /// A desk that knows nobody. Informs of SNMPv3 are for that engine; `keys` may be shared with those who
+    /// ask.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(authority: Authority, keys: Arc<KeyCache>) -> Self {
+        Self {
+            policy: TrapPolicy::default(),
+            devices: Vec::new(),
+            by_name: HashMap::new(),
+            places: HashMap::new(),
+            due: BTreeSet::new(),
+            all: Window::default(),
+            usm: Usm::new(authority, keys),
+            engines: Engines::default(),
+            knows_users: false,
+            strangers: Window::default(),
+        }
+    }
+
+    /// The same, with somebody who knows which device has which engine: from the polls. Otherwise an engine is
+    /// its device's once it has sent an authentic trap from the device's address.
+    #[must_use]
+    pub fn with_engines(self, engines: Box<EngineLookup>) -> Self {
+        Self { engines: Engines(Some(engines)), ..self }
     }
 
     /// Knows these devices, and no others, from now on. What was asked of those that stay is remembered.
     pub fn replace(&mut self, policy: TrapPolicy, senders: impl IntoIterator<Item = TrapSender>) {
         let mut before: HashMap<Arc<str>, (Vec<IpAddr>, Hints)> =
             self.devices.drain(..).map(|it| (it.name, (it.resolved, it.hints))).collect();
+        let mut users = Interner::default();
         self.policy = policy;
+        for credential in &mut self.policy.credentials {
+            *credential = users.intern(credential.clone());
+        }
+        self.usm.forget_users();
         self.by_name.clear();
         self.due.clear();
         for sender in senders {
@@ -111,9 +173,11 @@ impl TrapDesk {
             if let Some(due) = hints.due {
                 self.due.insert((due, at));
             }
+            let credential = users.intern(credential);
             self.by_name.insert(Arc::clone(&name), at);
             self.devices.push(Known { name, credential, addresses, resolved, hints });
         }
+        self.knows_users = !users.is_empty();
         self.index();
     }
 
@@ -126,8 +190,12 @@ impl TrapDesk {
         }
         let old = std::mem::replace(&mut device.resolved, addresses.clone());
         for address in old.into_iter().filter(|it| !device.addresses.contains(it)) {
-            if let Some(place) = self.places.get_mut(&address.to_canonical()) {
+            let address = address.to_canonical();
+            if let Some(place) = self.places.get_mut(&address) {
                 place.devices.retain(|it| *it != at);
+                if place.devices.is_empty() && !place.is_forwarder {
+                    self.places.remove(&address);
+                }
             }
         }
         for address in addresses {
@@ -165,32 +233,25 @@ impl TrapDesk {
         ask: &mut Ask<'_>,
     ) -> Receipt {
         reply.clear();
-        let unread = |outcome| Receipt { outcome, form: None, trap_oid: None };
         let source = from.ip().to_canonical();
-        let Some(place) = self.places.get_mut(&source) else { return unread(TrapOutcome::UnknownSender) };
-        let limit =
-            if place.is_forwarder { Self::TRAPS_A_SECOND_FORWARDED } else { Self::TRAPS_A_SECOND_FROM_ONE };
+        let Some(place) = self.places.get_mut(&source) else {
+            return self.receive_from_stranger(now, datagram, ask);
+        };
+        let limit = place.traps_a_second();
         // The address's own limit comes first: what it holds back does not use up the others' share.
         if !place.window.admit(now, limit) || !self.all.admit(now, Self::TRAPS_A_SECOND) {
-            return unread(TrapOutcome::Flood);
+            return Receipt::unread(TrapOutcome::Flood);
         }
-        let Ok(message) = decode_notification(datagram) else { return unread(TrapOutcome::Malformed) };
+        if is_v3(datagram) {
+            return self.receive_v3(now, source, datagram, reply, ask);
+        }
+        let Ok(message) = decode_notification(datagram) else {
+            return Receipt::unread(TrapOutcome::Malformed);
+        };
         let notification = &message.notification;
         let form = Some((TrapVersion::from(message.version), notification.kind));
-        let admits = |it: &TrapCredential| it.admits_community(message.community);
-        let of_anyone = self.policy.credentials.iter().any(admits);
-        let meant = self.meant(source, notification);
-        let admitted: Vec<u32> = meant
-            .iter()
-            .copied()
-            .filter(|at| of_anyone || self.devices.get(*at as usize).is_some_and(|it| admits(&it.credential)))
-            .take(Self::ASKED_AT_ONCE_MAX)
-            .collect();
-        let outcome = match (meant.is_empty(), admitted.is_empty()) {
-            (true, _) => TrapOutcome::UnknownSender,
-            (false, true) => TrapOutcome::NotAuthenticated,
-            (false, false) => self.hint(&admitted, now, ask),
-        };
+        let meant = self.meant(source, || notification.agent()).to_vec();
+        let outcome = self.admit(&meant, now, ask, |it| it.admits_community(message.community));
         let is_admitted = matches!(outcome, TrapOutcome::Asked | TrapOutcome::TooSoon);
         if is_admitted && notification.kind == NotificationKind::Inform {
             // RFC 3416 section 4.2.7: the same request-id and bindings come back.
@@ -209,15 +270,137 @@ impl TrapDesk {
         Receipt { outcome, form, trap_oid }
     }
 
-    /// The devices that a trap from there may be of.
-    fn meant(&self, source: IpAddr, notification: &Notification<'_>) -> &[u32] {
+    /// From an address that nobody is known at: a trap of SNMPv3 may be of an engine that is known.
+    fn receive_from_stranger(&mut self, now: Moment, datagram: &[u8], ask: &mut Ask<'_>) -> Receipt {
+        let unknown = Receipt::unread(TrapOutcome::UnknownSender);
+        if !self.knows_users || !is_v3(datagram) || !self.strangers.admit(now, Self::STRANGERS_A_SECOND) {
+            return unknown;
+        }
+        let Ok(head) = head(datagram) else { return unknown };
+        let meant = self.of_engine(head.engine.as_ref());
+        if meant.is_empty() || head.wants_answer || !self.all.admit(now, Self::TRAPS_A_SECOND) {
+            return unknown;
+        }
+        let users = self.users(&meant, head.user_name);
+        let heard = self.usm.trap(datagram, head.engine.as_ref(), &users, now);
+        self.conclude(heard, now, ask, |_, _| meant)
+    }
+
+    fn receive_v3(
+        &mut self,
+        now: Moment,
+        source: IpAddr,
+        datagram: &[u8],
+        reply: &mut Vec<u8>,
+        ask: &mut Ask<'_>,
+    ) -> Receipt {
+        let Ok(head) = head(datagram) else { return Receipt::unread(TrapOutcome::Malformed) };
+        let engine = head.engine;
+        let of_engine = self.of_polled_engine(engine.as_ref());
+        let possible =
+            if of_engine.is_empty() { self.meant(source, || None).to_vec() } else { of_engine.clone() };
+        let users = self.users(&possible, head.user_name);
+        let mut heard = None;
+        if !self.usm.is_ours(engine.as_ref()) {
+            heard = Some(self.usm.trap(datagram, engine.as_ref(), &users, now));
+        }
+        let is_settled = matches!(heard, Some(Heard::Notification(_) | Heard::Replayed));
+        let heard = match heard {
+            Some(heard) if is_settled || !head.wants_answer => heard,
+            _ => self.usm.inform(datagram, &users, now, reply),
+        };
+        self.conclude(heard, now, ask, |desk, agent| {
+            if !of_engine.is_empty() {
+                return of_engine;
+            }
+            let meant = desk.meant(source, || agent).to_vec();
+            if !desk.places.get(&source).is_some_and(|it| it.is_forwarder) {
+                desk.usm.bind(engine.as_ref(), &meant);
+            }
+            meant
+        })
+    }
+
+    /// The devices whose polls have found that engine.
+    fn of_polled_engine(&self, engine: Option<&EngineId>) -> Vec<u32> {
+        let (Some(engine), Some(lookup)) = (engine, &self.engines.0) else { return Vec::new() };
+        lookup(engine).iter().filter_map(|it| self.by_name.get(it).copied()).collect()
+    }
+
+    /// The same, or else those whose traps have shown it.
+    fn of_engine(&self, engine: Option<&EngineId>) -> Vec<u32> {
+        let polled = self.of_polled_engine(engine);
+        if polled.is_empty() { self.usm.devices(engine).to_vec() } else { polled }
+    }
+
+    /// What becomes of a message of SNMPv3; `meant` finds the devices, given the agent that it names.
+    fn conclude(
+        &mut self,
+        heard: Heard,
+        now: Moment,
+        ask: &mut Ask<'_>,
+        meant: impl FnOnce(&mut Self, Option<[u8; 4]>) -> Vec<u32>,
+    ) -> Receipt {
+        let said = match heard {
+            Heard::Notification(said) => said,
+            Heard::Discovery => return Receipt::unread(TrapOutcome::Discovery),
+            Heard::NotAuthenticated => return Receipt::unread(TrapOutcome::NotAuthenticated),
+            Heard::Replayed => return Receipt::unread(TrapOutcome::Replayed),
+            Heard::Malformed => return Receipt::unread(TrapOutcome::Malformed),
+        };
+        let meant = meant(self, said.agent);
+        let outcome = self.admit(&meant, now, ask, |it| it.is_user(&said.user));
+        let trap_oid = said.trap_oid.filter(|_| outcome == TrapOutcome::Asked);
+        Receipt { outcome, form: Some((TrapVersion::V3, said.kind)), trap_oid }
+    }
+
+    /// The users of that name who may send for these devices.
+    fn users(&self, devices: &[u32], name: &[u8]) -> Vec<Arc<User>> {
+        let of_devices =
+            devices.iter().filter_map(|at| self.devices.get(*at as usize)).map(|it| &it.credential);
+        let mut users: Vec<Arc<User>> = Vec::new();
+        for credential in of_devices.chain(&self.policy.credentials) {
+            if Self::USERS_TRIED_MAX <= users.len() {
+                break;
+            }
+            if let Some(user) = credential.user_named(name)
+                && !users.iter().any(|it| Arc::ptr_eq(it, user))
+            {
+                users.push(Arc::clone(user));
+            }
+        }
+        users
+    }
+
+    /// The devices that a trap from there may be of; `agent` says which one a forwarder means.
+    fn meant(&self, source: IpAddr, agent: impl FnOnce() -> Option<[u8; 4]>) -> &[u32] {
         let place = self.places.get(&source);
-        let agent = place
-            .filter(|it| it.is_forwarder)
-            .and_then(|_| notification.agent())
-            .map(|octets| IpAddr::V4(Ipv4Addr::from(octets)));
+        let agent =
+            place.filter(|it| it.is_forwarder).and_then(|_| agent()).map(|it| IpAddr::V4(Ipv4Addr::from(it)));
         let of_agent = agent.and_then(|it| self.places.get(&it));
         of_agent.or(place).map(|it| it.devices.as_slice()).unwrap_or_default()
+    }
+
+    /// Has those asked that let the trap in.
+    fn admit(
+        &mut self,
+        meant: &[u32],
+        now: Moment,
+        ask: &mut Ask<'_>,
+        admits: impl Fn(&TrapCredential) -> bool,
+    ) -> TrapOutcome {
+        if meant.is_empty() {
+            return TrapOutcome::UnknownSender;
+        }
+        let of_anyone = self.policy.credentials.iter().any(&admits);
+        let of_device = |at: u32| self.devices.get(at as usize).is_some_and(|it| admits(&it.credential));
+        let possible = meant.iter().copied().take(Self::BEHIND_ONE_ADDRESS_MAX);
+        let mut admitted: Vec<u32> = possible.filter(|at| of_anyone || of_device(*at)).collect();
+        if Self::ASKED_AT_ONCE_MAX < admitted.len() {
+            admitted.sort_by_key(|at| self.devices.get(*at as usize).map(|it| it.hints.asked));
+            admitted.truncate(Self::ASKED_AT_ONCE_MAX);
+        }
+        if admitted.is_empty() { TrapOutcome::NotAuthenticated } else { self.hint(&admitted, now, ask) }
     }
 
     /// Has these devices asked now, or later if they were asked just before.
@@ -243,7 +426,7 @@ impl TrapDesk {
     }
 
     fn set_due(&mut self, at: u32, due: Option<Moment>) {
-        let Some(device) = self.devices.get_mut(at as usize) else { return };
+        let Some(device) = self.devices.get_mut(at as usize).filter(|it| it.hints.due != due) else { return };
         if let Some(old) = std::mem::replace(&mut device.hints.due, due) {
             self.due.remove(&(old, at));
         }

@@ -8,10 +8,11 @@
 
 mod credential;
 mod desk;
+mod usm;
 mod window;
 
 pub use credential::TrapCredential;
-pub use desk::{TrapDesk, TrapPolicy, TrapSender};
+pub use desk::{EngineLookup, TrapDesk, TrapPolicy, TrapSender};
 
 use super::wire::{NotificationKind, Version};
 use crate::model::Oid;
@@ -27,6 +28,10 @@ pub enum TrapOutcome {
     UnknownSender,
     /// Its community or user is not that of the device it comes from.
     NotAuthenticated,
+    /// Asks for our engine ID or time, as SNMPv3 does before an inform, and was answered.
+    Discovery,
+    /// An older trap of SNMPv3 than what its sender sent before.
+    Replayed,
     /// Over a limit a second: not looked at.
     Flood,
     /// No trap or inform that can be read.
@@ -35,11 +40,13 @@ pub enum TrapOutcome {
 
 impl TrapOutcome {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Asked,
         Self::TooSoon,
         Self::UnknownSender,
         Self::NotAuthenticated,
+        Self::Discovery,
+        Self::Replayed,
         Self::Flood,
         Self::Malformed,
     ];
@@ -52,6 +59,8 @@ impl TrapOutcome {
             Self::TooSoon => "too_soon",
             Self::UnknownSender => "unknown_sender",
             Self::NotAuthenticated => "not_authenticated",
+            Self::Discovery => "discovery",
+            Self::Replayed => "replayed",
             Self::Flood => "flood",
             Self::Malformed => "malformed",
         }
@@ -67,6 +76,13 @@ pub struct Receipt {
     pub form: Option<(TrapVersion, NotificationKind)>,
     /// What it tells, for people: of traps that had their device asked.
     pub trap_oid: Option<Oid>,
+}
+
+impl Receipt {
+    /// Of a datagram that was not read, or not to its end.
+    pub(super) const fn unread(outcome: TrapOutcome) -> Self {
+        Self { outcome, form: None, trap_oid: None }
+    }
 }
 
 /// The version of SNMP that a trap came by.
@@ -103,3 +119,5 @@ impl From<Version> for TrapVersion {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod usm_tests;

@@ -256,6 +256,14 @@ impl Refused {
     }
 }
 
+impl Refused {
+    /// The same without a code, as some agents send notInTimeWindows: for the simulator.
+    #[must_use]
+    pub fn unsigned(self) -> Self {
+        Self { level: SecurityLevel::NoAuthNoPriv, keys: None, ..self }
+    }
+}
+
 impl Request<'_> {
     /// Refuses a checked request after all, at its own level: a context that there is not
     /// (RFC 3413 section 3.2 (5)).

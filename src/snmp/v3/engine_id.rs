@@ -26,6 +26,12 @@ impl EngineId {
         Some(Self { octets: held, length: u8::try_from(octets.len()).ok()? })
     }
 
+    /// One that is written in hexadecimal, as [`Self`] prints itself or without `0x`.
+    #[must_use]
+    pub fn from_hexadecimal(text: &str) -> Option<Self> {
+        Self::new(&super::user::hexadecimal(text.trim())?)
+    }
+
     /// Its octets: 1 to 32.
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {
@@ -72,5 +78,7 @@ mod tests {
         assert_eq!(EngineId::new(&[7; 32]).unwrap().as_slice(), [7; 32]);
         assert_eq!(EngineId::new(&[0x80, 0, 1]).unwrap().to_string(), "0x800001");
         assert_ne!(EngineId::new(&[1]), EngineId::new(&[1, 0]));
+        assert_eq!(EngineId::from_hexadecimal("800001"), EngineId::new(&[0x80, 0, 1]));
+        assert_eq!(EngineId::from_hexadecimal("0x"), None);
     }
 }

@@ -76,6 +76,44 @@ pub enum UsmError {
         /// The context's name.
         context: String,
     },
+    /// The agent names its engine, and is silent when it is asked with privacy: what net-snmp's agent does
+    /// where it cannot make sense of what it decrypted.
+    #[error(
+        "the agent answers discovery but nothing that user `{user}` encrypts: most likely the privacy passphrase or protocol ({protocol}) is not the agent's"
+    )]
+    PrivacySilence {
+        /// The user.
+        user: String,
+        /// Its privacy protocol.
+        protocol: &'static str,
+    },
+    /// The agent names its engine, and is silent when it is asked.
+    #[error("the agent answers discovery but no request of user `{user}`: check the user's rights there")]
+    Silence {
+        /// The user.
+        user: String,
+    },
+    /// The same in a context, which net-snmp's agent too does not answer if it has none of that name.
+    #[error(
+        "the agent answers discovery but no request of user `{user}` in context `{context}`: check that it has this context, and the user's passphrases and rights"
+    )]
+    ContextSilence {
+        /// The user.
+        user: String,
+        /// The context's name.
+        context: String,
+    },
+    /// An error to each request, as authorizationError (RFC 3416) where the user may see nothing, or nothing
+    /// at this level.
+    #[error(
+        "the agent answers user `{user}` with an error to every request at level {level}: check the user's rights there; they may need a higher level of security"
+    )]
+    NoAccess {
+        /// The user.
+        user: String,
+        /// What was asked for.
+        level: SecurityLevel,
+    },
     /// Messages came whose code is wrong.
     #[error(
         "messages come whose authentication code is wrong: the authentication passphrase or protocol of user `{user}` is not the agent's, or somebody forges"
@@ -133,6 +171,7 @@ pub(super) enum Hint {
     Undecryptable,
     Unverified,
     Downgraded,
+    Silence,
 }
 
 impl Hint {
@@ -144,15 +183,20 @@ impl Hint {
     /// The error that it makes of a request that stayed unanswered.
     pub(super) fn error(self, user: &User) -> UsmError {
         let name = || user.name().to_owned();
-        let decryption = || UsmError::Decryption {
-            user: name(),
-            protocol: user.priv_protocol().map_or("none", |it| it.name()),
-        };
+        let privacy = || user.priv_protocol().map_or("none", |it| it.name());
+        let decryption = || UsmError::Decryption { user: name(), protocol: privacy() };
         let context = || user.context_name().to_owned();
         match self {
             Self::BootsExhausted => UsmError::BootsExhausted,
             Self::EngineIdLength(octets) => UsmError::EngineIdLength { octets: usize::from(octets) },
             Self::Undecryptable => decryption(),
+            Self::Silence if !user.context_name().is_empty() => {
+                UsmError::ContextSilence { user: name(), context: context() }
+            }
+            Self::Silence if user.level() == SecurityLevel::AuthPriv => {
+                UsmError::PrivacySilence { user: name(), protocol: privacy() }
+            }
+            Self::Silence => UsmError::Silence { user: name() },
             Self::Unverified => UsmError::Unverified { user: name() },
             Self::Downgraded => UsmError::Downgraded { user: name(), level: user.level() },
             Self::Report(report) => match report {

@@ -58,7 +58,7 @@ impl Report {
     }
 
     /// The counter's instance; `None` for [`Report::Other`].
-    pub(super) fn counter(self) -> Option<Oid> {
+    pub(crate) fn counter(self) -> Option<Oid> {
         let (_, counter) = Self::COUNTERS.iter().find(|(report, _)| *report == self)?;
         Some(Oid::new(counter).child(&[0]))
     }

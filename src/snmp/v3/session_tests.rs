@@ -72,6 +72,52 @@ fn each_refusal_says_what_to_change() {
 }
 
 #[test]
+fn an_agent_that_is_silent_after_its_probe_is_said_to_be() {
+    for (user, sentence) in [
+        (
+            strong(),
+            "the agent answers discovery but nothing that user `ops` encrypts: most likely the privacy passphrase or protocol (AES-128) is not the agent's",
+        ),
+        (
+            user(Some(AuthProtocol::Sha1), None),
+            "the agent answers discovery but no request of user `ops`: check the user's rights there",
+        ),
+    ] {
+        let mut world = World::new(&user, &user);
+        world.begin();
+        let probe = world.write();
+        assert_eq!(world.session.time_out_reason(), None, "nothing at all came");
+        let report = world.answer(&probe);
+        assert_eq!(world.read(&report), Read::WriteAgain);
+        world.write();
+        world.session.end_request();
+        assert_eq!(world.session.time_out_reason().unwrap().to_string(), sentence);
+        world.begin();
+        assert_eq!(world.session.time_out_reason(), None, "of the last request alone");
+    }
+}
+
+#[test]
+fn keys_may_come_after_the_request_has_ended() {
+    for known in [false, true] {
+        let user = strong();
+        let mut world = if known { World::met(&user) } else { World::new(&user, &user) };
+        world.authority = super::Authority::new(engine_id(2), 1, world.now, 5);
+        world.begin();
+        let first = world.write();
+        let report = world.answer(&first);
+        assert_eq!(world.read(&report), Read::WriteAgain);
+        // The time is up before the keys are there.
+        world.session.end_request();
+        let keys = KEYS.derive(&user, &engine_id(2)).unwrap();
+        world.session.set_keys(&engine_id(2), &keys);
+        world.written = 0;
+        assert_eq!(world.request(), answered());
+        assert_eq!(world.written, 1, "no second probe");
+    }
+}
+
+#[test]
 fn a_context_that_there_is_not_fails_at_once() {
     let attic = (*strong()).clone().in_context("attic", None).unwrap();
     let mut world = World::new(&Arc::new(attic), &strong());

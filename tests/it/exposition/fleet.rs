@@ -66,13 +66,14 @@ impl Device {
     pub(super) fn reading(mut self, quantity: Quantity, name: &str, sample: Sample) -> Self {
         let number = u32::try_from(self.shape.readings.len() + 1).unwrap();
         let states = (quantity == Quantity::State).then(states);
-        self.shape.readings.push(ReadingShape {
+        let one_more = ReadingShape {
             component: u32::try_from(self.shape.components.len().saturating_sub(1)).unwrap(),
             quantity,
             name: name.into(),
             source: Oid::new(&[1, 3, 6, 1, 4, 1, 318, number]),
             states,
-        });
+        };
+        self.shape.readings = self.shape.readings.iter().cloned().chain([one_more]).collect();
         self.samples.push(sample);
         self
     }

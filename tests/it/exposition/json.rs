@@ -27,7 +27,7 @@ fn room() -> Server {
     server.store.publish(silent.failed(at(NOW - 2)));
     silent.source.device = "pdu-0".into();
     silent.source.profile = "".into();
-    silent.shape.readings.clear();
+    silent.shape.readings = Arc::default();
     silent.samples.clear();
     server.store.publish(silent.failed(at(NOW - 100)));
     server
@@ -108,6 +108,10 @@ fn devices_version_1_is_frozen() {
             "age_seconds": 4.0,
             "last_success": "2023-11-14T23:43:16.000Z",
             "poll_duration_seconds": 0.012,
+            "requests": {
+                "sent": 0, "repeated": 0, "round_trip_seconds": null,
+                "cells_per_get": 0, "repetitions_per_getbulk": 0
+            },
             "readings_total": 3,
             "readings_missing": 1,
         }],
@@ -145,6 +149,10 @@ fn a_device_version_1_is_frozen() {
         "age_seconds": 2.0,
         "last_success": "2023-11-14T23:42:40.000Z",
         "poll_duration_seconds": 0.012,
+        "requests": {
+            "sent": 0, "repeated": 0, "round_trip_seconds": null,
+            "cells_per_get": 0, "repetitions_per_getbulk": 0
+        },
         "readings_total": 1,
         "readings_missing": 1,
         "readings": [{
@@ -313,7 +321,7 @@ fn errors_version_1_are_frozen() {
             "/api/v1/readings?component=wall",
             400,
             "bad_parameter",
-            "component: `wall` is none of its values; write one of device, infeed, phase, bank, outlet, sensor, input, output, bypass, battery",
+            "component: `wall` is none of its values; write one of device, infeed, phase, bank, outlet, sensor, input, output, bypass, battery, inventory, software, prohibited_installation, operating_system, subnet, part_model, license, power_unit",
         ),
         (
             "/api/v1/alerts?quantity=current",
