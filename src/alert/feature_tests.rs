@@ -501,15 +501,15 @@ fn prohibited_software_is_one_alert_for_each_device() {
 
 #[test]
 fn subnets() {
-    let subnet = |index: &str, network: &str, length: &str, value| {
-        let labels = [("network", network), ("prefix_length", length)];
+    let subnet = |index: &str, network: &str, value| {
+        let labels = [("network", network)];
         Object::new(ComponentKind::Subnet, index, &labels, Quantity::AddressUse, value)
     };
-    let v6 = subnet("6", "2001:db8::/64", "64", 0.0).missing(Missing::NotDefined);
+    let v6 = subnet("6", "2001:db8::/64", 0.0).missing(Missing::NotDefined);
     let objects = [
-        subnet("24", "10.0.0.0/24", "24", 85.5),
-        subnet("31", "10.9.0.0/31", "31", 100.0),
-        subnet("32", "10.9.0.9/32", "32", 100.0),
+        subnet("24", "10.0.0.0/24", 85.5),
+        subnet("31", "10.9.0.0/31", 100.0),
+        subnet("32", "10.9.0.9/32", 100.0),
         v6,
     ];
     let rule = typed("subnet", "percent_used", ">", 85.0);

@@ -66,8 +66,8 @@ impl Rule {
 
     /// Whether it is about that component of a device or inventory that it is for.
     ///
-    /// Unless the rule says otherwise, software is what is managed (or what has no such label), and
-    /// subnets are those with more than two addresses: a full /31 is no news.
+    /// Unless the rule says otherwise, software is what is neither unmanaged nor ignored, and subnets are
+    /// those with more than two addresses: a full /31 is no news.
     #[must_use]
     pub fn wants(&self, source: &Source, component: &Component) -> bool {
         let is_chosen = self.components.contains(&component.kind)
@@ -80,11 +80,20 @@ impl Rule {
         let label = |name| component.labels.value(name).filter(|_| !self.selection.decides(name));
         is_chosen
             && match self.rule_type {
-                RuleType::Software => label("type").is_none_or(|it| it == "managed"),
-                RuleType::Subnet => label("prefix_length").is_none_or(|it| !matches!(it, "31" | "32")),
+                RuleType::Software => label("type").is_none_or(|it| {
+                    !["unmanaged", "ignored"].iter().any(|other| it.eq_ignore_ascii_case(other))
+                }),
+                RuleType::Subnet => !label("network").is_some_and(has_two_addresses_at_most),
                 _ => true,
             }
     }
+}
+
+/// Whether it is an IPv4 /31 or /32.
+fn has_two_addresses_at_most(network: &str) -> bool {
+    network
+        .split_once('/')
+        .is_some_and(|(address, length)| !address.contains(':') && matches!(length, "31" | "32"))
 }
 
 /// When a rule holds.
