@@ -5,9 +5,10 @@
 //! network. Sketch: 60 readings with 20 rules are some 100 comparisons of 2 ns, and one swap of a
 //! pointer in the store.
 
+use super::enrich::{Enrichment, Lent};
 use super::resolve::Names;
 use crate::alert::{AlertKey, Board, DeviceAlerts, OpenAlert, Transition, TransitionKind};
-use crate::model::{Moment, Now, Shape, Source};
+use crate::model::{Batch, Moment, Now, Shape, Source};
 use crate::notify::outbox::OutboxHandle;
 use crate::poller::engines::Engines;
 use crate::poller::{Outcome, Sink};
@@ -42,6 +43,8 @@ pub struct Shared {
     pub polled_once: AtomicUsize,
     /// Told of each transition: by the demo, to show it.
     pub observer: Option<Observer>,
+    /// What inventories lend to polled devices.
+    pub enrichment: ArcSwap<Enrichment>,
 }
 
 /// Told of each transition, on the poll's thread: key, kind, and when the deciding datagram came.
@@ -59,6 +62,8 @@ pub struct Pipeline {
     shared: Arc<Shared>,
     /// By slot.
     devices: Vec<Option<Bound>>,
+    /// By slot.
+    lent: Vec<Option<Lent>>,
     transitions: Vec<Transition>,
 }
 
@@ -79,7 +84,7 @@ impl Pipeline {
     /// A pipeline for one shard.
     #[must_use]
     pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, devices: Vec::new(), transitions: Vec::new() }
+        Self { shared, devices: Vec::new(), lent: Vec::new(), transitions: Vec::new() }
     }
 
     /// The device's alerts, bound to what it has now and to the rules in force.
@@ -101,7 +106,9 @@ impl Pipeline {
                 None => (None, Place::default()),
             };
             let restored = if previous.is_none() {
-                self.shared.polled_once.fetch_add(1, Ordering::Relaxed);
+                if !source.kind.is_inventory() {
+                    self.shared.polled_once.fetch_add(1, Ordering::Relaxed);
+                }
                 self.shared.take_restored(&source.device)
             } else {
                 Vec::new()
@@ -145,29 +152,42 @@ impl Pipeline {
     }
 }
 
-impl Sink for Pipeline {
-    fn polled(&mut self, slot: u32, outcome: Outcome) {
-        let batch = outcome.batch;
-        for note in &outcome.notes {
-            events::noted(&batch.source.device, note);
+impl Pipeline {
+    /// Takes a snapshot of an inventory, or that there is none.
+    pub(super) fn snapshot(&mut self, slot: u32, batch: Batch) {
+        self.judge(slot, batch);
+    }
+
+    /// The device with what inventories lend it.
+    fn lend(&mut self, slot: u32, batch: &mut Batch) {
+        let slot = slot as usize;
+        if self.lent.len() <= slot {
+            self.lent.resize_with(slot + 1, || None);
         }
-        events::poll_ended(batch.error.as_ref().map_or("ok", |it| it.class()));
+        if let Some(place) = self.lent.get_mut(slot) {
+            Lent::apply(place, &self.shared.enrichment.load(), batch);
+        }
+    }
+
+    fn judge(&mut self, slot: u32, batch: Batch) {
         let (source, shape, now) = (Arc::clone(&batch.source), Arc::clone(&batch.shape), batch.time);
         let mut transitions = std::mem::take(&mut self.transitions);
         let shared = Arc::clone(&self.shared);
         if let Some(bound) = self.bound(slot, &source, &shape, now) {
             let is_up = batch.error.is_none();
-            bound.failures = if is_up { 0 } else { bound.failures.saturating_add(1) };
-            shared.names.poll_failed(now.moment, &source.device, bound.failures);
-            if bound.is_up != Some(is_up) {
+            if !source.kind.is_inventory() {
+                bound.failures = if is_up { 0 } else { bound.failures.saturating_add(1) };
+                shared.names.poll_failed(now.moment, &source.device, bound.failures);
+            }
+            if bound.is_up != Some(is_up) && !source.kind.is_inventory() {
                 events::device_changed(
                     &source.device,
                     &source.address,
                     batch.error.as_ref(),
                     bound.is_up.is_none(),
                 );
-                bound.is_up = Some(is_up);
             }
+            bound.is_up = Some(is_up);
             bound.alerts.evaluate(&batch, &mut transitions);
             shared.board.apply(&mut bound.alerts);
         }
@@ -178,10 +198,25 @@ impl Sink for Pipeline {
             _ => shared.store.publish(batch),
         }
     }
+}
+
+impl Sink for Pipeline {
+    fn polled(&mut self, slot: u32, outcome: Outcome) {
+        let mut batch = outcome.batch;
+        for note in &outcome.notes {
+            events::noted(&batch.source.device, note);
+        }
+        events::poll_ended(batch.error.as_ref().map_or("ok", |it| it.class()));
+        self.lend(slot, &mut batch);
+        self.judge(slot, batch);
+    }
 
     fn removed(&mut self, slot: u32, device: &Arc<str>, now: Now) {
         if let Some(bound) = self.devices.get_mut(slot as usize).and_then(Option::take) {
             bound.alerts.remove(now, &mut self.transitions);
+        }
+        if let Some(place) = self.lent.get_mut(slot as usize) {
+            *place = None;
         }
         let restored = self.shared.take_restored(device);
         crate::alert::resolve_removed(restored, now, &mut self.transitions);

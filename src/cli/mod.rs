@@ -15,6 +15,7 @@ mod bench;
 mod check;
 mod demo;
 mod exit;
+mod inventory;
 mod page;
 mod poll;
 mod profile;
@@ -60,6 +61,9 @@ enum Verb {
     /// Paging by hand
     #[command(subcommand)]
     Page(page::Verb),
+    /// Inventory sources by hand
+    #[command(subcommand)]
+    Inventory(inventory::Verb),
 }
 
 /// Where the configuration is.
@@ -91,6 +95,7 @@ pub fn main() -> std::process::ExitCode {
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::Bench(verb) => bench::run(&verb),
         Verb::Page(verb) => page::run(&verb),
+        Verb::Inventory(verb) => inventory::run(&verb),
     };
     exit.into()
 }

@@ -1,5 +1,8 @@
 //! Every table and key of the configuration, as data. See [`super::schema`] for what reads it.
 
+mod inventory;
+
+use self::inventory::INVENTORY;
 use super::form::Form;
 use super::limits::{
     FOR_MOST, HTTP_TIMEOUT_MOST, INTERVAL_LEAST, INTERVAL_MOST, POLLS_MOST, RATE_MOST,
@@ -39,6 +42,12 @@ pub(super) static ROOT: Table = Table {
         .also(&["pagerduty", "receivers", "notify"]),
         Key::table("paging", Form::Table(&PAGING), "What all pages have in common")
             .also(&["pager", "notification"]),
+        Key::table(
+            "inventory",
+            Form::List(&INVENTORY),
+            "Where snapshots of software, licences, subnets, parts and power units come from, one table a source",
+        )
+        .also(&["inventories", "sources", "source", "cmdb", "dcim", "ipam"]),
         Key::table("alerts", Form::List(&ALERT), "The alert rules, one table each")
             .also(&["rules", "rule", "alert", "alerting"]),
     ],
