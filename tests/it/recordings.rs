@@ -33,6 +33,7 @@ use rackwarden::simulator::Simulator;
 use rackwarden::simulator::agent::AgentSpec;
 use rackwarden::simulator::recording::Recording;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,6 +61,7 @@ fn recordings_read_as_expected() {
         let row = row(&device.name, &polled, &outcome);
         println!("{row}");
         writeln!(table, "{row}").unwrap();
+        dump(&device.name, &polled);
         if !asked.is_empty() {
             println!("  sysObjectID {} sysDescr {:?}", system.sys_object_id, system.sys_descr);
             print_details(&polled, &outcome);
@@ -160,6 +162,24 @@ fn row(device: &str, polled: &Polled, outcome: &Outcome) -> String {
         outcome.sentinels.len(),
         outcome.extra
     )
+}
+
+/// With `DUMP` in the environment, appends all readings of a device to that file, for tools.
+fn dump(device: &str, polled: &Polled) {
+    let Some(path) = std::env::var_os("DUMP") else { return };
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+    let mut text = String::new();
+    let identity = &polled.identity;
+    let (vendor, model) = (&identity.vendor, &identity.model);
+    let (serial, firmware) = (&identity.serial, &identity.firmware);
+    writeln!(text, "{device}\tidentity\t{}\t{vendor}\t{model}\t{serial}\t{firmware}", polled.profile)
+        .unwrap();
+    for it in &polled.readings {
+        let also: Vec<String> = it.also.iter().map(ToString::to_string).collect();
+        let (source, shown) = (&it.source, shown(it));
+        writeln!(text, "{device}\treading\t{source}\t{}\t{shown}", also.join(",")).unwrap();
+    }
+    file.write_all(text.as_bytes()).unwrap();
 }
 
 fn print_details(polled: &Polled, outcome: &Outcome) {

@@ -100,6 +100,7 @@ pub(crate) fn shown(reading: &PolledReading) -> String {
     }
     match reading.sample {
         Sample::Value(value) => write!(line, " {value} {}", reading.unit).unwrap(),
+        Sample::Suspect(value) => write!(line, " {value} {} suspect", reading.unit).unwrap(),
         Sample::Missing(why) => write!(line, " missing ({why})").unwrap(),
     }
     if let Some((name, health)) = &reading.state {
