@@ -21,13 +21,19 @@ impl Profile {
     #[must_use]
     pub fn compile(&self, learned: &Learned, system: &SystemGroup) -> Plan {
         let mut draft = Draft::new(learned);
+        let mut yielding = Vec::new();
         for generation in &self.generations {
             for block in generation {
-                draft.yields = block.unless.iter().any(|it| it.cells(learned).next().is_some());
-                draft.add_block(block);
+                if block.unless.iter().any(|it| it.cells(learned).next().is_some()) {
+                    yielding.push(block);
+                } else {
+                    draft.add_block(block);
+                }
             }
             draft.generation += 1;
         }
+        draft.yields = true;
+        yielding.into_iter().for_each(|block| draft.add_block(block));
         let Finished { cells, shape, decoders, also, warnings } = draft.finish();
         let kind = |at: u32| shape.components.get(at as usize).map_or(ComponentKind::Device, |it| it.kind);
         let triples = Triple::of_readings(&shape.readings, kind);
@@ -66,7 +72,7 @@ struct Draft<'a> {
     learned: &'a Learned,
     /// 0 for the profile's own tables, more for each ancestor's.
     generation: usize,
-    /// Whether a better table was found: rows then only say where else a reading stands.
+    /// Whether better tables were found: rows then only say where else a reading stands.
     yields: bool,
     components: Vec<(Component, LabelRank)>,
     places: HashMap<(ComponentKind, Arc<str>), usize>,
