@@ -40,6 +40,8 @@ pub enum Frozen {
     ParentSilent(Arc<str>),
     /// The reading was missing from the last poll.
     Missing(Missing),
+    /// The reading is against physics.
+    Suspect,
     /// The agent says that it does not know the state.
     UnknownState,
     /// Not enough is known of the past to tell a rate of change.
@@ -63,6 +65,7 @@ impl fmt::Display for Frozen {
             Self::PollFailed(class) => write!(f, "the poll failed: {class}"),
             Self::ParentSilent(parent) => write!(f, "{parent}, behind which it is reached, is silent"),
             Self::Missing(missing) => write!(f, "no data: {missing}"),
+            Self::Suspect => f.write_str("the reading is against physics"),
             Self::UnknownState => f.write_str("the agent does not know the state"),
             Self::NoHistory => f.write_str("its rate of change is not known yet"),
             Self::OtherShape => f.write_str("the device was learnt anew"),

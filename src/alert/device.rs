@@ -258,7 +258,7 @@ impl Judge<'_> {
         for (at, guard) in (0..u32::MAX).zip(&self.program.numbers) {
             let passes = match samples.get(guard.slot as usize) {
                 Some(Sample::Value(value)) => guard.lets_pass(*value),
-                Some(Sample::Missing(_)) | None => !guard.is_open(),
+                Some(Sample::Missing(_) | Sample::Suspect(_)) | None => !guard.is_open(),
             };
             if !passes {
                 attention.push(at);
@@ -268,7 +268,7 @@ impl Judge<'_> {
         for (at, guard) in (numbers..u32::MAX).zip(&self.program.states) {
             let passes = match samples.get(guard.slot as usize) {
                 Some(Sample::Value(value)) => guard.lets_pass(*value),
-                Some(Sample::Missing(_)) | None => !guard.is_open(),
+                Some(Sample::Missing(_) | Sample::Suspect(_)) | None => !guard.is_open(),
             };
             if !passes {
                 attention.push(at);
@@ -288,10 +288,10 @@ impl Judge<'_> {
         let sample = self.sample(slot);
         for at in self.program.checks_of_number(guard) {
             let Some((check, compiled)) = self.check(at) else { continue };
-            let value = match sample {
-                Ok(value) => value,
-                Err(missing) => {
-                    self.missing(at, compiled, object, missing, opens, out);
+            let value = match &sample {
+                Ok(value) => *value,
+                Err(why) => {
+                    self.unread(at, compiled, object, why, opens, out);
                     continue;
                 }
             };
@@ -321,10 +321,10 @@ impl Judge<'_> {
         let sample = self.sample(slot);
         for at in self.program.checks_of_state(guard) {
             let Some((_, compiled)) = self.check(at) else { continue };
-            let number = match sample {
-                Ok(number) => number,
-                Err(missing) => {
-                    self.missing(at, compiled, object, missing, opens, out);
+            let number = match &sample {
+                Ok(number) => *number,
+                Err(why) => {
+                    self.unread(at, compiled, object, why, opens, out);
                     continue;
                 }
             };
@@ -341,21 +341,25 @@ impl Judge<'_> {
         }
     }
 
-    /// A reading is missing from a poll that brought others.
-    fn missing(
+    /// A poll that brought other readings did not bring this one, or none that can be believed.
+    fn unread(
         &self,
         at: u32,
         compiled: &CompiledRule,
         object: Object<'_>,
-        missing: Missing,
+        why: &Frozen,
         opens: &mut Opens,
         out: &mut Vec<Transition>,
     ) {
-        // Nobody has asked: that says nothing about the reading.
-        let is_asked = !matches!(missing, Missing::NotPolled | Missing::SnapshotFailed);
-        match compiled.of_missing().filter(|_| is_asked) {
-            None => opens.freeze(at, Frozen::Missing(missing), self.passed),
-            Some(standings) => {
+        let missing = match why {
+            // Nobody has asked: that says nothing about the reading.
+            Frozen::Missing(Missing::NotPolled | Missing::SnapshotFailed) => None,
+            Frozen::Missing(missing) => Some(*missing),
+            _ => None,
+        };
+        match missing.and_then(|missing| Some((missing, compiled.of_missing()?))) {
+            None => opens.freeze(at, why.clone(), self.passed),
+            Some((missing, standings)) => {
                 let subject = self.subject(compiled, object, Measured::Missing(missing));
                 opens.advance(self.program, at, &subject, standings, out);
             }
@@ -391,13 +395,14 @@ impl Judge<'_> {
         slot.is_none_or(|(slot, _)| self.sample(slot).is_ok())
     }
 
-    /// A finite number, or why there is none.
-    fn sample(&self, slot: u32) -> Result<f64, Missing> {
+    /// A finite number that can be believed, or why there is none.
+    fn sample(&self, slot: u32) -> Result<f64, Frozen> {
         match self.batch.samples.get(slot as usize) {
             Some(Sample::Value(value)) if value.is_finite() => Ok(*value),
-            Some(Sample::Value(_)) => Err(Missing::OutOfRange),
-            Some(Sample::Missing(missing)) => Err(*missing),
-            None => Err(Missing::NotPolled),
+            Some(Sample::Value(_)) => Err(Frozen::Missing(Missing::OutOfRange)),
+            Some(Sample::Missing(missing)) => Err(Frozen::Missing(*missing)),
+            Some(Sample::Suspect(_)) => Err(Frozen::Suspect),
+            None => Err(Frozen::Missing(Missing::NotPolled)),
         }
     }
 }

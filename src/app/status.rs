@@ -170,6 +170,7 @@ fn frozen_words(frozen: &Frozen) -> Cow<'static, str> {
         | Frozen::ParentSilent(_)
         | Frozen::MemberUnknown(_)
         | Frozen::MembersDiffer
+        | Frozen::Suspect
         | Frozen::UnknownState
         | Frozen::NoHistory
         | Frozen::OtherShape

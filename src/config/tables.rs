@@ -171,7 +171,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "community_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp\"",
+            "\"/etc/rackwarden/credentials.d/snmp\"",
             "A file whose first line is the community",
         ),
         Key::new(
@@ -217,7 +217,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "authentication_passphrase_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp-authentication\"",
+            "\"/etc/rackwarden/credentials.d/snmp-authentication\"",
             "A file whose first line is the authentication passphrase of the user",
         ),
         Key::new(
@@ -250,7 +250,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "authentication_key_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp-authentication-key\"",
+            "\"/etc/rackwarden/credentials.d/snmp-authentication-key\"",
             "A file whose first line is the authentication key, already localized to the agent, in hexadecimal",
         ),
         Key::new(
@@ -289,7 +289,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "privacy_passphrase_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp-privacy\"",
+            "\"/etc/rackwarden/credentials.d/snmp-privacy\"",
             "A file whose first line is the privacy passphrase of the user",
         ),
         Key::new(
@@ -322,7 +322,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "privacy_key_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp-privacy-key\"",
+            "\"/etc/rackwarden/credentials.d/snmp-privacy-key\"",
             "A file whose first line is the privacy key, already localized to the agent, in hexadecimal",
         ),
         Key::new(
@@ -459,7 +459,7 @@ static INTEGRATION: Table = Table {
         Key::new(
             "routing_key_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/pagerduty\"",
+            "\"/etc/rackwarden/credentials.d/pagerduty\"",
             "A file whose first line is the integration key",
         ),
         Key::new(
