@@ -291,7 +291,7 @@ impl Judge<'_> {
             let value = match &sample {
                 Ok(value) => *value,
                 Err(why) => {
-                    self.unread(at, compiled, object, why, opens, out);
+                    self.without(at, compiled, object, why, opens, out);
                     continue;
                 }
             };
@@ -324,7 +324,7 @@ impl Judge<'_> {
             let number = match &sample {
                 Ok(number) => *number,
                 Err(why) => {
-                    self.unread(at, compiled, object, why, opens, out);
+                    self.without(at, compiled, object, why, opens, out);
                     continue;
                 }
             };
@@ -341,8 +341,8 @@ impl Judge<'_> {
         }
     }
 
-    /// A poll that brought other readings did not bring this one, or none that can be believed.
-    fn unread(
+    /// A reading is missing from a poll that brought others.
+    fn without(
         &self,
         at: u32,
         compiled: &CompiledRule,
@@ -351,15 +351,12 @@ impl Judge<'_> {
         opens: &mut Opens,
         out: &mut Vec<Transition>,
     ) {
-        let missing = match why {
-            // Nobody has asked: that says nothing about the reading.
-            Frozen::Missing(Missing::NotPolled | Missing::SnapshotFailed) => None,
-            Frozen::Missing(missing) => Some(*missing),
-            _ => None,
-        };
-        match missing.and_then(|missing| Some((missing, compiled.of_missing()?))) {
-            None => opens.freeze(at, why.clone(), self.passed),
-            Some((missing, standings)) => {
+        let Frozen::Missing(missing) = *why else { return opens.freeze(at, why.clone(), self.passed) };
+        // Nobody has asked: that says nothing about the reading.
+        let is_asked = !matches!(missing, Missing::NotPolled | Missing::SnapshotFailed);
+        match compiled.of_missing().filter(|_| is_asked) {
+            None => opens.freeze(at, Frozen::Missing(missing), self.passed),
+            Some(standings) => {
                 let subject = self.subject(compiled, object, Measured::Missing(missing));
                 opens.advance(self.program, at, &subject, standings, out);
             }

@@ -71,7 +71,7 @@ struct Sum {
     /// The smallest rating, where percentages are asked for.
     rated: Option<f64>,
     missing: Option<Missing>,
-    /// Whether any is against physics.
+    /// Whether any is against physics: then so is what they come to.
     is_suspect: bool,
 }
 

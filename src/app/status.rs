@@ -167,10 +167,10 @@ fn frozen_words(frozen: &Frozen) -> Cow<'static, str> {
         Frozen::PollFailed(class) => format!("the last poll failed: {}", class_words(class)).into(),
         Frozen::Missing(missing) => missing_words(*missing).into(),
         Frozen::NotPolled
+        | Frozen::Suspect
         | Frozen::ParentSilent(_)
         | Frozen::MemberUnknown(_)
         | Frozen::MembersDiffer
-        | Frozen::Suspect
         | Frozen::UnknownState
         | Frozen::NoHistory
         | Frozen::OtherShape
