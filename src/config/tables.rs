@@ -169,7 +169,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "community_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp\"",
+            "\"/etc/rackwarden/credentials.d/snmp\"",
             "A file whose first line is the community",
         ),
         Key::new(
@@ -215,7 +215,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "authentication_passphrase_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp-authentication\"",
+            "\"/etc/rackwarden/credentials.d/snmp-authentication\"",
             "A file whose first line is the authentication passphrase of the user",
         ),
         Key::new(
@@ -248,7 +248,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "authentication_key_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp-authentication-key\"",
+            "\"/etc/rackwarden/credentials.d/snmp-authentication-key\"",
             "A file whose first line is the authentication key, already localized to the agent, in hexadecimal",
         ),
         Key::new(
@@ -287,7 +287,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "privacy_passphrase_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp-privacy\"",
+            "\"/etc/rackwarden/credentials.d/snmp-privacy\"",
             "A file whose first line is the privacy passphrase of the user",
         ),
         Key::new(
@@ -320,7 +320,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "privacy_key_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp-privacy-key\"",
+            "\"/etc/rackwarden/credentials.d/snmp-privacy-key\"",
             "A file whose first line is the privacy key, already localized to the agent, in hexadecimal",
         ),
         Key::new(
@@ -450,7 +450,7 @@ static INTEGRATION: Table = Table {
         Key::new(
             "routing_key_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/pagerduty\"",
+            "\"/etc/rackwarden/credentials.d/pagerduty\"",
             "A file whose first line is the integration key",
         ),
         Key::new(

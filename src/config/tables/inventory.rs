@@ -39,7 +39,7 @@ pub(super) static INVENTORY: Table = Table {
         Key::new(
             "secret_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/cmdb\"",
+            "\"/etc/rackwarden/credentials.d/cmdb\"",
             "A file whose first line is the password or token",
         )
         .also(&["password_file", "token_file", "api_key_file"]),
