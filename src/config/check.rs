@@ -137,6 +137,15 @@ impl Checker<'_, '_> {
         Some(Value::from(dict))
     }
 
+    /// `flapping = { begins = 5, within = "30m" }`. With any mistake in it there is none of it.
+    pub(super) fn inline(&mut self, spot: &Spot<'_, '_>, table: &'static Table) -> Option<Value> {
+        let DeValue::Table(tree) = spot.value.get_ref() else { return self.wrong_type(spot) };
+        self.titles.push(format!("`{}`", spot.key.name));
+        let (dict, wrong) = self.keys_and_wrong(tree, table);
+        self.titles.pop();
+        wrong.is_empty().then(|| Value::from(dict))
+    }
+
     /// `[credentials.NAME]`.
     pub(super) fn named(&mut self, spot: &Spot<'_, '_>, table: &'static Table) -> Option<Value> {
         let name = spot.key.name;
@@ -344,6 +353,6 @@ pub(super) const PLACE: &str = "@place";
 /// Another such key: the keys about which something has been said.
 pub(super) const WRONG: &str = "@wrong";
 /// What the keys begin with that hold secrets, or say where one is.
-const SECRET_STEMS: [&str; 4] = ["community", "routing_key", "authentication", "privacy"];
+const SECRET_STEMS: [&str; 5] = ["community", "routing_key", "authentication", "privacy", "secret"];
 /// Longer texts are not repeated in messages.
 const SHOWN_MOST: usize = 60;

@@ -16,10 +16,14 @@ pub struct Difference {
     pub changed: Vec<DeviceSettings>,
     /// Names of devices that are gone.
     pub removed: Vec<Arc<str>>,
+    /// Whether a device hangs on another one than before.
+    pub parents: bool,
     /// Whether any rule changed, came, went or moved.
     pub rules: bool,
     /// Whether paging changed: integrations, defaults, how we call ourselves.
     pub notify: bool,
+    /// Whether inventory sources changed, came or went.
+    pub inventories: bool,
     /// Whether profile folders changed. What lies in them may change without this.
     pub profiles: bool,
     /// What changed but counts only after a restart, in words.
@@ -48,7 +52,13 @@ impl fmt::Display for Difference {
         if !devices.is_empty() {
             parts.push(format!("devices: {}", devices.join(", ")));
         }
-        let flags = [(self.rules, "rules"), (self.notify, "paging"), (self.profiles, "profile folders")];
+        let flags = [
+            (self.parents, "parents"),
+            (self.rules, "rules"),
+            (self.notify, "paging"),
+            (self.inventories, "inventory"),
+            (self.profiles, "profile folders"),
+        ];
         parts.extend(flags.iter().filter(|(changed, _)| *changed).map(|(_, what)| format!("{what} changed")));
         parts.extend(self.restart.iter().cloned());
         f.write_str(if parts.is_empty() { "nothing changed" } else { "" })?;
@@ -69,8 +79,10 @@ impl Settings {
             added: new.devices.iter().filter(is_new).cloned().collect(),
             changed: new.devices.iter().filter(is_other).cloned().collect(),
             removed: old.devices.iter().filter(is_gone).map(|it| Arc::clone(&it.name)).collect(),
+            parents: old.parents != new.parents,
             rules: old.rules != new.rules,
             notify: notify_differs(&old.notify, &new.notify),
+            inventories: old.inventories != new.inventories,
             profiles: old.profile_folders != new.profile_folders,
             restart: restart(old, new),
         }

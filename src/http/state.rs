@@ -1,11 +1,12 @@
 //! What the HTTP side is given: the store, and a view of those parts whose types it need not know.
 
 use crate::alert::{AlertFacts, Phase};
-use crate::model::{Now, Severity, UnixMillis};
+use crate::model::{ComponentKind, Now, PollError, Severity, Source, UnixMillis};
 use crate::store::Store;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// All that the handlers read. Cheap to clone.
@@ -19,6 +20,10 @@ pub struct AppState {
     pub outbox: Arc<dyn OutboxStatus>,
     /// Traps.
     pub traps: TrapStatus,
+    /// The inventory sources.
+    pub sources: SourceStatus,
+    /// The rules.
+    pub rules: RuleStatus,
     /// How far the start has come.
     pub ready: watch::Receiver<Readiness>,
     /// The time.
@@ -118,6 +123,56 @@ pub struct TrapFacts {
 /// Where the state of the trap listener comes from; `None`: there is no listener.
 pub type TrapStatus = Arc<dyn Fn() -> Option<TrapFacts> + Send + Sync>;
 
+/// How one inventory source stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceFacts {
+    /// The source.
+    pub source: Arc<Source>,
+    /// When a snapshot was tried last.
+    pub last_attempt: Option<UnixMillis>,
+    /// When a snapshot was taken last.
+    pub last_success: Option<Now>,
+    /// When its data was taken, where the source says so.
+    pub taken_at: Option<UnixMillis>,
+    /// When the next one is due.
+    pub next_attempt: Option<UnixMillis>,
+    /// How long the last attempt took.
+    pub duration: Duration,
+    /// Failed snapshots in a row.
+    pub failures: u32,
+    /// Why the last one failed.
+    pub error: Option<PollError>,
+    /// How many objects of each kind the last good one holds.
+    pub objects: Vec<(ComponentKind, usize)>,
+    /// What is odd in it: the first few.
+    pub warnings: Vec<String>,
+    /// How many such remarks there are.
+    pub warnings_total: usize,
+}
+
+impl SourceFacts {
+    /// A source that has not been asked yet.
+    #[must_use]
+    pub fn new(source: Arc<Source>) -> Self {
+        Self {
+            source,
+            last_attempt: None,
+            last_success: None,
+            taken_at: None,
+            next_attempt: None,
+            duration: Duration::ZERO,
+            failures: 0,
+            error: None,
+            objects: Vec::new(),
+            warnings: Vec::new(),
+            warnings_total: 0,
+        }
+    }
+}
+
+/// Where the state of the inventory sources comes from, in the order of the config.
+pub type SourceStatus = Arc<dyn Fn() -> Vec<SourceFacts> + Send + Sync>;
+
 /// How far the start has come. The default is the beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Readiness {
@@ -142,3 +197,31 @@ pub(super) fn sorted_alerts(app: &AppState) -> Vec<Arc<ActiveAlert>> {
     });
     alerts
 }
+
+/// One rule, and what it is bound to over the fleet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleFacts {
+    /// Its name.
+    pub name: String,
+    /// Its type, as `power_unit_infeed`.
+    pub rule_type: &'static str,
+    /// Its trigger.
+    pub trigger: &'static str,
+    /// Whether it is evaluated.
+    pub enabled: bool,
+    /// How many devices and inventories it is for.
+    pub devices: usize,
+    /// How many of them have not been learnt yet.
+    pub unlearnt: usize,
+    /// How many readings (or devices, for reachability) it judges.
+    pub bound: usize,
+    /// How many it should judge and cannot.
+    pub unbound: usize,
+    /// What a person should know, if anything.
+    pub complaint: Option<String>,
+    /// Some of those that it cannot judge: the object as rules name it, and why.
+    pub examples: Vec<(String, String)>,
+}
+
+/// Where the rules come from, in the order of the config.
+pub type RuleStatus = Arc<dyn Fn() -> Vec<RuleFacts> + Send + Sync>;

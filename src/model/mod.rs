@@ -28,4 +28,4 @@ pub use reading::{
 pub use secret::Secret;
 pub use severity::{Health, Meaning, Severity};
 pub use time::{Moment, Now, SystemClock, UnixMillis};
-pub use value::Value;
+pub use value::{Value, clean_text};

@@ -6,7 +6,9 @@ mod alerts;
 mod credentials;
 mod devices;
 mod integrations;
+mod inventories;
 mod one_secret;
+mod parents;
 mod place;
 mod traps;
 mod usm;
@@ -40,8 +42,10 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
     check_profile_folders(context, raw);
     let credentials = credentials::credentials(context, &raw.credentials);
     let devices = devices::devices(context, raw, &credentials);
+    let inventories = inventories::inventories(context, raw);
     let traps = traps::traps(context, &raw.traps, &credentials);
     let rules = alerts::rules(context, raw, &devices);
+    let parents = parents::parents(context, raw, &devices, &rules);
     let notify = integrations::notify(context, raw);
     if rules.iter().any(|it| it.enabled) && notify.integrations.is_empty() && !context.report.any_broken() {
         let message = "alerts are evaluated, but nobody is paged: there is no integration";
@@ -62,8 +66,10 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
         },
         credentials: credentials.into_iter().filter_map(|(name, it)| Some((name.into(), it?))).collect(),
         devices,
+        parents,
         rules,
         notify,
+        inventories,
     }
 }
 
