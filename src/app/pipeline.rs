@@ -7,7 +7,7 @@
 
 use super::resolve::Names;
 use crate::alert::{AlertKey, Board, DeviceAlerts, OpenAlert, Transition, TransitionKind};
-use crate::model::{Moment, Now, Shape, Source};
+use crate::model::{Moment, Now, PollError, Shape, Source};
 use crate::notify::outbox::OutboxHandle;
 use crate::poller::engines::Engines;
 use crate::poller::{Outcome, Sink};
@@ -82,48 +82,48 @@ impl Pipeline {
         Self { shared, devices: Vec::new(), transitions: Vec::new() }
     }
 
-    /// The device's alerts, bound to what it has now and to the rules in force.
-    fn bound(&mut self, slot: u32, source: &Arc<Source>, shape: &Arc<Shape>, now: Now) -> Option<&mut Bound> {
+    /// Binds the device's alerts to what it has now and to the rules in force, if they are not.
+    fn bind(&mut self, slot: u32, source: &Arc<Source>, shape: &Arc<Shape>, now: Now) {
         let slot = slot as usize;
         if self.devices.len() <= slot {
             self.devices.resize_with(slot + 1, || None);
         }
-        let place = self.devices.get_mut(slot)?;
+        let Some(place) = self.devices.get_mut(slot) else { return };
         let rules = self.shared.rules.load();
         let holds = place.as_ref().is_some_and(|it| {
             Arc::ptr_eq(&it.rules, &rules) && Arc::ptr_eq(&it.shape, shape) && Arc::ptr_eq(&it.source, source)
         });
-        if !holds {
-            let is_up = place.as_ref().and_then(|it| it.is_up);
-            let failures = place.as_ref().map_or(0, |it| it.failures);
-            let (previous, stored) = match place.take() {
-                Some(bound) => (Some(bound.alerts), bound.place),
-                None => (None, Place::default()),
-            };
-            let restored = if previous.is_none() {
-                self.shared.polled_once.fetch_add(1, Ordering::Relaxed);
-                self.shared.take_restored(&source.device)
-            } else {
-                Vec::new()
-            };
-            let alerts =
-                DeviceAlerts::bind(&rules, source, shape, previous, restored, now, &mut self.transitions);
-            for report in alerts.bindings().iter().filter(|it| it.unbound != 0) {
-                if let Some(complaint) = report.complaint() {
-                    alert_events::cannot_judge(&report.rule, &source.device, &complaint);
-                }
-            }
-            *place = Some(Bound {
-                is_up,
-                failures,
-                place: stored,
-                alerts,
-                rules: Arc::clone(&rules),
-                source: Arc::clone(source),
-                shape: Arc::clone(shape),
-            });
+        if holds {
+            return;
         }
-        place.as_mut()
+        let is_up = place.as_ref().and_then(|it| it.is_up);
+        let failures = place.as_ref().map_or(0, |it| it.failures);
+        let (previous, stored) = match place.take() {
+            Some(bound) => (Some(bound.alerts), bound.place),
+            None => (None, Place::default()),
+        };
+        let restored = if previous.is_none() {
+            self.shared.polled_once.fetch_add(1, Ordering::Relaxed);
+            self.shared.take_restored(&source.device)
+        } else {
+            Vec::new()
+        };
+        let alerts =
+            DeviceAlerts::bind(&rules, source, shape, previous, restored, now, &mut self.transitions);
+        for report in alerts.bindings().iter().filter(|it| it.unbound != 0) {
+            if let Some(complaint) = report.complaint() {
+                alert_events::cannot_judge(&report.rule, &source.device, &complaint);
+            }
+        }
+        *place = Some(Bound {
+            is_up,
+            failures,
+            place: stored,
+            alerts,
+            rules: Arc::clone(&rules),
+            source: Arc::clone(source),
+            shape: Arc::clone(shape),
+        });
     }
 
     fn hand_over(&mut self, at: Moment) {
@@ -146,36 +146,33 @@ impl Pipeline {
 }
 
 impl Sink for Pipeline {
-    fn polled(&mut self, slot: u32, outcome: Outcome) {
-        let batch = outcome.batch;
+    fn polled(&mut self, slot: u32, outcome: &Outcome) {
+        let batch = &outcome.batch;
         for note in &outcome.notes {
             events::noted(&batch.source.device, note);
         }
-        events::poll_ended(batch.error.as_ref().map_or("ok", |it| it.class()));
-        let (source, shape, now) = (Arc::clone(&batch.source), Arc::clone(&batch.shape), batch.time);
-        let mut transitions = std::mem::take(&mut self.transitions);
-        let shared = Arc::clone(&self.shared);
-        if let Some(bound) = self.bound(slot, &source, &shape, now) {
-            let is_up = batch.error.is_none();
-            bound.failures = if is_up { 0 } else { bound.failures.saturating_add(1) };
-            shared.names.poll_failed(now.moment, &source.device, bound.failures);
-            if bound.is_up != Some(is_up) {
-                events::device_changed(
-                    &source.device,
-                    &source.address,
-                    batch.error.as_ref(),
-                    bound.is_up.is_none(),
-                );
-                bound.is_up = Some(is_up);
-            }
-            bound.alerts.evaluate(&batch, &mut transitions);
-            shared.board.apply(&mut bound.alerts);
+        events::poll_ended(batch.error.as_ref().map(PollError::class));
+        self.bind(slot, &batch.source, &batch.shape, batch.time);
+        let Self { shared, devices, transitions } = self;
+        let Some(Some(bound)) = devices.get_mut(slot as usize) else { return };
+        let is_up = batch.error.is_none();
+        bound.failures = if is_up { 0 } else { bound.failures.saturating_add(1) };
+        shared.names.poll_failed(batch.time.moment, &batch.source.device, bound.failures);
+        if bound.is_up != Some(is_up) {
+            let is_first = bound.is_up.is_none();
+            events::device_changed(
+                &batch.source.device,
+                &batch.source.address,
+                batch.error.as_ref(),
+                is_first,
+            );
+            bound.is_up = Some(is_up);
         }
-        self.transitions.append(&mut transitions);
-        self.hand_over(now.moment);
-        match self.devices.get_mut(slot as usize) {
-            Some(Some(bound)) => shared.store.publish_at(&mut bound.place, batch),
-            _ => shared.store.publish(batch),
+        bound.alerts.evaluate(batch, transitions);
+        shared.board.apply(&mut bound.alerts);
+        self.hand_over(batch.time.moment);
+        if let Some(Some(bound)) = self.devices.get_mut(slot as usize) {
+            self.shared.store.publish_at(&mut bound.place, batch);
         }
     }
 

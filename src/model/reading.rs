@@ -402,7 +402,7 @@ pub struct Batch {
     /// What the samples are. The same `Arc` from poll to poll until the device is learnt anew.
     pub shape: Arc<Shape>,
     /// One sample a reading.
-    pub samples: Box<[Sample]>,
+    pub samples: Vec<Sample>,
     /// What it took to read them.
     pub effort: Effort,
     /// Why the poll failed as a whole; the samples then say why each is missing.

@@ -64,7 +64,7 @@ pub enum Command {
 /// Who takes what polls bring. Called on the shard's thread; what it does delays the shard's polls.
 pub trait Sink: Send + 'static {
     /// A poll ended. `slot` is the device's for as long as it is polled.
-    fn polled(&mut self, slot: u32, outcome: Outcome);
+    fn polled(&mut self, slot: u32, outcome: &Outcome);
     /// The device that had this slot is polled no longer.
     fn removed(&mut self, slot: u32, device: &Arc<str>, now: Now);
 }

@@ -3,16 +3,14 @@
 //! Pure: requests come out, answers and time-outs go in. Cells are asked in runs; a run that is too big
 //! is halved, a cell that the agent objects to is left out and the rest asked again, a short answer is
 //! completed. Invariants: each answer settles at least one cell or makes a run shorter, so a job ends
-//! after at most `2 * cells` requests; a cell that was not read says why.
+//! after at most `2 * cells` requests; a run holds none that is settled; a cell that was not read says why.
+//! A job that waits for its first answer holds no room for cells: it takes that of whoever hands it the answer.
 
 use super::Request;
 use super::size::RequestSize;
-use super::wire::{ErrorStatus, Names, Pdu, PduKind};
-use crate::model::{Missing, Oid, Value};
+use super::wire::{ErrorStatus, Names, Pdu, PduKind, Varbinds};
+use crate::model::{Cells, Missing, Oid};
 use std::sync::Arc;
-
-/// What one cell brought.
-pub type Cell = Result<Value, Missing>;
 
 /// How large a request may become: what is known of the agent, kept from job to job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,9 +100,12 @@ pub enum GetStep {
 pub struct GetJob {
     names: Arc<Names>,
     limits: GetLimits,
-    cells: Vec<Cell>,
-    /// Runs that are still to be asked, the next one last.
-    runs: Vec<(usize, usize)>,
+    /// None, or one for each name.
+    cells: Cells,
+    /// The run that is asked next, if any is left.
+    due: Option<(usize, usize)>,
+    /// Those after it, the next one last.
+    later: Vec<(usize, usize)>,
     answered: bool,
     /// Errors that did not say which cell is at fault.
     cornered: u32,
@@ -128,24 +129,22 @@ impl GetJob {
         let mut job = Self {
             names,
             limits,
-            cells: vec![Err(Missing::NotPolled); count],
-            runs: Vec::new(),
+            cells: Cells::default(),
+            due: (count != 0).then_some((0, count)),
+            later: Vec::new(),
             answered: false,
             cornered: 0,
             refused_with: ErrorStatus::NO_ERROR,
             short: None,
         };
-        if count != 0 {
-            job.runs.push((0, count));
-            job.cut();
-        }
+        job.cut();
         job
     }
 
     /// Whether all cells are settled.
     #[must_use]
-    pub fn is_done(&self) -> bool {
-        self.runs.is_empty()
+    pub const fn is_done(&self) -> bool {
+        self.due.is_none()
     }
 
     /// Whether any answer came at all.
@@ -166,14 +165,15 @@ impl GetJob {
         format!("{} to every request{hint}", self.refused_with.name())
     }
 
-    /// The cells, in the order of the names.
-    pub fn cells(&self) -> &[Cell] {
+    /// The cells, in the order of the names; none before the first answer.
+    #[must_use]
+    pub const fn cells(&self) -> &Cells {
         &self.cells
     }
 
     /// The same, when the job is done.
     #[must_use = "the cells are what the job was for"]
-    pub fn into_cells(self) -> Vec<Cell> {
+    pub fn into_cells(self) -> Cells {
         self.cells
     }
 
@@ -186,13 +186,17 @@ impl GetJob {
     /// The request that is due; of no cells when the job is done.
     #[must_use]
     pub fn request(&self) -> Request<'_> {
-        let (from, to) = self.runs.last().copied().unwrap_or_default();
+        let (from, to) = self.due.unwrap_or_default();
         Request { kind: PduKind::Get, max_repetitions: 0, varbinds: self.names.run(from, to) }
     }
 
-    /// Takes the answer to the request that was due.
-    pub fn on_response(&mut self, pdu: &Pdu<'_>) -> GetStep {
-        let Some((from, to)) = self.runs.pop() else { return GetStep::Done };
+    /// Takes the answer to the request that was due. `room`: where the cells go, if they have no room yet.
+    pub fn on_response(&mut self, pdu: &Pdu<'_>, room: &mut Cells) -> GetStep {
+        let Some((from, to)) = self.due.take() else { return GetStep::Done };
+        if self.cells.is_empty() {
+            std::mem::swap(&mut self.cells, room);
+            self.cells.reset(self.names.len());
+        }
         self.answered = true;
         match pdu.error_status {
             ErrorStatus::NO_ERROR => self.take(pdu, from, to),
@@ -206,7 +210,7 @@ impl GetJob {
     /// known to live has ever answered is halved, in case that it drops what it cannot fit; otherwise
     /// all that is left is settled as timed out: an agent that does not answer is not asked the rest.
     pub fn on_give_up(&mut self, lives: bool) -> GetStep {
-        let Some((from, to)) = self.runs.pop() else { return GetStep::Done };
+        let Some((from, to)) = self.due.take() else { return GetStep::Done };
         let length = to - from;
         if (self.limits.cells.whole() as usize) < length && 1 < length && (self.answered || lives) {
             self.halve(from, to, Missing::Timeout);
@@ -219,7 +223,7 @@ impl GetJob {
 
     /// There is no time for what is left: it is settled with that reason.
     pub fn settle_rest(&mut self, missing: Missing) {
-        while let Some((from, to)) = self.runs.pop() {
+        while let Some((from, to)) = self.due.take().or_else(|| self.later.pop()) {
             self.settle(from, to, missing);
         }
     }
@@ -229,9 +233,9 @@ impl GetJob {
         if self.is_done() { GetStep::Done } else { GetStep::Ask }
     }
 
-    /// Cuts the next run to the limits.
+    /// Makes the next run due, cut to the limits.
     fn cut(&mut self) {
-        let Some((from, to)) = self.runs.pop() else { return };
+        let Some((from, to)) = self.due.take().or_else(|| self.later.pop()) else { return };
         let most = from.saturating_add(self.limits.cells.asked().max(1) as usize);
         let mut end = to.min(most);
         let expected = |end: usize| {
@@ -242,44 +246,23 @@ impl GetJob {
             end -= 1;
         }
         if end < to {
-            self.runs.push((end, to));
+            self.later.push((end, to));
         }
-        self.runs.push((from, end));
+        self.due = Some((from, end));
     }
 
     fn take(&mut self, pdu: &Pdu<'_>, from: usize, to: usize) {
         let (asked_octets, answer_octets) = (self.names.run(from, to).len(), pdu.varbinds.octets().len());
         let mut at = from;
-        let mut foreign = 0_usize;
-        let mut settled = 0_usize;
         // What an agent sends that answers as it was asked, which is nearly always.
         let (mut varbinds, mut asked) = (pdu.varbinds.clone(), self.names.run(from, to));
-        for cell in self.cells.iter_mut().take(to).skip(from) {
-            let Some(value) = varbinds.next_as_asked(&mut asked) else { break };
-            settled += usize::from(matches!(cell, Err(Missing::NotPolled)));
-            *cell = read(value);
+        while at < to
+            && let Some(value) = varbinds.next_as_asked(&mut asked)
+        {
+            self.cells.set(at, value);
             at += 1;
         }
-        for varbind in varbinds {
-            let Ok(varbind) = varbind else { break };
-            let place = if at < to && self.names.name(at) == varbind.name {
-                Some(at)
-            } else {
-                self.place_of(varbind.name, from, to)
-            };
-            let Some(place) = place else {
-                foreign += 1;
-                if to - from + Self::FOREIGN_MAX < foreign {
-                    break;
-                }
-                continue;
-            };
-            if let Some(cell) = self.cells.get_mut(place) {
-                settled += usize::from(matches!(cell, Err(Missing::NotPolled)));
-                *cell = read(varbind.value);
-            }
-            at = place + 1;
-        }
+        let settled = at - from + self.take_odd(varbinds, at, from, to);
         if settled == to - from {
             match self.short.take() {
                 // What was left out comes when it is asked alone: the agent cuts off what does not fit.
@@ -304,6 +287,31 @@ impl GetJob {
         self.ask_unsettled(from, to);
     }
 
+    /// Takes what does not come as it was asked; `at` is next in line. How many cells were settled.
+    fn take_odd(&mut self, varbinds: Varbinds<'_>, mut at: usize, from: usize, to: usize) -> usize {
+        let mut foreign = 0_usize;
+        let mut settled = 0_usize;
+        for varbind in varbinds {
+            let Ok(varbind) = varbind else { break };
+            let place = if at < to && self.names.name(at) == varbind.name {
+                Some(at)
+            } else {
+                self.place_of(varbind.name, from, to)
+            };
+            let Some(place) = place else {
+                foreign += 1;
+                if to - from + Self::FOREIGN_MAX < foreign {
+                    break;
+                }
+                continue;
+            };
+            settled += usize::from(self.cells.is_open(place));
+            self.cells.set(place, varbind.value);
+            at = place + 1;
+        }
+        settled
+    }
+
     /// Where a name that is not next in line stands: the agent changed the order, left some out, or
     /// encodes sub-identifiers in more octets than are needed.
     fn place_of(&self, name: &[u8], from: usize, to: usize) -> Option<usize> {
@@ -317,7 +325,7 @@ impl GetJob {
 
     /// Asks the cells of a run that are not settled again, as runs.
     fn ask_unsettled(&mut self, from: usize, to: usize) {
-        let open = |it: &usize| self.cells.get(*it).is_some_and(|cell| *cell == Err(Missing::NotPolled));
+        let open = |it: &usize| self.cells.is_open(*it);
         let mut at = from;
         let mut runs = Vec::new();
         while let Some(start) = (at..to).find(open) {
@@ -325,7 +333,7 @@ impl GetJob {
             runs.push((start, end));
             at = end;
         }
-        self.runs.extend(runs.into_iter().rev());
+        self.later.extend(runs.into_iter().rev());
     }
 
     fn halve(&mut self, from: usize, to: usize, otherwise: Missing) {
@@ -336,8 +344,8 @@ impl GetJob {
         }
         let middle = from + length / 2;
         self.limits.cells.on_failed(length_of(from, to), length_of(0, length.div_ceil(2)));
-        self.runs.push((middle, to));
-        self.runs.push((from, middle));
+        self.later.push((middle, to));
+        self.later.push((from, middle));
     }
 
     /// The agent objects to the cell at `index` (from 1), or to something that it does not name.
@@ -362,16 +370,19 @@ impl GetJob {
             None => {
                 self.cornered += 1;
                 let middle = from + (to - from) / 2;
-                self.runs.push((middle, to));
-                self.runs.push((from, middle));
+                self.later.push((middle, to));
+                self.later.push((from, middle));
             }
         }
     }
 
     fn settle(&mut self, from: usize, to: usize, missing: Missing) {
-        for cell in self.cells.iter_mut().take(to).skip(from) {
-            if *cell == Err(Missing::NotPolled) {
-                *cell = Err(missing);
+        if self.cells.is_empty() {
+            self.cells.reset(self.names.len());
+        }
+        for at in from..to {
+            if self.cells.is_open(at) {
+                self.cells.set_missing(at, missing);
             }
         }
     }
@@ -381,19 +392,11 @@ fn length_of(from: usize, to: usize) -> u32 {
     u32::try_from(to.saturating_sub(from)).unwrap_or(u32::MAX)
 }
 
-fn read(value: super::wire::ValueRef<'_>) -> Cell {
-    use super::wire::ValueRef;
-    match value {
-        ValueRef::NoSuchObject => Err(Missing::NoSuchObject),
-        ValueRef::NoSuchInstance | ValueRef::EndOfMibView => Err(Missing::NoSuchInstance),
-        value => value.to_value().map_err(|_| Missing::WrongType),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snmp::wire::{Varbinds, Version, decode, encode_message, encode_varbinds};
+    use crate::model::Value;
+    use crate::snmp::wire::{Version, decode, encode_message, encode_varbinds};
     use proptest::prelude::*;
 
     fn job(count: u32, limits: GetLimits) -> GetJob {
@@ -420,7 +423,7 @@ mod tests {
             encode_varbinds(&mut list, varbinds.iter().map(|(name, value)| (name, value))).unwrap();
             let mut octets = Vec::new();
             encode_message(&mut octets, Version::V2c, b"c", PduKind::Response, 5, status, index, &list);
-            job.on_response(&decode(&octets).unwrap().pdu);
+            job.on_response(&decode(&octets).unwrap().pdu, &mut Cells::default());
         }
         sizes
     }
@@ -437,7 +440,7 @@ mod tests {
         job.cells()
             .iter()
             .enumerate()
-            .all(|(at, cell)| *cell == Ok(Value::Integer(i64::try_from(at).unwrap())))
+            .all(|(at, cell)| cell == Ok(Value::Integer(i64::try_from(at).unwrap())))
     }
 
     const OK: ErrorStatus = ErrorStatus::NO_ERROR;
@@ -493,7 +496,8 @@ mod tests {
             let big = names.iter().any(|it| last(it) == 1);
             Some(if big { (ErrorStatus::TOO_BIG, 0, vec![]) } else { (OK, 0, all(names)) })
         });
-        assert_eq!(it.cells(), [Ok(Value::Integer(0)), Err(Missing::TooBig), Ok(Value::Integer(2))]);
+        let expected = [Ok(Value::Integer(0)), Err(Missing::TooBig), Ok(Value::Integer(2))];
+        assert!(it.cells().iter().eq(expected));
     }
 
     #[test]
@@ -512,7 +516,7 @@ mod tests {
             } else {
                 Ok(Value::Integer(i64::try_from(at).unwrap()))
             };
-            assert_eq!(*cell, expected);
+            assert_eq!(cell, expected);
         }
         assert!(sizes.len() <= 8, "{sizes:?}");
     }
@@ -524,8 +528,8 @@ mod tests {
             let bad = names.iter().any(|it| last(it) == 11);
             Some(if bad { (ErrorStatus::GEN_ERR, 0, vec![]) } else { (OK, 0, all(names)) })
         });
-        assert_eq!(it.cells().iter().filter(|it| it.is_err()).count(), 1);
-        assert_eq!(it.cells()[11], Err(Missing::AgentError));
+        assert_eq!(it.cells().iter().filter(Result::is_err).count(), 1);
+        assert_eq!(it.cells().value(11), Err(Missing::AgentError));
     }
 
     #[test]
@@ -548,14 +552,14 @@ mod tests {
             1,
             "an empty answer is not asked for again"
         );
-        assert_eq!(it.cells()[0], Err(Missing::AgentError));
+        assert_eq!(it.cells().value(0), Err(Missing::AgentError));
     }
 
     #[test]
     fn silence_ends_the_job_but_a_run_never_answered_is_halved_first() {
         let mut it = job(100, GetLimits::default());
         assert_eq!(drive(&mut it, |_| None), [83]);
-        assert!(it.cells().iter().all(|it| *it == Err(Missing::Timeout)) && !it.was_answered());
+        assert!(it.cells().iter().all(|it| it == Err(Missing::Timeout)) && !it.was_answered());
 
         let mut it = job(20, GetLimits::new(8));
         let mut asked = 0;
@@ -565,7 +569,7 @@ mod tests {
         });
         assert_eq!(sizes, [8, 8]);
         assert_eq!(
-            (it.cells()[7].clone(), it.cells()[8].clone()),
+            (it.cells().value(7), it.cells().value(8)),
             (Ok(Value::Integer(7)), Err(Missing::Timeout))
         );
     }
@@ -582,7 +586,7 @@ mod tests {
                 varbinds.truncate(cut);
                 (status != 6).then_some((ErrorStatus(status), index, varbinds))
             });
-            prop_assert!(it.cells().iter().all(|it| *it != Err(Missing::NotPolled)));
+            prop_assert!(it.cells().iter().all(|it| it != Err(Missing::NotPolled)));
         }
     }
 }
