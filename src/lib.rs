@@ -8,6 +8,7 @@ pub mod config;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod http;
+pub mod inventory;
 pub mod mib;
 pub mod model;
 pub mod notify;

@@ -1,6 +1,7 @@
 //! The daemon as a value: started from settings, reloaded, stopped. The command line and the demo run
 //! the same one.
 
+use super::inventory::Inventories;
 use super::pipeline::{Observer, Pipeline, Shared};
 use super::resolve::{self, Cause, Names, Resolved};
 use super::traps::{self, Engine, TrapError, TrapSocket, Traps};
@@ -53,6 +54,9 @@ pub enum AppError {
     /// Traps cannot be listened for.
     #[error(transparent)]
     Traps(#[from] TrapError),
+    /// No thread for the inventories.
+    #[error("inventories cannot be asked")]
+    Inventory(#[source] std::io::Error),
     /// The state folder cannot be made.
     #[error("cannot make the state folder {folder}")]
     State {
@@ -79,6 +83,7 @@ pub struct Daemon {
     http_address: SocketAddr,
     stop_http: watch::Sender<bool>,
     tasks: Vec<AbortHandle>,
+    pub(super) inventories: Inventories,
 }
 
 /// A shard's thread takes so many devices with ease; more devices, more threads, up to the cores.
@@ -134,7 +139,9 @@ impl Daemon {
             restored: Mutex::new(restored),
             polled_once: AtomicUsize::new(0),
             observer,
+            enrichment: ArcSwap::default(),
         });
+        let inventories = Inventories::start(Arc::clone(&shared), clock).map_err(AppError::Inventory)?;
         let shards = start_shards(&settings, &profiles, clock, &shared)?;
         let (ready, ready_watch) = watch::channel(Readiness::default());
         let (stop_http, stopped) = watch::channel(false);
@@ -151,12 +158,14 @@ impl Daemon {
             http_address,
             stop_http,
             tasks: Vec::new(),
+            inventories,
         };
         daemon.listen_for_traps(&runtime, trap_socket);
         daemon.serve(&runtime, listener, ready_watch, stopped);
         daemon.profiles_digest = digest(&daemon.settings.profile_folders);
         daemon.resolve_unclaimed();
         daemon.begin_polling(&runtime);
+        daemon.inventories.replace(&daemon.settings.inventories);
         Ok(daemon)
     }
 
@@ -185,8 +194,9 @@ impl Daemon {
         for task in &self.tasks {
             task.abort();
         }
-        let shared = Arc::clone(&self.shared);
+        let (shared, inventories) = (Arc::clone(&self.shared), self.inventories);
         let stopping = tokio::task::spawn_blocking(move || {
+            inventories.stop();
             for shard in shards.iter() {
                 shard.stop();
             }
@@ -235,6 +245,7 @@ impl Daemon {
             alerts: Arc::new(status::Alerts(Arc::clone(&self.shared.board))),
             outbox: Arc::new(status::Paging(self.shared.outbox.clone())),
             traps: self.trap_status(),
+            sources: self.source_status(),
             ready,
             clock: Arc::new(move || clock.now()),
             started: clock.now(),
@@ -251,11 +262,18 @@ impl Daemon {
         Arc::new(move || traps.as_ref().map(|it| it.facts()))
     }
 
+    fn source_status(&self) -> http::SourceStatus {
+        let facts = self.inventories.facts();
+        Arc::new(move || {
+            let facts = facts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            facts.values().cloned().collect()
+        })
+    }
+
     /// Ends alerts of an earlier life whose device is no longer configured.
     fn resolve_unclaimed(&self) {
         let mut restored = self.shared.restored.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let known: std::collections::HashSet<&str> =
-            self.settings.devices.iter().map(|it| &*it.name).collect();
+        let known: std::collections::HashSet<&str> = self.settings.names().collect();
         let gone: Vec<Arc<str>> = restored.keys().filter(|it| !known.contains(&***it)).cloned().collect();
         let open: Vec<_> = gone.iter().filter_map(|it| restored.remove(it)).flatten().collect();
         drop(restored);

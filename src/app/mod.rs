@@ -4,6 +4,8 @@
 //! poll brought through all of them on the poll's own thread.
 
 pub mod daemon;
+mod enrich;
+mod inventory;
 pub mod pipeline;
 mod reload;
 pub mod resolve;
@@ -12,4 +14,5 @@ mod supervise;
 mod traps;
 
 pub use daemon::{AppError, Daemon};
+pub use enrich::Enrichment;
 pub use traps::TrapError;

@@ -5,9 +5,10 @@
 //! network. Sketch: 60 readings with 20 rules are some 100 comparisons of 2 ns, and one swap of a
 //! pointer in the store.
 
+use super::enrich::{Enrichment, Lent};
 use super::resolve::Names;
 use crate::alert::{AlertKey, Board, DeviceAlerts, OpenAlert, Transition, TransitionKind};
-use crate::model::{Moment, Now, PollError, Shape, Source};
+use crate::model::{Batch, Moment, Now, PollError, Shape, Source};
 use crate::notify::outbox::OutboxHandle;
 use crate::poller::engines::Engines;
 use crate::poller::{Outcome, Sink};
@@ -42,6 +43,8 @@ pub struct Shared {
     pub polled_once: AtomicUsize,
     /// Told of each transition: by the demo, to show it.
     pub observer: Option<Observer>,
+    /// What inventories lend to polled devices.
+    pub enrichment: ArcSwap<Enrichment>,
 }
 
 /// Told of each transition, on the poll's thread: key, kind, and when the deciding datagram came.
@@ -59,6 +62,8 @@ pub struct Pipeline {
     shared: Arc<Shared>,
     /// By slot.
     devices: Vec<Option<Bound>>,
+    /// By slot.
+    lent: Vec<Option<Box<Lent>>>,
     transitions: Vec<Transition>,
 }
 
@@ -79,7 +84,7 @@ impl Pipeline {
     /// A pipeline for one shard.
     #[must_use]
     pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, devices: Vec::new(), transitions: Vec::new() }
+        Self { shared, devices: Vec::new(), lent: Vec::new(), transitions: Vec::new() }
     }
 
     /// Binds the device's alerts to what it has now and to the rules in force, if they are not.
@@ -103,7 +108,9 @@ impl Pipeline {
             None => (None, Place::default()),
         };
         let restored = if previous.is_none() {
-            self.shared.polled_once.fetch_add(1, Ordering::Relaxed);
+            if !source.kind.is_inventory() {
+                self.shared.polled_once.fetch_add(1, Ordering::Relaxed);
+            }
             self.shared.take_restored(&source.device)
         } else {
             Vec::new()
@@ -145,29 +152,26 @@ impl Pipeline {
     }
 }
 
-impl Sink for Pipeline {
-    fn polled(&mut self, slot: u32, outcome: &Outcome) {
-        let batch = &outcome.batch;
-        for note in &outcome.notes {
-            events::noted(&batch.source.device, note);
-        }
-        events::poll_ended(batch.error.as_ref().map(PollError::class));
+impl Pipeline {
+    /// Takes a snapshot of an inventory, or that there is none.
+    pub(super) fn snapshot(&mut self, slot: u32, batch: &Batch) {
+        self.judge(slot, batch);
+    }
+
+    fn judge(&mut self, slot: u32, batch: &Batch) {
         self.bind(slot, &batch.source, &batch.shape, batch.time);
-        let Self { shared, devices, transitions } = self;
+        let Self { shared, devices, transitions, .. } = self;
         let Some(Some(bound)) = devices.get_mut(slot as usize) else { return };
         let is_up = batch.error.is_none();
-        bound.failures = if is_up { 0 } else { bound.failures.saturating_add(1) };
-        shared.names.poll_failed(batch.time.moment, &batch.source.device, bound.failures);
-        if bound.is_up != Some(is_up) {
-            let is_first = bound.is_up.is_none();
-            events::device_changed(
-                &batch.source.device,
-                &batch.source.address,
-                batch.error.as_ref(),
-                is_first,
-            );
-            bound.is_up = Some(is_up);
+        if !batch.source.kind.is_inventory() {
+            bound.failures = if is_up { 0 } else { bound.failures.saturating_add(1) };
+            shared.names.poll_failed(batch.time.moment, &batch.source.device, bound.failures);
+            if bound.is_up != Some(is_up) {
+                let (source, is_first) = (&batch.source, bound.is_up.is_none());
+                events::device_changed(&source.device, &source.address, batch.error.as_ref(), is_first);
+            }
         }
+        bound.is_up = Some(is_up);
         bound.alerts.evaluate(batch, transitions);
         shared.board.apply(&mut bound.alerts);
         self.hand_over(batch.time.moment);
@@ -175,10 +179,33 @@ impl Sink for Pipeline {
             self.shared.store.publish_at(&mut bound.place, batch);
         }
     }
+}
+
+impl Sink for Pipeline {
+    fn polled(&mut self, slot: u32, outcome: &Outcome) {
+        let batch = &outcome.batch;
+        for note in &outcome.notes {
+            events::noted(&batch.source.device, note);
+        }
+        events::poll_ended(batch.error.as_ref().map(PollError::class));
+        let at = slot as usize;
+        if self.lent.len() <= at {
+            self.lent.resize_with(at + 1, || None);
+        }
+        // What is lent is out of its place while it is judged.
+        let mut lent = self.lent.get_mut(at).and_then(Option::take);
+        self.judge(slot, Lent::apply(&mut lent, &self.shared.enrichment.load(), batch));
+        if let Some(place) = self.lent.get_mut(at) {
+            *place = lent;
+        }
+    }
 
     fn removed(&mut self, slot: u32, device: &Arc<str>, now: Now) {
         if let Some(bound) = self.devices.get_mut(slot as usize).and_then(Option::take) {
             bound.alerts.remove(now, &mut self.transitions);
+        }
+        if let Some(place) = self.lent.get_mut(slot as usize) {
+            *place = None;
         }
         let restored = self.shared.take_restored(device);
         crate::alert::resolve_removed(restored, now, &mut self.transitions);

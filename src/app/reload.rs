@@ -16,6 +16,7 @@ impl Daemon {
         self.settings = settings;
         if rules {
             self.shared.rules.store(Arc::new(ruleset(&self.settings)));
+            self.inventories.judge_anew();
         }
         if difference.notify {
             self.shared.outbox.reload(&self.settings.notify);
@@ -30,6 +31,9 @@ impl Daemon {
             }
         }
         self.reload_devices(&difference);
+        if difference.inventories {
+            self.inventories.replace(&self.settings.inventories);
+        }
         for what in &difference.restart {
             events::needs_restart(what);
         }

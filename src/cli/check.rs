@@ -50,5 +50,8 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         settings.notify.integrations.len(),
         profiles.iter().filter(|it| !it.is_abstract()).count(),
     );
+    if !settings.inventories.is_empty() {
+        println!("{} inventory sources; `rackwarden inventory check` asks them", settings.inventories.len());
+    }
     if arguments.strict && !loaded.warnings.is_empty() { Exit::Config } else { Exit::Ok }
 }

@@ -344,6 +344,6 @@ pub(super) const PLACE: &str = "@place";
 /// Another such key: the keys about which something has been said.
 pub(super) const WRONG: &str = "@wrong";
 /// What the keys begin with that hold secrets, or say where one is.
-const SECRET_STEMS: [&str; 4] = ["community", "routing_key", "authentication", "privacy"];
+const SECRET_STEMS: [&str; 5] = ["community", "routing_key", "authentication", "privacy", "secret"];
 /// Longer texts are not repeated in messages.
 const SHOWN_MOST: usize = 60;

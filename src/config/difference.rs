@@ -20,6 +20,8 @@ pub struct Difference {
     pub rules: bool,
     /// Whether paging changed: integrations, defaults, how we call ourselves.
     pub notify: bool,
+    /// Whether inventory sources changed, came or went.
+    pub inventories: bool,
     /// Whether profile folders changed. What lies in them may change without this.
     pub profiles: bool,
     /// What changed but counts only after a restart, in words.
@@ -48,7 +50,12 @@ impl fmt::Display for Difference {
         if !devices.is_empty() {
             parts.push(format!("devices: {}", devices.join(", ")));
         }
-        let flags = [(self.rules, "rules"), (self.notify, "paging"), (self.profiles, "profile folders")];
+        let flags = [
+            (self.rules, "rules"),
+            (self.notify, "paging"),
+            (self.inventories, "inventory"),
+            (self.profiles, "profile folders"),
+        ];
         parts.extend(flags.iter().filter(|(changed, _)| *changed).map(|(_, what)| format!("{what} changed")));
         parts.extend(self.restart.iter().cloned());
         f.write_str(if parts.is_empty() { "nothing changed" } else { "" })?;
@@ -71,6 +78,7 @@ impl Settings {
             removed: old.devices.iter().filter(is_gone).map(|it| Arc::clone(&it.name)).collect(),
             rules: old.rules != new.rules,
             notify: notify_differs(&old.notify, &new.notify),
+            inventories: old.inventories != new.inventories,
             profiles: old.profile_folders != new.profile_folders,
             restart: restart(old, new),
         }

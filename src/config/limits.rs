@@ -6,7 +6,7 @@ use std::time::Duration;
 pub(super) const FILE_BYTES_MOST: u64 = 16 << 20;
 /// All files together: twice the largest fleet, so that a wrong link cannot fill the memory.
 pub(super) const ALL_BYTES_MOST: u64 = 64 << 20;
-/// Files in conf.d: one a rack row or tenant; a folder with more is probably the wrong one.
+/// Files in conf.d, and in devices.d: one a rack row or tenant; a folder with more is probably the wrong one.
 pub(super) const FILES_MOST: usize = 1000;
 /// Environment variables that override: each is a layer of its own.
 pub(super) const VARIABLES_MOST: usize = 500;
@@ -49,3 +49,18 @@ pub(super) const POLLS_MOST: i64 = 1000;
 pub(super) const REQUESTS_A_MINUTE_MOST: i64 = 10_000;
 /// The largest breakers and fuses of a low-voltage board; above it, the unit is not ampere.
 pub(super) const AMPERES_MOST: f64 = 6300.0;
+
+/// Sources: each has a task and a connection of its own; a site has a handful.
+pub(super) const INVENTORIES_MOST: usize = 100;
+/// A snapshot reads whole lists: more often, and it is load on the source for nothing new.
+pub(super) const SNAPSHOT_LEAST: Duration = Duration::from_secs(10);
+/// A week: a slower source is no source for alerts.
+pub(super) const SNAPSHOT_MOST: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Reports of old appliances take minutes.
+pub(super) const SNAPSHOT_TIMEOUT_MOST: Duration = Duration::from_secs(600);
+/// A list that takes longer has changed by its end.
+pub(super) const SNAPSHOT_LIMIT_MOST: Duration = Duration::from_secs(3600);
+/// A year: what may be older needs no limit.
+pub(super) const SNAPSHOT_AGE_MOST: Duration = Duration::from_secs(366 * 24 * 3600);
+/// At the usual interval this is a day.
+pub(super) const SNAPSHOTS_MOST: i64 = 100;

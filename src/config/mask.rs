@@ -156,7 +156,7 @@ fn quoted(written: &str) -> Option<usize> {
 }
 
 /// Tables whose unknown keys may be secrets.
-const GUARDED: [&str; 2] = ["credentials", "integrations"];
+const GUARDED: [&str; 3] = ["credentials", "integrations", "inventory"];
 /// What names of secrets hold.
 const WORDS: [&str; 8] = ["communit", "secret", "passw", "passphr", "token", "_key", "apikey", "privkey"];
 /// An integration key of PagerDuty has 32 letters and digits, older service keys as many.

@@ -27,6 +27,8 @@ pub(super) struct RawConfig {
     pub(super) devices: Vec<Tagged<RawDevice>>,
     #[serde(default)]
     pub(super) alerts: Vec<Tagged<RawAlert>>,
+    #[serde(default)]
+    pub(super) inventory: Vec<Tagged<RawInventory>>,
 }
 
 #[derive(Deserialize)]
@@ -151,6 +153,40 @@ pub(super) struct RawDevice {
     pub(super) labels: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) rated_current: BTreeMap<String, f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawInventory {
+    #[serde(rename = "@place")]
+    pub(super) place: usize,
+    #[serde(rename = "@wrong")]
+    pub(super) wrong: Vec<String>,
+    pub(super) name: Option<String>,
+    pub(super) r#type: Option<String>,
+    pub(super) url: Option<String>,
+    pub(super) path: Option<PathBuf>,
+    pub(super) username: Option<String>,
+    pub(super) secret_file: Option<PathBuf>,
+    pub(super) secret_env: Option<String>,
+    pub(super) secret_credential: Option<String>,
+    pub(super) secret: Option<RawSecret>,
+    pub(super) auth: String,
+    pub(super) app: Option<String>,
+    pub(super) kinds: Option<Vec<String>>,
+    pub(super) software_types: Vec<String>,
+    pub(super) interval: Nanoseconds,
+    pub(super) timeout: Nanoseconds,
+    pub(super) time_limit: Nanoseconds,
+    pub(super) gone_after: u32,
+    pub(super) max_age: Option<Nanoseconds>,
+    pub(super) tls_ca_file: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) tls_pins: Vec<String>,
+    pub(super) tls_verify: bool,
+    pub(super) match_by: Vec<String>,
+    #[serde(default)]
+    pub(super) labels: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]

@@ -2,6 +2,7 @@
 //! place.
 
 use crate::http::settings::HttpSettings;
+use crate::inventory::InventorySettings;
 use crate::notify::settings::NotifySettings;
 use crate::poller::settings::{Credential, DeviceSettings};
 use crate::rules::Rule;
@@ -34,6 +35,16 @@ pub struct Settings {
     pub rules: Vec<Rule>,
     /// Paging.
     pub notify: NotifySettings,
+    /// The inventory sources, in the order of the files.
+    pub inventories: Vec<InventorySettings>,
+}
+
+impl Settings {
+    /// The names of all devices and inventory sources.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let inventories = self.inventories.iter().map(|it| &*it.name);
+        self.devices.iter().map(|it| &*it.name).chain(inventories)
+    }
 }
 
 /// How devices are asked unless they say otherwise.

@@ -1,5 +1,8 @@
 //! Every table and key of the configuration, as data. See [`super::schema`] for what reads it.
 
+mod inventory;
+
+use self::inventory::INVENTORY;
 use super::form::Form;
 use super::limits::{
     FOR_MOST, HTTP_TIMEOUT_MOST, INTERVAL_LEAST, INTERVAL_MOST, POLLS_MOST, RATE_MOST,
@@ -39,6 +42,12 @@ pub(super) static ROOT: Table = Table {
         .also(&["pagerduty", "receivers", "notify"]),
         Key::table("paging", Form::Table(&PAGING), "What all pages have in common")
             .also(&["pager", "notification"]),
+        Key::table(
+            "inventory",
+            Form::List(&INVENTORY),
+            "Where snapshots of software, licences, subnets, parts and power units come from, one table a source",
+        )
+        .also(&["inventories", "sources", "source", "cmdb", "dcim", "ipam"]),
         Key::table("alerts", Form::List(&ALERT), "The alert rules, one table each")
             .also(&["rules", "rule", "alert", "alerting"]),
     ],
@@ -160,7 +169,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "community_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp\"",
+            "\"/etc/rackwarden/credentials.d/snmp\"",
             "A file whose first line is the community",
         ),
         Key::new(
@@ -206,7 +215,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "authentication_passphrase_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp-authentication\"",
+            "\"/etc/rackwarden/credentials.d/snmp-authentication\"",
             "A file whose first line is the authentication passphrase of the user",
         ),
         Key::new(
@@ -239,7 +248,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "authentication_key_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp-authentication-key\"",
+            "\"/etc/rackwarden/credentials.d/snmp-authentication-key\"",
             "A file whose first line is the authentication key, already localized to the agent, in hexadecimal",
         ),
         Key::new(
@@ -278,7 +287,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "privacy_passphrase_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp-privacy\"",
+            "\"/etc/rackwarden/credentials.d/snmp-privacy\"",
             "A file whose first line is the privacy passphrase of the user",
         ),
         Key::new(
@@ -311,7 +320,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "privacy_key_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp-privacy-key\"",
+            "\"/etc/rackwarden/credentials.d/snmp-privacy-key\"",
             "A file whose first line is the privacy key, already localized to the agent, in hexadecimal",
         ),
         Key::new(
@@ -441,7 +450,7 @@ static INTEGRATION: Table = Table {
         Key::new(
             "routing_key_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/pagerduty\"",
+            "\"/etc/rackwarden/credentials.d/pagerduty\"",
             "A file whose first line is the integration key",
         ),
         Key::new(

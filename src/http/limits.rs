@@ -45,6 +45,10 @@ impl Limits {
     pub const DEVICES_PAGE_MAX: usize = 10_000;
     /// Devices in one answer if the client does not say.
     pub const DEVICES_PAGE: usize = 1_000;
+    /// Inventory objects in one answer: each has a few readings, so this is as many octets.
+    pub const OBJECTS_PAGE_MAX: usize = 5_000;
+    /// Inventory objects in one answer if the client does not say.
+    pub const OBJECTS_PAGE: usize = 1_000;
     /// Alerts in one answer: more are a storm that nobody reads one by one.
     pub const ALERTS_MAX: usize = 10_000;
     /// Alerts, and failing devices, on the page: what a phone still scrolls through.

@@ -22,5 +22,6 @@ pub use limits::Limits;
 pub use server::{serve, serve_with};
 pub use settings::HttpSettings;
 pub use state::{
-    ActiveAlert, AlertSource, AppState, OutboxFacts, OutboxStatus, Readiness, TrapFacts, TrapStatus,
+    ActiveAlert, AlertSource, AppState, OutboxFacts, OutboxStatus, Readiness, SourceFacts, SourceStatus,
+    TrapFacts, TrapStatus,
 };

@@ -1,13 +1,13 @@
 //! `/`: how the fleet stands, at a glance, on a phone too. Plain HTML, no script, nothing from elsewhere.
 
 use super::AppState;
-use super::api::{Alerts, fleet};
+use super::api::{Alerts, Sources, fleet};
 use super::error::ApiError;
 use super::router::Shared;
 use super::state::{ActiveAlert, sorted_alerts};
 use super::{Limits, health};
 use crate::alert::{AlertFacts, Phase};
-use crate::model::{Labels, Now, UnixMillis};
+use crate::model::{ComponentKind, Labels, Now, UnixMillis};
 use crate::store::{Published, Standing};
 use axum::extract::State;
 use axum::http::header;
@@ -66,7 +66,7 @@ const TOP: &str = r#"</head>
 <body>
 <header>
 <h1>Rackwarden</h1>
-<nav aria-label="Data"><a href="/metrics">metrics</a><a href="/api/v1/status">status</a><a href="/api/v1/devices">devices</a><a href="/api/v1/readings">readings</a><a href="/api/v1/alerts">alerts</a><a href="/readyz">ready</a></nav>
+<nav aria-label="Data"><a href="/metrics">metrics</a><a href="/api/v1/status">status</a><a href="/api/v1/devices">devices</a><a href="/api/v1/readings">readings</a><a href="/api/v1/alerts">alerts</a><a href="/api/v1/sources">sources</a><a href="/api/v1/objects">objects</a><a href="/readyz">ready</a></nav>
 </header>
 <main>
 "#;
@@ -81,6 +81,7 @@ fn html(app: &AppState) -> String {
     summary(&mut html, app, &snapshot, &alerts, now);
     alert_list(&mut html, &alerts, now);
     device_list(&mut html, &snapshot, now);
+    source_list(&mut html, app, now);
     html.raw("</main>\n<footer>as of ");
     html.time(now.unix);
     html.raw(concat!(" (UTC), rackwarden ", env!("CARGO_PKG_VERSION")));
@@ -111,6 +112,10 @@ fn summary(
     html.figure("devices up", &format_args!("{} of {}", devices.up, devices.total), devices.down == 0);
     html.figure("alerts firing", &counts.firing, counts.firing == 0);
     html.figure("alerts pending", &counts.pending, true);
+    let sources = Sources::of(app, now);
+    if sources.total != 0 {
+        html.figure("inventories", &format_args!("{} of {}", sources.up, sources.total), sources.down == 0);
+    }
     html.figure("readings", &readings.total, true);
     html.figure("readings missing", &readings.missing, true);
     html.raw("</dl>\n");
@@ -176,9 +181,11 @@ fn where_it_is(facts: &AlertFacts) -> Vec<String> {
 }
 
 fn device_list(html: &mut Html, snapshot: &[Arc<Published>], now: Now) {
-    let failing: Vec<_> = snapshot.iter().filter(|it| it.standing(now) != Standing::Up).collect();
+    let devices = || snapshot.iter().filter(|it| !it.is_inventory());
+    let failing: Vec<_> = devices().filter(|it| it.standing(now) != Standing::Up).collect();
     html.raw("<h2>Failing devices</h2>\n");
-    let none = if snapshot.is_empty() { "No device has been polled yet." } else { "All devices answer." };
+    let none =
+        if devices().next().is_none() { "No device has been polled yet." } else { "All devices answer." };
     html.list(&failing, none, |html, it| {
         let reason = match (it.standing(now), &it.batch().error) {
             (Standing::Stale, _) => format!("not polled for {}", span(it.age(now))),
@@ -202,6 +209,54 @@ fn device_list(html: &mut Html, snapshot: &[Arc<Published>], now: Now) {
         html.labels(&it.batch().source.labels);
         html.raw("</li>\n");
     });
+}
+
+/// All inventory sources: there are few. Nothing where none is configured.
+fn source_list(html: &mut Html, app: &AppState, now: Now) {
+    let sources = (app.sources)();
+    if sources.is_empty() {
+        return;
+    }
+    html.raw("<h2>Inventories</h2>\n");
+    html.list(&sources, "", |html, it| {
+        html.raw("<li>");
+        let says = match &it.error {
+            Some(error) => format!("no snapshot: {error}"),
+            None if it.last_success.is_none() => "not asked yet".to_owned(),
+            None => counted(&it.objects),
+        };
+        html.strong(&it.source.device, &says);
+        html.raw("<small>");
+        html.text(&format!("{} · {}", it.source.profile, it.source.address));
+        if let Some(good) = it.last_success {
+            html.text(&format!(" · taken {} at ", ago(now.moment.since(good.moment))));
+            html.time(good.unix);
+            html.raw(" UTC");
+            if it.error.is_some() {
+                html.text(&format!(" · {}", counted(&it.objects)));
+            }
+        }
+        html.raw("</small>");
+        html.labels(&it.source.labels);
+        if let Some(first) = it.warnings.first() {
+            let more = it.warnings_total.saturating_sub(1);
+            let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
+            html.raw("<small>odd: ");
+            html.text(&format!("{first}{more}"));
+            html.raw("</small>");
+        }
+        html.raw("</li>\n");
+    });
+}
+
+/// `12 software, 3 subnet`.
+fn counted(objects: &[(ComponentKind, usize)]) -> String {
+    if objects.is_empty() {
+        return "no objects".to_owned();
+    }
+    let each: Vec<String> =
+        objects.iter().map(|(kind, count)| format!("{count} {}", kind.name().replace('_', " "))).collect();
+    each.join(", ")
 }
 
 fn between(earlier: UnixMillis, later: UnixMillis) -> Duration {

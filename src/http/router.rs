@@ -74,6 +74,8 @@ pub(super) fn router(shared: Shared) -> Router {
         .route("/api/v1/devices/{name}", get(api::device))
         .route("/api/v1/readings", get(api::readings))
         .route("/api/v1/alerts", get(api::alerts))
+        .route("/api/v1/sources", get(api::sources))
+        .route("/api/v1/objects", get(api::objects))
         .route("/api/v1/status", get(api::status))
         .fallback(|| std::future::ready(ApiError::NoSuchPath))
         .method_not_allowed_fallback(|| std::future::ready(ApiError::MethodNotAllowed))

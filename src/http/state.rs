@@ -1,11 +1,12 @@
 //! What the HTTP side is given: the store, and a view of those parts whose types it need not know.
 
 use crate::alert::{AlertFacts, Phase};
-use crate::model::{Now, Severity, UnixMillis};
+use crate::model::{ComponentKind, Now, PollError, Severity, Source, UnixMillis};
 use crate::store::Store;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// All that the handlers read. Cheap to clone.
@@ -19,6 +20,8 @@ pub struct AppState {
     pub outbox: Arc<dyn OutboxStatus>,
     /// Traps.
     pub traps: TrapStatus,
+    /// The inventory sources.
+    pub sources: SourceStatus,
     /// How far the start has come.
     pub ready: watch::Receiver<Readiness>,
     /// The time.
@@ -117,6 +120,56 @@ pub struct TrapFacts {
 
 /// Where the state of the trap listener comes from; `None`: there is no listener.
 pub type TrapStatus = Arc<dyn Fn() -> Option<TrapFacts> + Send + Sync>;
+
+/// How one inventory source stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceFacts {
+    /// The source.
+    pub source: Arc<Source>,
+    /// When a snapshot was tried last.
+    pub last_attempt: Option<UnixMillis>,
+    /// When a snapshot was taken last.
+    pub last_success: Option<Now>,
+    /// When its data was taken, where the source says so.
+    pub taken_at: Option<UnixMillis>,
+    /// When the next one is due.
+    pub next_attempt: Option<UnixMillis>,
+    /// How long the last attempt took.
+    pub duration: Duration,
+    /// Failed snapshots in a row.
+    pub failures: u32,
+    /// Why the last one failed.
+    pub error: Option<PollError>,
+    /// How many objects of each kind the last good one holds.
+    pub objects: Vec<(ComponentKind, usize)>,
+    /// What is odd in it: the first few.
+    pub warnings: Vec<String>,
+    /// How many such remarks there are.
+    pub warnings_total: usize,
+}
+
+impl SourceFacts {
+    /// A source that has not been asked yet.
+    #[must_use]
+    pub fn new(source: Arc<Source>) -> Self {
+        Self {
+            source,
+            last_attempt: None,
+            last_success: None,
+            taken_at: None,
+            next_attempt: None,
+            duration: Duration::ZERO,
+            failures: 0,
+            error: None,
+            objects: Vec::new(),
+            warnings: Vec::new(),
+            warnings_total: 0,
+        }
+    }
+}
+
+/// Where the state of the inventory sources comes from, in the order of the config.
+pub type SourceStatus = Arc<dyn Fn() -> Vec<SourceFacts> + Send + Sync>;
 
 /// How far the start has come. The default is the beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

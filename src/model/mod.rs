@@ -30,4 +30,4 @@ pub use reading::{
 pub use secret::Secret;
 pub use severity::{Health, Meaning, Severity};
 pub use time::{Moment, Now, SystemClock, UnixMillis};
-pub use value::{Value, ValueRef};
+pub use value::{Value, ValueRef, clean_text};

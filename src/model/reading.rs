@@ -409,6 +409,16 @@ pub struct Batch {
     pub error: Option<PollError>,
 }
 
+impl Batch {
+    /// Becomes what another poll of the same source and shape brought, without taking anything anew.
+    pub fn take_samples(&mut self, of: &Self) {
+        let Self { source: _, shape: _, time, duration, samples, effort, error } = self;
+        (*time, *duration, *effort) = (of.time, of.duration, of.effort);
+        samples.clone_from(&of.samples);
+        error.clone_from(&of.error);
+    }
+}
+
 /// What a poll took, and what is known of the agent by now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Effort {

@@ -85,11 +85,7 @@ impl Value {
             Ok(text) => text.to_owned(),
             Err(_) => octets.iter().map(|&it| char::from(it)).collect(),
         };
-        let clean: String = decoded
-            .chars()
-            .map(|it| if it != '\0' && (it.is_control() || is_invisible(it)) { ' ' } else { it })
-            .collect();
-        Some(clean.trim_matches(|it: char| it == '\0' || it.is_whitespace()).replace('\0', ""))
+        Some(clean_text(&decoded))
     }
 
     /// Whether it stands for "there is nothing here" (RFC 3416 exceptions).
@@ -170,6 +166,17 @@ impl<'a> ValueRef<'a> {
     pub const fn is_exception(self) -> bool {
         matches!(self, Self::NoSuchObject | Self::NoSuchInstance | Self::EndOfMibView)
     }
+}
+
+/// A text from elsewhere as pages and labels may show it: control characters and those that reverse or
+/// hide text become spaces, blanks and NULs around it are dropped.
+#[must_use]
+pub fn clean_text(text: &str) -> String {
+    let clean: String = text
+        .chars()
+        .map(|it| if it != '\0' && (it.is_control() || is_invisible(it)) { ' ' } else { it })
+        .collect();
+    clean.trim_matches(|it: char| it == '\0' || it.is_whitespace()).replace('\0', "")
 }
 
 /// Characters that reverse or hide what stands beside them: a device's name must not do that to a page.

@@ -24,17 +24,30 @@ const RESERVED: [&str; 16] = [
     "vendor",
 ];
 
+/// Names that a series of an inventory's object carries itself.
+const RESERVED_OF_OBJECTS: [&str; 8] =
+    ["component", "index", "le", "name", "quantile", "reading", "source", "state"];
+
 /// What is put before a name that is taken, reserved or not a label name.
 const PREFIX: &str = "label_";
 
 /// The label name for an operator's text: other characters become underscores; a name that is reserved,
 /// begins with a digit or two underscores, or is among `taken`, is prefixed until it is free.
 pub(super) fn label_name(text: &str, taken: &[String]) -> String {
+    free_name(text, &RESERVED, taken)
+}
+
+/// The same for a label that an inventory gives an object: only names of its own series are reserved.
+pub(super) fn object_label_name(text: &str, taken: &[String]) -> String {
+    free_name(text, &RESERVED_OF_OBJECTS, taken)
+}
+
+fn free_name(text: &str, reserved: &[&str], taken: &[String]) -> String {
     let mut name: String =
         text.chars().map(|it| if it.is_ascii_alphanumeric() || it == '_' { it } else { '_' }).collect();
     let starts_badly =
         name.is_empty() || name.starts_with("__") || name.starts_with(|it: char| it.is_ascii_digit());
-    if starts_badly || RESERVED.contains(&name.as_str()) {
+    if starts_badly || reserved.contains(&name.as_str()) {
         name.insert_str(0, PREFIX);
     }
     while taken.contains(&name) {

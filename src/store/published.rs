@@ -7,14 +7,15 @@ use crate::telemetry::store as events;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// How a device stands.
+/// How a device or inventory stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// Its last poll brought an answer, not long ago.
     Up,
-    /// Its last poll failed as a whole.
+    /// Its last poll failed as a whole. Of an inventory: its last good snapshot still counts.
     Failed,
-    /// There has been no poll for too long, whatever the last one brought.
+    /// There has been no poll for too long, whatever the last one brought. Of an inventory: no good
+    /// snapshot.
     Stale,
 }
 
@@ -69,10 +70,8 @@ impl Published {
         if !same || batch.error.is_some() {
             return false;
         }
-        own.samples.clear();
-        own.samples.extend_from_slice(&batch.samples);
-        (own.time, own.duration, own.effort) = (batch.time, batch.duration, batch.effort);
-        (own.error, self.good) = (None, None);
+        own.take_samples(batch);
+        self.good = None;
         true
     }
 
@@ -100,16 +99,38 @@ impl Published {
         if self.batch.error.is_none() { Some(&self.batch) } else { self.good.as_ref().map(|it| &it.batch) }
     }
 
+    /// Whether it is an inventory, not a device.
+    #[must_use]
+    pub fn is_inventory(&self) -> bool {
+        self.batch.source.kind.is_inventory()
+    }
+
+    /// The batch whose values count now. Of a device that is its last one, while it is up; what an
+    /// inventory knows moves slowly, so that its last good snapshot counts until it is stale.
+    #[must_use]
+    pub fn current(&self, now: Now) -> Option<&Batch> {
+        match self.standing(now) {
+            Standing::Up => Some(&self.batch),
+            Standing::Failed if self.is_inventory() => self.last_good(),
+            Standing::Failed | Standing::Stale => None,
+        }
+    }
+
     /// How long ago the last poll ended.
     #[must_use]
     pub fn age(&self, now: Now) -> Duration {
         now.moment.since(self.batch.time.moment)
     }
 
-    /// Whether the last poll is too long ago: its values are no longer current.
+    /// Whether the last poll (of an inventory: the last good snapshot) is too long ago: its values are no
+    /// longer current.
     #[must_use]
     pub fn is_stale(&self, now: Now) -> bool {
-        self.stale_after < self.age(now)
+        let last = match self.last_good() {
+            Some(good) if self.is_inventory() => good,
+            _ => &self.batch,
+        };
+        self.stale_after < now.moment.since(last.time.moment)
     }
 
     /// How the device stands.

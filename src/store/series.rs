@@ -5,7 +5,7 @@
 //! are, and in which order, depends on the readings alone, and devices of a kind share it ([`Order`]); of its
 //! own a device has its components' texts: some 50 octets for each.
 
-use super::label_text::{label_name, push_label};
+use super::label_text::{label_name, object_label_name, push_label};
 use crate::model::{Component, Quantity, Ratings, ReadingShape, Shape, Source};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -114,10 +114,11 @@ impl Series {
     /// are dropped and counted, because a scrape with duplicates would be refused whole.
     pub(super) fn new(source: &Source, shape: &Shape, orders: &Orders) -> Self {
         let mut texts = Texts::default();
-        let head = texts.piece(|out| push_head(out, &source.device));
-        let tail = texts.piece(|out| push_tail(out, source));
+        let head = texts.piece(|out| push_head(out, source));
+        let mut taken = Vec::new();
+        let tail = texts.piece(|out| push_tail(out, source, &mut taken));
         let components: Box<[Piece]> =
-            shape.components.iter().map(|it| texts.interned(|out| push_component(out, it))).collect();
+            shape.components.iter().map(|it| texts.interned(|out| push_component(out, it, &taken))).collect();
         let mut seen = HashSet::with_capacity(components.len());
         let repeats: Box<[u32]> =
             (0_u32..).zip(&components).filter(|(_, it)| !seen.insert(**it)).map(|(at, _)| at).collect();
@@ -133,7 +134,7 @@ impl Series {
         Self { order, text: texts.text.into(), head, tail, components, repeats, rated, dropped }
     }
 
-    /// `{device="pdu-1"`.
+    /// `{device="pdu-1"`, of inventories `{source="cmdb"`.
     pub(crate) fn head(&self) -> &[u8] {
         self.head.of(&self.text)
     }
@@ -215,28 +216,32 @@ impl Texts {
     }
 }
 
-fn push_head(out: &mut Vec<u8>, device: &str) {
+fn push_head(out: &mut Vec<u8>, source: &Source) {
     let at = out.len();
-    push_label(out, "device", device);
+    push_label(out, if source.kind.is_inventory() { "source" } else { "device" }, &source.device);
     if let Some(comma) = out.get_mut(at) {
         *comma = b'{';
     }
 }
 
-fn push_tail(out: &mut Vec<u8>, source: &Source) {
-    let mut taken = Vec::new();
+/// `taken`: the names that the operator's labels got.
+fn push_tail(out: &mut Vec<u8>, source: &Source, taken: &mut Vec<String>) {
     for (name, value) in source.labels.iter() {
-        let name = label_name(name, &taken);
+        let name = label_name(name, taken);
         push_label(out, &name, value);
         taken.push(name);
     }
     out.extend_from_slice(b"} ");
 }
 
-fn push_component(out: &mut Vec<u8>, component: &Component) {
+/// Parts of devices have no labels of their own, objects of inventories have.
+fn push_component(out: &mut Vec<u8>, component: &Component, taken: &[String]) {
     push_label(out, "component", component.kind.name());
     push_label(out, "index", &component.index);
     push_label(out, "name", &component.label);
+    for (name, value) in component.labels.iter() {
+        push_label(out, &object_label_name(name, taken), value);
+    }
 }
 
 /// Counts and offsets of one device: a device with 4 GB of labels does not fit into a config.

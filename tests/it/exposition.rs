@@ -2,6 +2,7 @@
 
 mod client;
 mod fleet;
+mod inventories;
 mod json;
 mod limits;
 mod parse;

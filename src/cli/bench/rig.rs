@@ -100,6 +100,7 @@ impl Rig {
             restored: Mutex::new(HashMap::new()),
             polled_once: AtomicUsize::new(0),
             observer: None,
+            enrichment: ArcSwap::default(),
         });
         let (mut shards, mut tallies) = (Vec::new(), Vec::new());
         for number in 0..shard_count(devices.len()) {

@@ -16,7 +16,9 @@ use std::collections::{BTreeSet, HashMap};
 
 /// All rules without a mistake.
 pub(super) fn rules(context: &mut Context<'_, '_>, raw: &RawConfig, devices: &[DeviceSettings]) -> Vec<Rule> {
-    let names: BTreeSet<&str> = raw.devices.iter().filter_map(|it| it.name.as_deref()).collect();
+    let inventories = raw.inventory.iter().filter_map(|it| it.name.as_deref());
+    let names: BTreeSet<&str> =
+        raw.devices.iter().filter_map(|it| it.name.as_deref()).chain(inventories).collect();
     let mut taken: HashMap<&str, Place> = HashMap::new();
     let mut found = Vec::new();
     for (at, tagged) in raw.alerts.iter().enumerate() {

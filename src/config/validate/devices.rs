@@ -77,7 +77,8 @@ fn profile_names(context: &Context<'_, '_>, raw: &RawConfig) -> Vec<String> {
 
 fn check_count(context: &mut Context<'_, '_>, raw: &RawConfig) {
     let count = raw.devices.len();
-    if count == 0 && !context.layers.any_has(&[Step::Key("devices")]) && !context.report.any_broken() {
+    let has = |list| context.layers.any_has(&[Step::Key(list)]);
+    if count == 0 && !has("devices") && !has("inventory") && !context.report.any_broken() {
         let message = "no device is configured: nothing will be polled";
         let help = "write a [[devices]] with name and address for each, here or in conf.d";
         context.report.warning(Place::whole(0), message).help(help);

@@ -6,6 +6,7 @@ mod alerts;
 mod credentials;
 mod devices;
 mod integrations;
+mod inventories;
 mod one_secret;
 mod place;
 mod traps;
@@ -40,6 +41,7 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
     check_profile_folders(context, raw);
     let credentials = credentials::credentials(context, &raw.credentials);
     let devices = devices::devices(context, raw, &credentials);
+    let inventories = inventories::inventories(context, raw);
     let traps = traps::traps(context, &raw.traps, &credentials);
     let rules = alerts::rules(context, raw, &devices);
     let notify = integrations::notify(context, raw);
@@ -64,6 +66,7 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
         devices,
         rules,
         notify,
+        inventories,
     }
 }
 

@@ -63,11 +63,15 @@ impl Filter {
 
     fn take(&mut self, name: &str, value: &str) -> Result<(), ApiError> {
         match name {
-            "device" => self.devices.push(value.to_owned()),
-            "component" => {
-                self.components.push(one_of(name, value, &ComponentKind::ALL, ComponentKind::name)?);
+            "device" | "source" => self.devices.push(value.to_owned()),
+            "kind" => {
+                let kinds = &ComponentKind::OF_INVENTORIES;
+                self.components.push(one_of(name, value, kinds, ComponentKind::name)?);
             }
-            "quantity" => self.quantities.push(one_of(name, value, &Quantity::ALL, Quantity::name)?),
+            "component" => {
+                self.components.push(one_of(name, value, &ComponentKind::OF_DEVICES, ComponentKind::name)?);
+            }
+            "quantity" => self.quantities.push(one_of(name, value, &Quantity::OF_DEVICES, Quantity::name)?),
             "phase" => self.phases.push(one_of(name, value, &PHASES, phase_name)?),
             "match" => self.matches.push(Match::parse(value)?),
             "limit" => self.limit = Some(parse_limit(value)?),
@@ -81,6 +85,17 @@ impl Filter {
         let named = self.devices.is_empty() || self.devices.iter().any(|it| it == device);
         let after = self.after.as_deref().is_none_or(|it| it < device);
         named && after && self.matches.iter().all(|it| it.holds(labels))
+    }
+
+    /// Whether objects of a source may be wanted.
+    pub(super) fn wants_source(&self, source: &str) -> bool {
+        self.devices.is_empty() || self.devices.iter().any(|it| it == source)
+    }
+
+    /// Whether an object of a wanted source is wanted; labels are its own and its source's.
+    pub(super) fn wants_object(&self, kind: ComponentKind, labels: &Labels) -> bool {
+        let kind = self.components.is_empty() || self.components.contains(&kind);
+        kind && self.matches.iter().all(|it| it.holds(labels))
     }
 
     /// Whether a reading of a wanted device is wanted.

@@ -6,15 +6,20 @@
 mod alerts;
 mod devices;
 mod filter;
+mod objects;
 mod readings;
+mod sources;
 mod status;
 
 pub(super) use filter::phase_name;
-pub(super) use status::{Alerts, fleet};
+pub(super) use status::{Alerts, Sources, fleet};
+
+use super::AppState;
 
 use super::error::ApiError;
 use super::router::Shared;
 use crate::model::{Labels, UnixMillis};
+use crate::store::Published;
 use crate::telemetry::http as events;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -22,13 +27,14 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use filter::Filter;
 use serde::{Serialize, Serializer};
+use std::sync::Arc;
 
 type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
 /// GET /api/v1/devices
 pub(super) async fn devices(State(shared): State<Shared>, pairs: Pairs) -> Result<Json, ApiError> {
     let filter = Filter::read(pairs, &["match", "limit", "after"])?;
-    shared.query(move |app| Json::of(&devices::list(&app.store.snapshot(), &filter, app.now()))).await
+    shared.query(move |app| Json::of(&devices::list(&polled(app), &filter, app.now()))).await
 }
 
 /// GET /api/v1/devices/{name}
@@ -37,7 +43,7 @@ pub(super) async fn device(
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Json, ApiError> {
     let Path(name) = name.map_err(|_| ApiError::BadPath)?;
-    let work = move |app: &super::AppState| match app.store.find(&name) {
+    let work = move |app: &AppState| match app.store.find(&name).filter(|it| !it.is_inventory()) {
         Some(published) => Json::of(&devices::one(&published, app.now())),
         None => Err(ApiError::NoSuchDevice(name)),
     };
@@ -48,7 +54,23 @@ pub(super) async fn device(
 pub(super) async fn readings(State(shared): State<Shared>, pairs: Pairs) -> Result<Json, ApiError> {
     let known = ["device", "component", "quantity", "match", "limit", "after"];
     let filter = Filter::read(pairs, &known)?;
-    shared.query(move |app| Json::of(&readings::page(&app.store.snapshot(), &filter, app.now()))).await
+    shared.query(move |app| Json::of(&readings::page(&polled(app), &filter, app.now()))).await
+}
+
+/// GET /api/v1/sources
+pub(super) async fn sources(State(shared): State<Shared>) -> Result<Json, ApiError> {
+    shared.query(|app| Json::of(&sources::list(app))).await
+}
+
+/// GET /api/v1/objects
+pub(super) async fn objects(State(shared): State<Shared>, pairs: Pairs) -> Result<Json, ApiError> {
+    let filter = Filter::read(pairs, &["source", "kind", "match", "limit", "after"])?;
+    shared.query(move |app| Json::of(&objects::page(&app.store.snapshot(), &filter, app.now())?)).await
+}
+
+/// The devices among all that the store has.
+fn polled(app: &AppState) -> Vec<Arc<Published>> {
+    app.store.snapshot().into_iter().filter(|it| !it.is_inventory()).collect()
 }
 
 /// GET /api/v1/alerts

@@ -24,6 +24,7 @@ pub(super) struct Status {
     ready: Ready,
     devices: Devices,
     readings: Readings,
+    sources: Sources,
     alerts: Alerts,
     outbox: Vec<OutboxRow>,
     /// Absent where nothing listens for traps.
@@ -48,6 +49,18 @@ pub(in crate::http) struct Readings {
     pub(in crate::http) total: usize,
     /// Without a current value; those of stale devices are not current.
     pub(in crate::http) missing: usize,
+}
+
+/// Inventory sources, each in one of three counts, and their objects.
+#[derive(Serialize, Debug, Default, Clone, Copy)]
+pub(in crate::http) struct Sources {
+    pub(in crate::http) total: usize,
+    pub(in crate::http) up: usize,
+    /// Failed, stale, or not asked yet.
+    pub(in crate::http) down: usize,
+    /// Those of `down` whose last good snapshot is too old, or that never had one.
+    pub(in crate::http) stale: usize,
+    pub(in crate::http) objects: usize,
 }
 
 /// Alerts by phase.
@@ -148,6 +161,7 @@ pub(super) fn status(app: &AppState) -> Status {
         ready: readiness(app),
         devices,
         readings,
+        sources: Sources::of(app, now),
         alerts: Alerts::of(&app.alerts.active()),
         outbox: app.outbox.integrations().into_iter().map(OutboxRow::from).collect(),
         traps: (app.traps)().map(Traps::from),
@@ -158,7 +172,7 @@ pub(super) fn status(app: &AppState) -> Status {
 pub(in crate::http) fn fleet(snapshot: &[Arc<Published>], now: Now) -> (Devices, Readings) {
     let mut devices = Devices::default();
     let mut readings = Readings::default();
-    for it in snapshot {
+    for it in snapshot.iter().filter(|it| !it.is_inventory()) {
         let of_device = it.batch().shape.readings.len();
         devices.total += 1;
         readings.total += of_device;
@@ -173,6 +187,27 @@ pub(in crate::http) fn fleet(snapshot: &[Arc<Published>], now: Now) -> (Devices,
         readings.missing += if it.is_stale(now) { of_device } else { missing(it.batch()) };
     }
     (devices, readings)
+}
+
+impl Sources {
+    /// The counts of the sources as they stand.
+    pub(in crate::http) fn of(app: &AppState, now: Now) -> Self {
+        let mut counts = Self::default();
+        for facts in (app.sources)() {
+            counts.total += 1;
+            counts.objects += facts.objects.iter().map(|(_, count)| count).sum::<usize>();
+            match app.store.find(&facts.source.device).map(|it| (it.standing(now), it.last_good().is_some()))
+            {
+                Some((Standing::Up, _)) => counts.up += 1,
+                Some((Standing::Failed, true)) => counts.down += 1,
+                Some(_) | None => {
+                    counts.down += 1;
+                    counts.stale += 1;
+                }
+            }
+        }
+        counts
+    }
 }
 
 impl Alerts {

@@ -4,7 +4,9 @@
 
 use super::Device;
 use super::number::push_number;
-use crate::model::{Batch, Component, Effort, Health, Missing, Quantity, ReadingShape, Sample};
+use crate::model::{
+    Batch, Component, ComponentKind, Effort, Health, Missing, Now, Quantity, ReadingShape, Sample,
+};
 use crate::store::{Series, Standing, push_escaped};
 
 /// One family of series.
@@ -34,6 +36,21 @@ enum Of {
     StateSeverity,
     StateInfo,
     Rated(fn(&Component) -> Option<f64>),
+    Inventory(OfInventory),
+}
+
+/// What a family of inventories shows.
+#[derive(Debug, Clone, Copy)]
+enum OfInventory {
+    Up,
+    Info,
+    Error,
+    Duration,
+    LastSuccess,
+    Age,
+    Objects,
+    Missing,
+    Rated(fn(&Component) -> Option<f64>),
 }
 
 impl Family {
@@ -48,17 +65,22 @@ impl Family {
     #[inline]
     pub(super) fn concerns(&self, device: &Device) -> bool {
         match self.of {
-            Of::Up | Of::Info | Of::PollDuration | Of::LastSuccess | Of::Missing | Of::Effort(_) => true,
-            Of::Error => device.standing != Standing::Up,
+            Of::Up | Of::Info | Of::PollDuration | Of::LastSuccess | Of::Missing | Of::Effort(_) => {
+                !device.is_inventory
+            }
+            Of::Error => device.standing != Standing::Up && !device.is_inventory,
             Of::Reading { quantity, .. } => device.has.quantity(quantity),
             Of::StateSeverity | Of::StateInfo => device.has.quantity(Quantity::State),
-            Of::Rated(_) => device.has.ratings(),
+            Of::Rated(_) => device.has.ratings() && !device.is_inventory,
+            Of::Inventory(OfInventory::Rated(_)) => device.has.ratings() && device.is_inventory,
+            Of::Inventory(OfInventory::Error) => device.standing != Standing::Up && device.is_inventory,
+            Of::Inventory(_) => device.is_inventory,
         }
     }
 
     /// The series of one device that it [`concerns`](Self::concerns). How many there are.
-    pub(super) fn push_lines(&self, out: &mut Vec<u8>, device: &Device) -> u64 {
-        let batch = device.published.batch();
+    pub(super) fn push_lines(&self, out: &mut Vec<u8>, device: &Device, now: Now) -> u64 {
+        let batch = device.shown();
         match self.of {
             Of::Up => self.one(out, device, &[], f64::from(u8::from(device.standing == Standing::Up))),
             Of::Info => self.info(out, device, batch),
@@ -77,6 +99,7 @@ impl Family {
             },
             Of::Missing => self.missing(out, device, batch),
             Of::Rated(rated) => self.rated(out, device, batch, rated),
+            Of::Inventory(of) => self.inventory(out, device, of, now),
             Of::Reading { quantity, factor, divisor } => {
                 self.readings(out, device, batch, quantity, |out, series, _, value| {
                     out.extend_from_slice(series.tail());
@@ -103,6 +126,48 @@ impl Family {
                 })
             }
         }
+    }
+
+    /// The series of an inventory, or of its objects.
+    fn inventory(&self, out: &mut Vec<u8>, device: &Device, of: OfInventory, now: Now) -> u64 {
+        let (last, shown, good) = (device.published.batch(), device.shown(), device.published.last_good());
+        match of {
+            OfInventory::Up => {
+                self.one(out, device, &[], f64::from(u8::from(device.standing == Standing::Up)))
+            }
+            OfInventory::Info => {
+                let (source, vendor) = (&last.source, &*last.source.identity.vendor);
+                let labels = [("type", &*source.profile), ("vendor", vendor), ("address", &source.address)];
+                self.one(out, device, &labels, 1.0)
+            }
+            OfInventory::Error => {
+                error_class(device, last).map_or(0, |class| self.one(out, device, &[("class", class)], 1.0))
+            }
+            OfInventory::Duration => self.one(out, device, &[], last.duration.as_secs_f64()),
+            OfInventory::LastSuccess => good.map_or(0, |it| self.one(out, device, &[], unix_seconds(it))),
+            OfInventory::Age => good.map_or(0, |it| self.one(out, device, &[], age(it, now))),
+            OfInventory::Objects => {
+                self.objects(out, device, good.filter(|_| device.has.quantity(Quantity::Age)))
+            }
+            OfInventory::Missing => self.missing(out, device, shown),
+            OfInventory::Rated(rated) => self.rated(out, device, shown, rated),
+        }
+    }
+
+    /// How many objects of each kind count now.
+    fn objects(&self, out: &mut Vec<u8>, device: &Device, good: Option<&Batch>) -> u64 {
+        let Some(good) = good else { return 0 };
+        let kinds = ComponentKind::OF_INVENTORIES.into_iter().filter(|it| *it != ComponentKind::Inventory);
+        let mut lines = 0;
+        for kind in kinds {
+            let count = good.shape.components.iter().filter(|it| it.kind == kind).count();
+            if let Ok(count) = u32::try_from(count)
+                && count != 0
+            {
+                lines += self.one(out, device, &[("component", kind.name())], f64::from(count));
+            }
+        }
+        lines
     }
 
     /// A series of the device itself, with more labels.
@@ -253,6 +318,12 @@ fn state_of(shape: Option<&ReadingShape>, value: f64) -> Option<&crate::model::S
     shape?.states.as_ref()?.state(value)
 }
 
+/// How old a snapshot is now: as old as it was when it was taken, and what has passed since.
+fn age(good: &Batch, now: Now) -> f64 {
+    let then = good.samples.first().and_then(|it| it.value()).unwrap_or(0.0);
+    then + now.moment.since(good.time.moment).as_secs_f64()
+}
+
 #[expect(
     clippy::cast_precision_loss,
     reason = "milliseconds since 1970 are exact in an f64 for 285,000 years"
@@ -274,6 +345,11 @@ const fn percent(quantity: Quantity) -> Of {
 }
 
 const WATT_HOUR_JOULES: f64 = 3600.0;
+const DAY_SECONDS: f64 = 86_400.0;
+
+const fn of_inventory(name: &'static str, help: &'static str, of: OfInventory) -> Family {
+    gauge(name, help, Of::Inventory(of))
+}
 
 /// All families, in the order in which they are written.
 pub(super) const FAMILIES: &[Family] = &[
@@ -362,5 +438,92 @@ pub(super) const FAMILIES: &[Family] = &[
         "rackwarden_rated_apparent_power_voltamperes",
         "Rated apparent power of the component.",
         Of::Rated(|it| it.ratings.apparent_power_volt_amperes),
+    ),
+    of_inventory(
+        "rackwarden_inventory_up",
+        "1 if the last snapshot of the inventory was taken and is not stale.",
+        OfInventory::Up,
+    ),
+    of_inventory("rackwarden_inventory_info", "What the inventory is; always 1.", OfInventory::Info),
+    of_inventory(
+        "rackwarden_inventory_error",
+        "1 while the last snapshot of the inventory failed or is stale, with the class of the failure.",
+        OfInventory::Error,
+    ),
+    of_inventory(
+        "rackwarden_inventory_snapshot_duration_seconds",
+        "How long the last snapshot of the inventory took, good or not.",
+        OfInventory::Duration,
+    ),
+    of_inventory(
+        "rackwarden_inventory_last_success_timestamp_seconds",
+        "When the last good snapshot of the inventory was taken, in seconds since 1970.",
+        OfInventory::LastSuccess,
+    ),
+    of_inventory(
+        "rackwarden_inventory_snapshot_age_seconds",
+        "How old what the last good snapshot says is.",
+        OfInventory::Age,
+    ),
+    of_inventory(
+        "rackwarden_inventory_objects",
+        "Objects of the inventory that count now, by kind.",
+        OfInventory::Objects,
+    ),
+    of_inventory(
+        "rackwarden_inventory_readings_missing",
+        "Readings of the inventory's objects without a current value, by reason.",
+        OfInventory::Missing,
+    ),
+    gauge(
+        "rackwarden_installations",
+        "Installations of a piece of software or an operating system.",
+        base(Quantity::Installations),
+    ),
+    gauge("rackwarden_licenses", "Licences or seats that are owned.", base(Quantity::Licenses)),
+    gauge("rackwarden_licenses_used", "Licences or seats in use.", base(Quantity::LicensesUsed)),
+    gauge(
+        "rackwarden_license_use_ratio",
+        "Licences in use as a part of those owned; over 1 is over-use.",
+        percent(Quantity::LicenseUse),
+    ),
+    gauge("rackwarden_addresses", "Usable addresses of a subnet.", base(Quantity::Addresses)),
+    gauge("rackwarden_addresses_used", "Addresses of a subnet in use.", base(Quantity::AddressesUsed)),
+    gauge(
+        "rackwarden_addresses_free",
+        "Usable addresses of a subnet that are not in use.",
+        base(Quantity::AddressesFree),
+    ),
+    gauge(
+        "rackwarden_address_use_ratio",
+        "Addresses in use as a part of the usable ones.",
+        percent(Quantity::AddressUse),
+    ),
+    gauge("rackwarden_parts", "Parts of a model, wherever they are.", base(Quantity::Parts)),
+    gauge("rackwarden_parts_available", "Parts of a model in stock.", base(Quantity::PartsAvailable)),
+    gauge(
+        "rackwarden_part_availability_ratio",
+        "Parts in stock as a part of all of their model.",
+        percent(Quantity::PartAvailability),
+    ),
+    gauge(
+        "rackwarden_time_left_seconds",
+        "How long something is still valid, in whole days; negative once it has expired.",
+        Of::Reading { quantity: Quantity::DaysLeft, factor: DAY_SECONDS, divisor: 1.0 },
+    ),
+    of_inventory(
+        "rackwarden_inventory_rated_current_amperes",
+        "Rated current of a power unit by the inventory's word.",
+        OfInventory::Rated(|it| it.ratings.current_amperes),
+    ),
+    of_inventory(
+        "rackwarden_inventory_rated_active_power_watts",
+        "Rated active power of a power unit by the inventory's word.",
+        OfInventory::Rated(|it| it.ratings.active_power_watts),
+    ),
+    of_inventory(
+        "rackwarden_inventory_rated_apparent_power_voltamperes",
+        "Rated apparent power of a power unit by the inventory's word.",
+        OfInventory::Rated(|it| it.ratings.apparent_power_volt_amperes),
     ),
 ];

@@ -17,7 +17,7 @@ mod scrape;
 pub(super) use own::AlertCounts;
 pub(super) use scrape::{Scrape, ScrapeBody};
 
-use crate::model::{Now, Quantity};
+use crate::model::{Batch, Now, Quantity};
 use crate::store::{Published, Series, Standing};
 use families::FAMILIES;
 use std::sync::Arc;
@@ -32,6 +32,7 @@ pub struct Exposition {
     /// Whether the family at hand has its HELP and TYPE yet: those without series have none.
     headed: bool,
     series: u64,
+    now: Now,
 }
 
 /// Sixteen octets, in a row: most devices have nothing for most families, and finding that out through
@@ -40,6 +41,9 @@ pub struct Exposition {
 struct Device {
     published: Arc<Published>,
     standing: Standing,
+    /// Whether it is an inventory, and of that the last good snapshot counts in place of the last one.
+    is_inventory: bool,
+    shows_last_good: bool,
     has: Has,
 }
 
@@ -50,9 +54,9 @@ struct Has(u32);
 impl Has {
     const RATINGS: u32 = 1 << Quantity::ALL.len();
 
-    fn of(series: &Series, standing: Standing) -> Self {
+    fn of(series: &Series, is_current: bool) -> Self {
         let mut bits = if series.is_rated() { Self::RATINGS } else { 0 };
-        if standing == Standing::Up {
+        if is_current {
             for it in Quantity::ALL.into_iter().filter(|it| !series.of(*it).is_empty()) {
                 bits |= 1 << it as u32;
             }
@@ -74,12 +78,16 @@ impl Exposition {
     #[must_use]
     pub fn new(snapshot: Vec<Arc<Published>>, now: Now) -> Self {
         let device = |published: Arc<Published>| {
-            let standing = published.standing(now);
-            let has = Has::of(published.series(), standing);
-            Device { published, standing, has }
+            // Texts are made for the last batch: another shape of an earlier one would not fit them.
+            let current =
+                published.current(now).filter(|it| Arc::ptr_eq(&it.shape, &published.batch().shape));
+            let shows_last_good = current.is_some_and(|it| !std::ptr::eq(it, published.batch()));
+            let has = Has::of(published.series(), current.is_some());
+            let (standing, is_inventory) = (published.standing(now), published.is_inventory());
+            Device { published, standing, is_inventory, shows_last_good, has }
         };
         let devices = snapshot.into_iter().map(device).collect();
-        Self { devices, family: 0, device: 0, headed: false, series: 0 }
+        Self { devices, family: 0, device: 0, headed: false, series: 0, now }
     }
 
     /// Appends lines until `out` holds at least `enough` octets or all is written. Whether more is left.
@@ -97,7 +105,7 @@ impl Exposition {
                 if !self.headed {
                     family.push_head(out);
                 }
-                let written = family.push_lines(out, device);
+                let written = family.push_lines(out, device, self.now);
                 if written == 0 {
                     out.truncate(start);
                 } else {
@@ -122,5 +130,13 @@ impl Exposition {
 impl Device {
     fn series(&self) -> &Series {
         self.published.series()
+    }
+
+    /// The batch whose values are shown.
+    fn shown(&self) -> &Batch {
+        match self.published.last_good() {
+            Some(good) if self.shows_last_good => good,
+            _ => self.published.batch(),
+        }
     }
 }

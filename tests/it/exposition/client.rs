@@ -1,7 +1,9 @@
 //! A server on loopback, and a client that knows just enough HTTP/1.1 to see what is on the wire.
 
 use super::fleet::at;
-use rackwarden::http::{ActiveAlert, AlertSource, AppState, Limits, OutboxFacts, OutboxStatus, Readiness};
+use rackwarden::http::{
+    ActiveAlert, AlertSource, AppState, Limits, OutboxFacts, OutboxStatus, Readiness, SourceFacts,
+};
 use rackwarden::model::Now;
 use rackwarden::store::{Store, StoreSettings};
 use std::io::{Read, Write};
@@ -16,6 +18,7 @@ use tokio::sync::{oneshot, watch};
 pub(super) struct Others {
     pub(super) alerts: Mutex<Vec<Arc<ActiveAlert>>>,
     pub(super) outbox: Mutex<Vec<OutboxFacts>>,
+    pub(super) sources: Mutex<Vec<SourceFacts>>,
 }
 
 impl AlertSource for Others {
@@ -50,11 +53,13 @@ impl Server {
         let done = Readiness { config_loaded: true, listening: true, polling: true };
         let (ready, readiness) = watch::channel(done);
         let clock: Arc<dyn Fn() -> Now + Send + Sync> = Arc::new(|| at(NOW));
+        let told = Arc::clone(&others);
         let state = AppState {
             store: Arc::clone(&store),
             alerts: Arc::<Others>::clone(&others),
             outbox: Arc::<Others>::clone(&others),
             traps: Arc::new(|| None),
+            sources: Arc::new(move || told.sources.lock().unwrap().clone()),
             ready: readiness,
             clock,
             started: at(0),

@@ -267,6 +267,7 @@ fn status_version_1_is_frozen() {
         "ready": true,
         "reasons": [],
         "devices": { "total": 3, "up": 1, "down": 2, "stale": 1 },
+        "sources": { "total": 0, "up": 0, "down": 0, "stale": 0, "objects": 0 },
         "readings": { "total": 4, "missing": 2 },
         "alerts": { "firing": 0, "pending": 1 },
         "outbox": [{
@@ -320,7 +321,7 @@ fn errors_version_1_are_frozen() {
             "/api/v1/readings?component=wall",
             400,
             "bad_parameter",
-            "component: `wall` is none of its values; write one of device, infeed, phase, bank, outlet, sensor, input, output, bypass, battery, inventory, software, prohibited_installation, operating_system, subnet, part_model, license, power_unit",
+            "component: `wall` is none of its values; write one of device, infeed, phase, bank, outlet, sensor, input, output, bypass, battery",
         ),
         (
             "/api/v1/alerts?quantity=current",
