@@ -334,7 +334,7 @@ pub fn walk(octets: &[u8]) {
             break;
         }
     }
-    let rows = walk.rows();
+    let rows: Vec<(Oid, Value)> = walk.rows().iter().collect();
     assert!(rows.len() <= 200 && rows.windows(2).all(|pair| pair[0].0 < pair[1].0));
     assert!(rows.iter().all(|(name, _): &(Oid, Value)| name.starts_with(&root)));
 }

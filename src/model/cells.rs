@@ -13,27 +13,57 @@ pub struct Cells {
     reasons: Reasons,
 }
 
-/// One cell.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Cell {
-    Integer(i64),
-    Counter32(u32),
-    Gauge32(u32),
-    TimeTicks(u32),
-    Counter64(u64),
-    OctetString(Place),
-    Opaque(Place),
-    ObjectIdentifier(Place),
-    IpAddress([u8; 4]),
+/// One cell. Two words that are written one by one: an enum with content would be put together in memory and
+/// read back whole, which stalls the processor for longer than all the rest takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Cell {
+    kind: Kind,
+    /// The number; of texts their [`Place`], of an address its octets, of what is missing its place in
+    /// [`Missing::ALL`].
+    word: u64,
+}
+
+/// What a cell holds. The plain numbers come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Integer,
+    Counter32,
+    Gauge32,
+    TimeTicks,
+    Counter64,
+    OctetString,
+    Opaque,
+    ObjectIdentifier,
+    IpAddress,
     Null,
-    Missing(Missing),
+    Missing,
+}
+
+impl Cell {
+    const NOT_POLLED: Self = Self::missing(Missing::NotPolled);
+
+    const fn missing(missing: Missing) -> Self {
+        Self { kind: Kind::Missing, word: missing as u64 }
+    }
 }
 
 /// Where in the octets something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Place {
-    from: u32,
-    to: u32,
+    from: usize,
+    to: usize,
+}
+
+impl Place {
+    fn word(self) -> u64 {
+        let half = |at: usize| u64::from(u32::try_from(at).unwrap_or(u32::MAX));
+        half(self.from) << 32 | half(self.to)
+    }
+
+    fn of_word(word: u64) -> Self {
+        let half = |it: u64| usize::try_from(it & u64::from(u32::MAX)).unwrap_or(usize::MAX);
+        Self { from: half(word >> 32), to: half(word) }
+    }
 }
 
 /// Which reasons there are among some cells or samples.
@@ -64,7 +94,7 @@ impl Cells {
     /// Begins anew with so many cells that were not polled yet.
     pub fn reset(&mut self, count: usize) {
         self.cells.clear();
-        self.cells.resize(count, Cell::Missing(Missing::NotPolled));
+        self.cells.resize(count, Cell::NOT_POLLED);
         self.octets.clear();
         self.reasons = Reasons::default();
     }
@@ -91,63 +121,64 @@ impl Cells {
     /// is [`Missing::WrongType`].
     #[inline]
     pub fn set(&mut self, at: usize, value: ValueRef<'_>) {
-        let cell = match value {
-            ValueRef::Integer(it) => Cell::Integer(it),
-            ValueRef::Gauge32(it) => Cell::Gauge32(it),
-            ValueRef::Counter32(it) => Cell::Counter32(it),
-            ValueRef::TimeTicks(it) => Cell::TimeTicks(it),
-            other => self.rare(other),
+        let (kind, word) = match value {
+            ValueRef::Integer(it) => (Kind::Integer, it.cast_unsigned()),
+            ValueRef::Gauge32(it) => (Kind::Gauge32, u64::from(it)),
+            ValueRef::Counter32(it) => (Kind::Counter32, u64::from(it)),
+            ValueRef::TimeTicks(it) => (Kind::TimeTicks, u64::from(it)),
+            other => return self.set_other(at, other),
         };
-        if let Some(place) = self.cells.get_mut(at) {
-            *place = cell;
+        if let Some(cell) = self.cells.get_mut(at) {
+            (cell.kind, cell.word) = (kind, word);
         }
     }
 
+    /// What is no plain number.
     #[cold]
-    fn rare(&mut self, value: ValueRef<'_>) -> Cell {
-        match value {
-            ValueRef::Integer(it) => Cell::Integer(it),
-            ValueRef::Gauge32(it) => Cell::Gauge32(it),
-            ValueRef::Counter32(it) => Cell::Counter32(it),
-            ValueRef::TimeTicks(it) => Cell::TimeTicks(it),
-            ValueRef::Counter64(it) => Cell::Counter64(it),
-            ValueRef::OctetString(it) => Cell::OctetString(self.keep(ValueRef::cut(it))),
-            ValueRef::Opaque(it) => Cell::Opaque(self.keep(ValueRef::cut(it))),
-            ValueRef::ObjectIdentifier(it) if Oid::decode_content(it).is_ok() => {
-                Cell::ObjectIdentifier(self.keep(it))
+    fn set_other(&mut self, at: usize, value: ValueRef<'_>) {
+        let (kind, word) = match value {
+            ValueRef::Integer(_) | ValueRef::Gauge32(_) | ValueRef::Counter32(_) | ValueRef::TimeTicks(_) => {
+                return self.set(at, value);
             }
-            ValueRef::IpAddress(it) => Cell::IpAddress(it),
-            ValueRef::Null => Cell::Null,
-            ValueRef::NoSuchObject => self.lack(Missing::NoSuchObject),
-            ValueRef::NoSuchInstance | ValueRef::EndOfMibView => self.lack(Missing::NoSuchInstance),
-            ValueRef::ObjectIdentifier(_) | ValueRef::Unreadable => self.lack(Missing::WrongType),
+            ValueRef::Counter64(it) => (Kind::Counter64, it),
+            ValueRef::OctetString(it) => (Kind::OctetString, self.keep(ValueRef::cut(it))),
+            ValueRef::Opaque(it) => (Kind::Opaque, self.keep(ValueRef::cut(it))),
+            ValueRef::ObjectIdentifier(it) if Oid::decode_content(it).is_ok() => {
+                (Kind::ObjectIdentifier, self.keep(it))
+            }
+            ValueRef::IpAddress(it) => (Kind::IpAddress, u64::from(u32::from_be_bytes(it))),
+            ValueRef::Null => (Kind::Null, 0),
+            ValueRef::NoSuchObject => return self.set_missing(at, Missing::NoSuchObject),
+            ValueRef::NoSuchInstance | ValueRef::EndOfMibView => {
+                return self.set_missing(at, Missing::NoSuchInstance);
+            }
+            ValueRef::ObjectIdentifier(_) | ValueRef::Unreadable => {
+                return self.set_missing(at, Missing::WrongType);
+            }
+        };
+        if let Some(cell) = self.cells.get_mut(at) {
+            *cell = Cell { kind, word };
         }
     }
 
-    fn lack(&mut self, missing: Missing) -> Cell {
-        self.reasons.insert(missing);
-        Cell::Missing(missing)
-    }
-
-    fn keep(&mut self, octets: &[u8]) -> Place {
+    fn keep(&mut self, octets: &[u8]) -> u64 {
         let from = self.octets.len();
         self.octets.extend_from_slice(octets);
-        let bound = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Place { from: bound(from), to: bound(self.octets.len()) }
+        Place { from, to: self.octets.len() }.word()
     }
 
     /// Notes why there is no value at `at`.
     pub fn set_missing(&mut self, at: usize, missing: Missing) {
-        let cell = self.lack(missing);
-        if let Some(place) = self.cells.get_mut(at) {
-            *place = cell;
+        self.reasons.insert(missing);
+        if let Some(cell) = self.cells.get_mut(at) {
+            *cell = Cell::missing(missing);
         }
     }
 
     /// Whether nothing was noted for it yet.
     #[must_use]
     pub fn is_open(&self, at: usize) -> bool {
-        self.cells.get(at) == Some(&Cell::Missing(Missing::NotPolled))
+        self.cells.get(at) == Some(&Cell::NOT_POLLED)
     }
 
     /// The number, if it is a plain one of those that polls bring: a measurement, a count up to 32 bits, a
@@ -155,11 +186,8 @@ impl Cells {
     #[must_use]
     #[inline]
     pub fn number(&self, at: usize) -> Option<i64> {
-        match *self.cells.get(at)? {
-            Cell::Integer(it) => Some(it),
-            Cell::Gauge32(it) | Cell::Counter32(it) | Cell::TimeTicks(it) => Some(i64::from(it)),
-            _ => None,
-        }
+        let cell = self.cells.get(at)?;
+        (cell.kind <= Kind::TimeTicks).then_some(cell.word.cast_signed())
     }
 
     /// The value, or why there is none.
@@ -167,22 +195,44 @@ impl Cells {
     /// # Errors
     /// The reason; beyond the last cell [`Missing::NotPolled`].
     pub fn value(&self, at: usize) -> Result<Value, Missing> {
-        let octets = |it: Place| self.octets.get(it.from as usize..it.to as usize).unwrap_or_default();
-        Ok(match *self.cells.get(at).ok_or(Missing::NotPolled)? {
-            Cell::Integer(it) => Value::Integer(it),
-            Cell::Counter32(it) => Value::Counter32(it),
-            Cell::Gauge32(it) => Value::Gauge32(it),
-            Cell::TimeTicks(it) => Value::TimeTicks(it),
-            Cell::Counter64(it) => Value::Counter64(it),
-            Cell::OctetString(it) => Value::OctetString(octets(it).into()),
-            Cell::Opaque(it) => Value::Opaque(octets(it).into()),
-            Cell::ObjectIdentifier(it) => {
-                Value::ObjectIdentifier(Oid::decode_content(octets(it)).map_err(|_| Missing::WrongType)?)
+        self.value_ref(at)?.to_value().map_err(|_| Missing::WrongType)
+    }
+
+    /// The same, borrowed.
+    ///
+    /// # Errors
+    /// The reason; beyond the last cell [`Missing::NotPolled`].
+    pub fn value_ref(&self, at: usize) -> Result<ValueRef<'_>, Missing> {
+        let Cell { kind, word } = *self.cells.get(at).ok_or(Missing::NotPolled)?;
+        // No more than 32 bits were put in.
+        let short = || u32::try_from(word).unwrap_or(u32::MAX);
+        let octets = || {
+            let place = Place::of_word(word);
+            self.octets.get(place.from..place.to).unwrap_or_default()
+        };
+        Ok(match kind {
+            Kind::Integer => ValueRef::Integer(word.cast_signed()),
+            Kind::Counter32 => ValueRef::Counter32(short()),
+            Kind::Gauge32 => ValueRef::Gauge32(short()),
+            Kind::TimeTicks => ValueRef::TimeTicks(short()),
+            Kind::Counter64 => ValueRef::Counter64(word),
+            Kind::OctetString => ValueRef::OctetString(octets()),
+            Kind::Opaque => ValueRef::Opaque(octets()),
+            Kind::ObjectIdentifier => ValueRef::ObjectIdentifier(octets()),
+            Kind::IpAddress => ValueRef::IpAddress(short().to_be_bytes()),
+            Kind::Null => ValueRef::Null,
+            Kind::Missing => {
+                let at = usize::try_from(word).ok();
+                return Err(at.and_then(|it| Missing::ALL.get(it)).copied().unwrap_or(Missing::NotPolled));
             }
-            Cell::IpAddress(it) => Value::IpAddress(it),
-            Cell::Null => Value::Null,
-            Cell::Missing(missing) => return Err(missing),
         })
+    }
+
+    /// Adds a cell, with what was answered for it.
+    #[inline]
+    pub fn push(&mut self, value: ValueRef<'_>) {
+        self.cells.push(Cell::NOT_POLLED);
+        self.set(self.cells.len() - 1, value);
     }
 
     /// All of them, as [`Self::value`] gives them.
@@ -195,12 +245,13 @@ impl FromIterator<Result<Value, Missing>> for Cells {
     fn from_iter<T: IntoIterator<Item = Result<Value, Missing>>>(answers: T) -> Self {
         let mut cells = Self::default();
         for answer in answers {
-            let at = cells.len();
-            cells.cells.push(Cell::Missing(Missing::NotPolled));
             let mut name = Vec::new();
             match &answer {
-                Ok(value) => cells.set(at, value.as_ref(&mut name)),
-                Err(missing) => cells.set_missing(at, *missing),
+                Ok(value) => cells.push(value.as_ref(&mut name)),
+                Err(missing) => {
+                    cells.cells.push(Cell::NOT_POLLED);
+                    cells.set_missing(cells.len() - 1, *missing);
+                }
             }
         }
         cells
@@ -251,5 +302,12 @@ mod tests {
     #[test]
     fn a_cell_takes_sixteen_octets() {
         assert_eq!(size_of::<super::Cell>(), 16);
+    }
+
+    #[test]
+    fn reasons_stand_in_their_order() {
+        for (at, missing) in Missing::ALL.iter().enumerate() {
+            assert_eq!(*missing as usize, at);
+        }
     }
 }

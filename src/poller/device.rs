@@ -446,6 +446,20 @@ impl Device {
         self.in_time(step, now, room)
     }
 
+    /// The request that was due is longer than the path's maximum: it was not sent.
+    pub fn on_too_long(&mut self, now: Now, room: &mut Room) -> Step {
+        self.next_exchange();
+        match &mut self.activity {
+            Activity::Poll(job) => {
+                let step = job.on_too_long();
+                self.polled(step, now, room)
+            }
+            Activity::Idle | Activity::Learn => {
+                self.fail(PollError::Unreachable("the path bears no request of ours".to_owned()), now)
+            }
+        }
+    }
+
     /// A poll that takes too long ends with what it has read: an agent must not escape its alerts by
     /// answering slowly.
     fn in_time(&mut self, step: Step, now: Now, room: &mut Room) -> Step {

@@ -339,7 +339,7 @@ impl Learner {
             return LearnStep::Failed(PollError::Timeout);
         };
         self.reach.repetitions = walk.repetitions();
-        for (oid, value) in walk.into_rows() {
+        for (oid, value) in walk.rows().iter() {
             self.learned.insert(oid, value);
         }
         if Self::CELLS_MAX < self.learned.len() {

@@ -133,9 +133,9 @@ pub fn walk(
             }
         };
         for (oid, value) in walk.rows().iter().skip(shown) {
-            row(oid, value);
+            row(&oid, &value);
         }
-        shown = walk.rows().len();
+        shown = walk.rows().iter().count();
         if let Some(end) = end {
             return Ok(end);
         }

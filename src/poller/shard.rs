@@ -360,6 +360,11 @@ impl Shard {
         self.with_device(at, now, sink, |device, _| device.on_error(error, now));
     }
 
+    /// The datagram that [`Self::poll_transmit`] gave for that slot is longer than the way to it bears.
+    pub fn handle_too_long(&mut self, at: u32, now: Now, sink: &mut dyn FnMut(u32, &Outcome)) {
+        self.with_device(at, now, sink, |device, room| device.on_too_long(now, room));
+    }
+
     /// Takes a datagram.
     pub fn handle_datagram(
         &mut self,

@@ -115,9 +115,13 @@ impl Plan {
         let mut reasons = Reasons::default();
         let (all, quick) = self.decoders.both();
         samples.clear();
-        samples.extend(quick.iter().enumerate().map(|(at, quick)| {
-            quick.read(cells).map_or_else(|| sample(all.get(at), cells, &mut reasons), Sample::Value)
-        }));
+        samples.resize(quick.len(), Sample::Missing(Missing::NotPolled));
+        for (at, (quick, sample)) in quick.iter().zip(samples.iter_mut()).enumerate() {
+            match quick.read(cells) {
+                Some(value) => *sample = Sample::Value(value),
+                None => the_long_way(all.get(at), cells, sample, &mut reasons),
+            }
+        }
         reasons
     }
 
@@ -154,14 +158,14 @@ impl Plan {
     }
 }
 
-/// The long way of a reading.
+/// Reads a sample by its decoder. Writes it where it belongs, so that the short way need not pass it on.
 #[cold]
-fn sample(decoder: Option<&Decoder>, cells: &Cells, reasons: &mut Reasons) -> Sample {
-    let sample = decoder.map_or(Sample::Missing(Missing::NotPolled), |it| it.sample(cells));
-    if let Sample::Missing(missing) = sample {
+fn the_long_way(decoder: Option<&Decoder>, cells: &Cells, sample: &mut Sample, reasons: &mut Reasons) {
+    let Some(decoder) = decoder else { return };
+    *sample = decoder.sample(cells);
+    if let Sample::Missing(missing) = *sample {
         reasons.insert(missing);
     }
-    sample
 }
 
 impl Decoder {

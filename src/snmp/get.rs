@@ -221,6 +221,13 @@ impl GetJob {
         GetStep::Done
     }
 
+    /// The request that was due is longer than the way to the agent bears: a smaller one goes in its place.
+    pub fn on_too_long(&mut self) -> GetStep {
+        let Some((from, to)) = self.due.take() else { return GetStep::Done };
+        self.halve(from, to, Missing::TooBig);
+        self.step()
+    }
+
     /// There is no time for what is left: it is settled with that reason.
     pub fn settle_rest(&mut self, missing: Missing) {
         while let Some((from, to)) = self.due.take().or_else(|| self.later.pop()) {
@@ -487,6 +494,18 @@ mod tests {
         });
         assert_eq!(sizes, [40, 20, 10, 5, 5, 5, 5, 7, 7, 6]);
         assert!(whole(&it) && it.limits().cells.asked() == 7);
+    }
+
+    #[test]
+    fn a_way_that_bears_less_halves_too() {
+        let mut it = job(40, GetLimits::default());
+        while Varbinds::from_octets(it.request().varbinds).count() > 8 {
+            assert_eq!(it.on_too_long(), GetStep::Ask);
+        }
+        drive(&mut it, |names| Some((OK, 0, all(names))));
+        assert!(whole(&it) && it.limits().cells.asked() < 10);
+        let mut it = job(1, GetLimits::default());
+        assert_eq!((it.on_too_long(), it.cells().value(0)), (GetStep::Done, Err(Missing::TooBig)));
     }
 
     #[test]

@@ -14,4 +14,4 @@ pub mod wire;
 pub use get::{GetJob, GetLimits, GetStep};
 pub use session::{Incoming, Received, Request, Session};
 pub use size::RequestSize;
-pub use walk::{Walk, WalkEnd, WalkLimits};
+pub use walk::{Rows, Walk, WalkEnd, WalkLimits};
