@@ -175,6 +175,18 @@ impl Cells {
         }
     }
 
+    /// Drops all from the one at `length` on.
+    pub fn truncate(&mut self, length: usize) {
+        self.cells.truncate(length);
+    }
+
+    /// Takes back what was noted at `at`.
+    pub fn open(&mut self, at: usize) {
+        if let Some(cell) = self.cells.get_mut(at) {
+            *cell = Cell::NOT_POLLED;
+        }
+    }
+
     /// Whether nothing was noted for it yet.
     #[must_use]
     pub fn is_open(&self, at: usize) -> bool {

@@ -72,10 +72,14 @@ impl IdentitySpec {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Block {
     pub(super) kind: ComponentKind,
+    /// Its voltages are of direct current.
+    pub(super) direct_current: bool,
     pub(super) pattern: Pattern,
     pub(super) index: Template,
     pub(super) labels: Vec<Template>,
     pub(super) unless: Vec<ObjectRef>,
+    /// Which of the better table's components a row is, where that is another index.
+    pub(super) better_index: Option<Template>,
     pub(super) when: Vec<Condition>,
     pub(super) rated_current: Vec<Rating>,
     pub(super) rated_power: Vec<Rating>,
@@ -102,6 +106,8 @@ pub(super) struct Reading {
     pub(super) when: Vec<Condition>,
     pub(super) valid: Option<Condition>,
     pub(super) scaling: Arc<Scaling>,
+    /// Where the same reading stands as well.
+    pub(super) also: Vec<Lookup>,
     /// For states.
     pub(super) states: Option<Arc<StateTable>>,
 }
@@ -114,6 +120,7 @@ impl Block {
         let conditions = self.when.iter().flat_map(|it| it.lookup.objects());
         labels
             .chain(self.index.objects())
+            .chain(self.better_index.iter().flat_map(Template::objects))
             .chain(&self.unless)
             .chain(conditions)
             .chain(ratings.flat_map(Rating::objects))
@@ -137,5 +144,6 @@ impl Reading {
         std::iter::once(&self.object)
             .chain(conditions.flat_map(|it| it.lookup.objects()))
             .chain(self.scaling.objects())
+            .chain(self.also.iter().flat_map(Lookup::objects))
     }
 }

@@ -5,6 +5,7 @@
 
 use super::lookup::Test;
 use super::number;
+use super::physics::{Plausible, Triple};
 use super::quick::Quick;
 use super::scaling::{Linear, ScaleFrom, Scaling, UnitFrom};
 use crate::model::{Cells, Identity, Missing, Oid, Reasons, Sample, Shape, StateTable, Value};
@@ -23,6 +24,8 @@ pub struct Plan {
     pub shape: Arc<Shape>,
     /// What was odd about the device.
     pub warnings: Warnings,
+    /// The other cells that carry the same, a list a reading: they are known, and not asked for.
+    pub(super) also: Arc<[Box<[Oid]>]>,
     pub(super) decoders: Arc<Decoders>,
 }
 
@@ -53,11 +56,14 @@ pub(super) struct Decoders {
     all: Box<[Decoder]>,
     /// The short way of each; one that never leads anywhere, where there is none.
     quick: Box<[Quick]>,
+    /// What is held against each other.
+    triples: Box<[Triple]>,
 }
 
 impl Decoders {
-    pub(super) fn new(all: Vec<Decoder>) -> Self {
-        Self { quick: all.iter().map(|it| Quick::of(it).unwrap_or(Quick::NONE)).collect(), all: all.into() }
+    pub(super) fn new(all: Vec<Decoder>, triples: Vec<Triple>) -> Self {
+        let quick = all.iter().map(|it| Quick::of(it).unwrap_or(Quick::NONE)).collect();
+        Self { quick, all: all.into(), triples: triples.into() }
     }
 
     /// The long ways and the short ones.
@@ -69,7 +75,7 @@ impl Decoders {
 impl PartialEq for Decoders {
     fn eq(&self, other: &Self) -> bool {
         // The short ways follow from them.
-        self.all == other.all
+        self.all == other.all && self.triples == other.triples
     }
 }
 
@@ -80,6 +86,7 @@ pub(super) struct Decoder {
     pub(super) cell: u32,
     pub(super) valid: Option<Box<Valid>>,
     pub(super) scaling: Arc<Scaling>,
+    pub(super) plausible: Plausible,
     pub(super) rule: Rule,
 }
 
@@ -122,6 +129,7 @@ impl Plan {
                 None => the_long_way(all.get(at), cells, sample, &mut reasons),
             }
         }
+        self.decoders.triples.iter().for_each(|it| it.judge(samples));
         reasons
     }
 
@@ -137,6 +145,9 @@ impl Plan {
         if self.cells == other.cells {
             self.cells = Arc::clone(&other.cells);
         }
+        if self.also == other.also {
+            self.also = Arc::clone(&other.also);
+        }
         if self.decoders == other.decoders {
             self.decoders = Arc::clone(&other.decoders);
         }
@@ -146,6 +157,12 @@ impl Plan {
             // Just made: nobody else has it yet.
             Arc::make_mut(&mut self.shape).share_with(&other.shape);
         }
+    }
+
+    /// The cells of other tables or modules that carry a reading too. They are not polled.
+    #[must_use]
+    pub fn also(&self, reading: usize) -> &[Oid] {
+        self.also.get(reading).map_or(&[], |it| it)
     }
 
     /// The answer behind a reading.
@@ -171,8 +188,9 @@ fn the_long_way(decoder: Option<&Decoder>, cells: &Cells, sample: &mut Sample, r
 impl Decoder {
     pub(super) fn sample(&self, cells: &Cells) -> Sample {
         match self.decode(cells) {
-            Ok(number) if number.is_finite() => Sample::Value(number),
-            Ok(_) => Sample::Missing(Missing::OutOfRange),
+            Ok(number) if !number.is_finite() => Sample::Missing(Missing::OutOfRange),
+            Ok(number) if self.plausible.holds(number) => Sample::Value(number),
+            Ok(number) => Sample::Suspect(number),
             Err(missing) => Sample::Missing(missing),
         }
     }

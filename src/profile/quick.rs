@@ -1,5 +1,5 @@
 //! The short way from a cell to its sample, for the readings that nearly all are: an integer of the agent's,
-//! times a scale, unless it is the one number that means "not there" or lies out of range.
+//! times a scale, unless it is the one number that means "not there", lies out of range or is against physics.
 //!
 //! Holds no rule of its own: [`Quick::of`] makes it from a decoder, and says no for all that has more to it;
 //! what [`Quick::read`] does not take goes the long way. Flat and without pointers: 60 of them fit into the
@@ -17,6 +17,7 @@ pub(super) struct Quick {
     linear: Linear,
     /// The number that means "not there"; NaN, which equals nothing, if there is none.
     missing: f64,
+    /// In the base unit: the agent's range, and what physics allows.
     low: f64,
     high: f64,
 }
@@ -43,6 +44,9 @@ impl Quick {
             return None;
         }
         let (low, high) = decoder.scaling.range.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
+        let (low, high) = (linear.apply(low), linear.apply(high));
+        let (low, high) = if high < low { (high, low) } else { (low, high) };
+        let (low, high) = (low.max(decoder.plausible.low), high.min(decoder.plausible.high));
         Some(Self { cell: decoder.cell, linear, missing, low, high })
     }
 
@@ -52,10 +56,10 @@ impl Quick {
         let number = number::exact(cells.number(self.cell as usize)?);
         #[expect(clippy::float_cmp, reason = "both are integers of the agent's, or NaN")]
         let is_missing = number == self.missing;
-        // A range is never the other way round but in the one that leads nowhere.
-        let is_in_range = self.low <= number && number <= self.high;
         let value = self.linear.apply(number);
-        (is_in_range && !is_missing && value.is_finite()).then_some(value)
+        // The bounds are never the other way round but in the one that leads nowhere.
+        let is_within = self.low <= value && value <= self.high;
+        (is_within && !is_missing && value.is_finite()).then_some(value)
     }
 }
 

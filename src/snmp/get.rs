@@ -1,14 +1,15 @@
 //! Reading a list of cells by GET (RFC 3416 section 4.2.1), whatever the agent can bear.
 //!
 //! Pure: requests come out, answers and time-outs go in. Cells are asked in runs; a run that is too big
-//! is halved, a cell that the agent objects to is left out and the rest asked again, a short answer is
+//! is halved, a cell that the agent objects to is asked once more alone after the rest, a short answer is
 //! completed. Invariants: each answer settles at least one cell or makes a run shorter, so a job ends
-//! after at most `2 * cells` requests; a run holds none that is settled; a cell that was not read says why.
-//! A job that waits for its first answer holds no room for cells: it takes that of whoever hands it the answer.
+//! after at most `3 * cells` requests; a cell that was not read says why; loss and garbage are not taken for
+//! a size that the agent cannot bear. A job that waits for its first answer holds no room for cells: it takes
+//! that of whoever hands it the answer.
 
 use super::Request;
 use super::size::RequestSize;
-use super::wire::{ErrorStatus, Names, Pdu, PduKind, Varbinds};
+use super::wire::{ErrorStatus, Names, Pdu, PduKind};
 use crate::model::{Cells, Missing, Oid};
 use std::sync::Arc;
 
@@ -102,15 +103,25 @@ pub struct GetJob {
     limits: GetLimits,
     /// None, or one for each name.
     cells: Cells,
-    /// The run that is asked next, if any is left.
-    due: Option<(usize, usize)>,
-    /// Those after it, the next one last.
-    later: Vec<(usize, usize)>,
+    /// Runs that are still to be asked, the next one last.
+    runs: Runs,
     answered: bool,
+    /// How often the request that is due has been.
+    overdue: u32,
     /// Errors that did not say which cell is at fault.
     cornered: u32,
+    /// Errors in a row, with nothing read between them.
+    refused_in_row: u32,
     /// The last error-status but tooBig.
     refused_with: ErrorStatus,
+    /// Runs that the agent refused without naming a cell, and whose parts are being asked: the inner ones last.
+    refused: Vec<(usize, usize)>,
+    /// Cells that the agent named in an error: each is asked alone, after the rest.
+    named: Vec<usize>,
+    /// Cells that it refused when they were asked alone.
+    at_fault: Vec<u32>,
+    /// Answers in a row about none of what was asked.
+    useless: u32,
     /// Cells asked and cells that came, of an answer that was short: was it too long, or lacks the agent
     /// some cells?
     short: Option<(u32, u32)>,
@@ -121,30 +132,64 @@ impl GetJob {
     const FOREIGN_MAX: usize = 8;
     /// So many errors that do not say which cell is at fault are followed up; then the rest is given up.
     const CORNERED_MAX: u32 = 64;
+    /// After so many errors in a row the agent refuses everything: the rest is given up.
+    const REFUSED_MAX: u32 = 64;
+    /// So often an answer about none of what was asked is followed by the same request again.
+    const USELESS_MAX: u32 = 1;
+    /// So many cells that were at fault are asked apart the next time.
+    pub const APART_MAX: usize = 8;
 
     /// A job for all of `names`.
     #[must_use]
     pub fn new(names: Arc<Names>, limits: GetLimits) -> Self {
+        Self::new_apart(names, limits, &[])
+    }
+
+    /// The same, but the cells at `apart` (rising, see [`Self::at_fault`]) are asked alone after the rest, so that
+    /// they do not spoil it.
+    #[must_use]
+    pub fn new_apart(names: Arc<Names>, limits: GetLimits, apart: &[u32]) -> Self {
         let count = names.len();
         let mut job = Self {
             names,
             limits,
             cells: Cells::default(),
-            due: (count != 0).then_some((0, count)),
-            later: Vec::new(),
+            runs: Runs::default(),
             answered: false,
+            overdue: 0,
             cornered: 0,
+            refused_in_row: 0,
             refused_with: ErrorStatus::NO_ERROR,
+            refused: Vec::new(),
+            named: Vec::new(),
+            at_fault: Vec::new(),
+            useless: 0,
             short: None,
         };
+        let apart = || apart.iter().map(|it| *it as usize).filter(|it| *it < count);
+        job.runs.extend(apart().rev().map(|it| (it, it + 1)));
+        let mut end = count;
+        for from in apart().rev() {
+            job.runs.extend((from + 1 < end).then_some((from + 1, end)));
+            end = from;
+        }
+        job.runs.extend((0 < end).then_some((0, end)));
         job.cut();
         job
+    }
+
+    /// Cells that the agent refused when they were asked alone, rising: at most [`Self::APART_MAX`].
+    #[must_use]
+    pub fn at_fault(&self) -> Box<[u32]> {
+        let mut cells: Vec<u32> = self.at_fault.iter().copied().take(Self::APART_MAX).collect();
+        cells.sort_unstable();
+        cells.into()
     }
 
     /// Whether all cells are settled.
     #[must_use]
     pub const fn is_done(&self) -> bool {
-        self.due.is_none()
+        self.runs.is_empty()
     }
 
     /// Whether any answer came at all.
@@ -186,33 +231,58 @@ impl GetJob {
     /// The request that is due; of no cells when the job is done.
     #[must_use]
     pub fn request(&self) -> Request<'_> {
-        let (from, to) = self.due.unwrap_or_default();
+        let (from, to) = self.runs.last().unwrap_or_default();
         Request { kind: PduKind::Get, max_repetitions: 0, varbinds: self.names.run(from, to) }
     }
 
     /// Takes the answer to the request that was due. `room`: where the cells go, if they have no room yet.
     pub fn on_response(&mut self, pdu: &Pdu<'_>, room: &mut Cells) -> GetStep {
-        let Some((from, to)) = self.due.take() else { return GetStep::Done };
+        let Some((from, to)) = self.runs.pop() else { return GetStep::Done };
         if self.cells.is_empty() {
             std::mem::swap(&mut self.cells, room);
             self.cells.reset(self.names.len());
         }
         self.answered = true;
+        self.overdue = 0;
         match pdu.error_status {
-            ErrorStatus::NO_ERROR => self.take(pdu, from, to),
+            ErrorStatus::NO_ERROR => {
+                self.refused_in_row = 0;
+                self.take(pdu, from, to);
+            }
             ErrorStatus::TOO_BIG => self.halve(from, to, Missing::TooBig),
             status => self.leave_out(from, to, status, pdu.error_index),
         }
         self.step()
     }
 
+    /// The request that was due is overdue and will be repeated. The first time it may have been lost; after
+    /// that, half of a run longer than any that was answered is asked for in its place. Loss comes to light when
+    /// more is asked again.
+    pub fn on_timeout(&mut self, lives: bool) {
+        self.overdue += 1;
+        if !self.overdue.is_multiple_of(2) {
+            return;
+        }
+        if let Some((from, to)) = self.runs.last()
+            && self.may_be_too_long(from, to, lives)
+        {
+            self.runs.pop();
+            self.halve(from, to, Missing::TooBig);
+        }
+    }
+
+    fn may_be_too_long(&self, from: usize, to: usize, lives: bool) -> bool {
+        let length = to - from;
+        (self.limits.cells.whole() as usize) < length && 1 < length && (self.answered || lives)
+    }
+
     /// The request that was due stayed unanswered, retries included. A run longer than an agent that is
     /// known to live has ever answered is halved, in case that it drops what it cannot fit; otherwise
     /// all that is left is settled as timed out: an agent that does not answer is not asked the rest.
     pub fn on_give_up(&mut self, lives: bool) -> GetStep {
-        let Some((from, to)) = self.due.take() else { return GetStep::Done };
-        let length = to - from;
-        if (self.limits.cells.whole() as usize) < length && 1 < length && (self.answered || lives) {
+        let Some((from, to)) = self.runs.pop() else { return GetStep::Done };
+        self.overdue = 0;
+        if self.may_be_too_long(from, to, lives) {
             self.halve(from, to, Missing::Timeout);
             return self.step();
         }
@@ -223,26 +293,35 @@ impl GetJob {
 
     /// The request that was due is longer than the way to the agent bears: a smaller one goes in its place.
     pub fn on_too_long(&mut self) -> GetStep {
-        let Some((from, to)) = self.due.take() else { return GetStep::Done };
+        let Some((from, to)) = self.runs.pop() else { return GetStep::Done };
         self.halve(from, to, Missing::TooBig);
         self.step()
     }
 
     /// There is no time for what is left: it is settled with that reason.
     pub fn settle_rest(&mut self, missing: Missing) {
-        while let Some((from, to)) = self.due.take().or_else(|| self.later.pop()) {
+        self.named.clear();
+        while let Some((from, to)) = self.runs.pop() {
             self.settle(from, to, missing);
         }
     }
 
     fn step(&mut self) -> GetStep {
+        self.judge_refused();
+        // Whatever was named is asked for itself: agents name a wrong one, or a run that is too long.
+        if self.runs.is_empty() {
+            while let Some(at) = self.named.pop() {
+                self.runs.push((at, at + 1));
+                self.cells.open(at);
+            }
+        }
         self.cut();
         if self.is_done() { GetStep::Done } else { GetStep::Ask }
     }
 
-    /// Makes the next run due, cut to the limits.
+    /// Cuts the next run to the limits.
     fn cut(&mut self) {
-        let Some((from, to)) = self.due.take().or_else(|| self.later.pop()) else { return };
+        let Some((from, to)) = self.runs.pop() else { return };
         let most = from.saturating_add(self.limits.cells.asked().max(1) as usize);
         let mut end = to.min(most);
         let expected = |end: usize| {
@@ -253,14 +332,16 @@ impl GetJob {
             end -= 1;
         }
         if end < to {
-            self.later.push((end, to));
+            self.runs.push((end, to));
         }
-        self.due = Some((from, end));
+        self.runs.push((from, end));
     }
 
     fn take(&mut self, pdu: &Pdu<'_>, from: usize, to: usize) {
         let (asked_octets, answer_octets) = (self.names.run(from, to).len(), pdu.varbinds.octets().len());
         let mut at = from;
+        let mut foreign = Foreign::default();
+        let mut settled = 0_usize;
         // What an agent sends that answers as it was asked, which is nearly always.
         let (mut varbinds, mut asked) = (pdu.varbinds.clone(), self.names.run(from, to));
         while at < to
@@ -269,45 +350,24 @@ impl GetJob {
             self.cells.set(at, value);
             at += 1;
         }
-        let settled = at - from + self.take_odd(varbinds, at, from, to);
-        if settled == to - from {
-            match self.short.take() {
-                // What was left out comes when it is asked alone: the agent cuts off what does not fit.
-                Some((asked, came)) => {
-                    self.limits.cells.on_failed(asked, came);
-                }
-                None => self.limits.cells.on_whole(length_of(from, to)),
-            }
-            // The few cells that were left for a second request say little of the others.
-            if self.limits.cells.whole() < 2 * length_of(from, to) {
-                self.limits.measure(asked_octets, answer_octets, to - from);
-            }
-            return;
-        }
-        if settled == 0 {
-            // An answer about none of what was asked: asking again would bring the same.
-            self.short = None;
-            self.settle(from, to, Missing::AgentError);
-            return;
-        }
-        self.short = self.short.or_else(|| Some((length_of(from, to), length_of(0, settled))));
-        self.ask_unsettled(from, to);
-    }
-
-    /// Takes what does not come as it was asked; `at` is next in line. How many cells were settled.
-    fn take_odd(&mut self, varbinds: Varbinds<'_>, mut at: usize, from: usize, to: usize) -> usize {
-        let mut foreign = 0_usize;
-        let mut settled = 0_usize;
-        for varbind in varbinds {
-            let Ok(varbind) = varbind else { break };
+        // No cell of a run was settled before.
+        settled += at - from;
+        loop {
+            let octets_before = varbinds.octets().len();
+            let Some(varbind) = varbinds.next() else { break };
+            let Ok(varbind) = varbind else {
+                foreign.is_garbled = true;
+                break;
+            };
             let place = if at < to && self.names.name(at) == varbind.name {
                 Some(at)
             } else {
                 self.place_of(varbind.name, from, to)
             };
             let Some(place) = place else {
-                foreign += 1;
-                if to - from + Self::FOREIGN_MAX < foreign {
+                foreign.count += 1;
+                foreign.octets += octets_before - varbinds.octets().len();
+                if to - from + Self::FOREIGN_MAX < foreign.count {
                     break;
                 }
                 continue;
@@ -316,7 +376,41 @@ impl GetJob {
             self.cells.set(place, varbind.value);
             at = place + 1;
         }
-        settled
+        if settled == to - from {
+            self.useless = 0;
+            match self.short.take() {
+                // What was left out comes when it is asked alone: the agent cuts off what does not fit.
+                Some((asked, came)) => {
+                    self.limits.cells.on_doubted(asked, came);
+                }
+                None => self.limits.cells.on_whole(length_of(from, to)),
+            }
+            // The few cells that were left for a second request say little of the others.
+            if self.limits.cells.whole() < 2 * length_of(from, to) {
+                let answer_octets = answer_octets.saturating_sub(foreign.octets);
+                self.limits.measure(asked_octets, answer_octets, to - from);
+            }
+            return;
+        }
+        if settled == 0 {
+            // An answer about none of what was asked. If it was garbage, another one is better.
+            self.short = None;
+            if self.useless < Self::USELESS_MAX {
+                self.useless += 1;
+                self.runs.push((from, to));
+            } else {
+                self.useless = 0;
+                self.settle(from, to, Missing::AgentError);
+            }
+            return;
+        }
+        self.useless = 0;
+        // An agent that cuts its answers off sends the first cells, all of them sound.
+        let is_cut = at == from + settled && foreign.count == 0 && !foreign.is_garbled;
+        if is_cut {
+            self.short = self.short.or_else(|| Some((length_of(from, to), length_of(0, settled))));
+        }
+        self.ask_unsettled(from, to);
     }
 
     /// Where a name that is not next in line stands: the agent changed the order, left some out, or
@@ -340,7 +434,7 @@ impl GetJob {
             runs.push((start, end));
             at = end;
         }
-        self.later.extend(runs.into_iter().rev());
+        self.runs.extend(runs.into_iter().rev());
     }
 
     fn halve(&mut self, from: usize, to: usize, otherwise: Missing) {
@@ -349,10 +443,35 @@ impl GetJob {
             self.settle(from, to, otherwise);
             return;
         }
-        let middle = from + length / 2;
-        self.limits.cells.on_failed(length_of(from, to), length_of(0, length.div_ceil(2)));
-        self.later.push((middle, to));
-        self.later.push((from, middle));
+        let (asked, next) = (length_of(from, to), length_of(0, length.div_ceil(2)));
+        if otherwise == Missing::Timeout {
+            // Whatever was sent again came to nothing as well.
+            self.limits.cells.on_failed(asked, next);
+        } else {
+            self.limits.cells.on_doubted(asked, next);
+        }
+        self.split(from, to);
+    }
+
+    fn split(&mut self, from: usize, to: usize) {
+        let middle = from + (to - from) / 2;
+        self.runs.push((middle, to));
+        self.runs.push((from, middle));
+    }
+
+    /// Runs that were refused, though each of their cells could be read: they were too long.
+    fn judge_refused(&mut self) {
+        while let Some((from, to)) = self.refused.last().copied() {
+            let is_open = (from..to).any(|it| self.cells.is_open(it))
+                || self.named.iter().any(|at| (from..to).contains(at));
+            if is_open {
+                return;
+            }
+            if (from..to).all(|it| self.cells.value_ref(it).is_ok()) {
+                self.limits.cells.on_doubted(length_of(from, to), length_of(0, (to - from).div_ceil(2)));
+            }
+            self.refused.pop();
+        }
     }
 
     /// The agent objects to the cell at `index` (from 1), or to something that it does not name.
@@ -363,22 +482,31 @@ impl GetJob {
             ErrorStatus::NO_SUCH_NAME => Missing::NoSuchInstance,
             _ => Missing::AgentError,
         };
+        self.refused_in_row += 1;
         let at = (index as usize).checked_sub(1).map(|it| from + it).filter(|it| *it < to);
         match at {
-            Some(at) => {
+            _ if to - from == 1 => {
+                self.settle(from, to, missing);
+                self.at_fault.extend(u32::try_from(from));
+            }
+            Some(at) if missing == Missing::NoSuchInstance => {
                 self.settle(at, at + 1, missing);
                 self.ask_unsettled(from, to);
             }
-            None if to - from == 1 => self.settle(from, to, missing),
-            None if Self::CORNERED_MAX < self.cornered => {
+            _ if Self::CORNERED_MAX < self.cornered || Self::REFUSED_MAX < self.refused_in_row => {
                 self.settle(from, to, missing);
                 self.settle_rest(missing);
             }
+            Some(at) => {
+                self.refused.push((from, to));
+                self.named.push(at);
+                self.settle(at, at + 1, missing);
+                self.ask_unsettled(from, to);
+            }
             None => {
                 self.cornered += 1;
-                let middle = from + (to - from) / 2;
-                self.later.push((middle, to));
-                self.later.push((from, middle));
+                self.refused.push((from, to));
+                self.split(from, to);
             }
         }
     }
@@ -395,15 +523,57 @@ impl GetJob {
     }
 }
 
+/// Runs in a pile; the top one, which is all there is of most, stands in its own place.
+#[derive(Debug, Default)]
+struct Runs {
+    top: Option<(usize, usize)>,
+    below: Vec<(usize, usize)>,
+}
+
+impl Runs {
+    const fn is_empty(&self) -> bool {
+        self.top.is_none()
+    }
+
+    const fn last(&self) -> Option<(usize, usize)> {
+        self.top
+    }
+
+    fn push(&mut self, run: (usize, usize)) {
+        self.below.extend(self.top.replace(run));
+    }
+
+    fn pop(&mut self) -> Option<(usize, usize)> {
+        std::mem::replace(&mut self.top, self.below.pop())
+    }
+}
+
+impl Extend<(usize, usize)> for Runs {
+    fn extend<T: IntoIterator<Item = (usize, usize)>>(&mut self, runs: T) {
+        runs.into_iter().for_each(|it| self.push(it));
+    }
+}
+
+/// What an answer holds that was not asked for.
+#[derive(Debug, Default)]
+struct Foreign {
+    count: usize,
+    octets: usize,
+    /// It could not be read to its end.
+    is_garbled: bool,
+}
+
 fn length_of(from: usize, to: usize) -> u32 {
     u32::try_from(to.saturating_sub(from)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    mod refusal_tests;
+
     use super::*;
     use crate::model::Value;
-    use crate::snmp::wire::{Version, decode, encode_message, encode_varbinds};
+    use crate::snmp::wire::{Varbinds, Version, decode, encode_message, encode_varbinds};
     use proptest::prelude::*;
 
     fn job(count: u32, limits: GetLimits) -> GetJob {
@@ -492,7 +662,7 @@ mod tests {
         let sizes = drive(&mut it, |names| {
             Some(if names.len() <= 8 { (OK, 0, all(names)) } else { (ErrorStatus::TOO_BIG, 0, vec![]) })
         });
-        assert_eq!(sizes, [40, 20, 10, 5, 5, 5, 5, 7, 7, 6]);
+        assert_eq!(sizes, [40, 20, 10, 5, 5, 10, 5, 5, 5, 7, 7, 1], "10 is asked a second time, no other");
         assert!(whole(&it) && it.limits().cells.asked() == 7);
     }
 
@@ -503,7 +673,7 @@ mod tests {
             assert_eq!(it.on_too_long(), GetStep::Ask);
         }
         drive(&mut it, |names| Some((OK, 0, all(names))));
-        assert!(whole(&it) && it.limits().cells.asked() < 10);
+        assert!(whole(&it));
         let mut it = job(1, GetLimits::default());
         assert_eq!((it.on_too_long(), it.cells().value(0)), (GetStep::Done, Err(Missing::TooBig)));
     }
@@ -568,8 +738,8 @@ mod tests {
         let mut it = job(3, GetLimits::default());
         assert_eq!(
             drive(&mut it, |_| Some((OK, 0, vec![]))).len(),
-            1,
-            "an empty answer is not asked for again"
+            2,
+            "an empty answer is not asked for again and again"
         );
         assert_eq!(it.cells().value(0), Err(Missing::AgentError));
     }

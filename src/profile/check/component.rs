@@ -11,12 +11,14 @@ use toml::de::DeValue;
 
 pub(super) fn read(section: &Section<'_>) -> Option<Block> {
     let kind = read_kind(section);
+    let direct_current = section.boolean("direct_current");
     let pattern = read_pattern(section, "instance");
     let index = section.string("index").map(|it| read_template(section, &it, false));
     let labels: Vec<Option<Template>> =
         section.strings("label").iter().map(|it| read_template(section, it, true)).collect();
     let unless: Vec<ObjectRef> =
         section.strings("unless").iter().filter_map(|it| object::readable(section.source, it)).collect();
+    let better_index = section.string("better_index").map(|it| read_template(section, &it, true));
     let when = object::conditions(section, "when");
     let rated_current = read_ratings(section, "rated_current", Quantity::Current);
     let rated_power = read_ratings(section, "rated_power", Quantity::ActivePower);
@@ -31,10 +33,15 @@ pub(super) fn read(section: &Section<'_>) -> Option<Block> {
     }
     Some(Block {
         kind: kind?,
+        direct_current: direct_current.unwrap_or(false),
         pattern: pattern.unwrap_or_else(|| Some(Pattern::any()))?,
         index: index.unwrap_or_else(|| Some(Template::index()))?,
         labels: labels.into_iter().collect::<Option<Vec<Template>>>()?,
         unless,
+        better_index: match better_index {
+            Some(template) => Some(template?),
+            None => None,
+        },
         when,
         rated_current,
         rated_power,
@@ -122,10 +129,12 @@ fn read_ratings(section: &Section<'_>, key: &str, quantity: Quantity) -> Vec<Rat
 
 pub(super) const KEYS: &[&str] = &[
     "kind",
+    "direct_current",
     "instance",
     "index",
     "label",
     "unless",
+    "better_index",
     "when",
     "rated_current",
     "rated_power",
