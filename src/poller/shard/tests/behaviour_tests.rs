@@ -98,6 +98,7 @@ fn read(room: &Room) -> String {
         for (_, sample) in of_quantity.filter(|(reading, _)| reading.quantity == wanted) {
             let text = match sample {
                 Sample::Value(number) => format!("{number} {}", wanted.unit().symbol()),
+                Sample::Suspect(number) => format!("{number} {}, suspect", wanted.unit().symbol()),
                 Sample::Missing(missing) => missing.name().to_owned(),
                 Sample::Suspect(number) => format!("{number} {} (suspect)", wanted.unit().symbol()),
             };
