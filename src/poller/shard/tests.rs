@@ -80,6 +80,7 @@ fn settings(name: &str) -> DeviceSettings {
         timeout: SECOND,
         retries: 2,
         request_gap: Duration::ZERO,
+        requests_in_flight: 8,
         labels: Labels::default(),
         rated_current_amperes: Vec::new(),
     }
