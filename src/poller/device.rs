@@ -90,6 +90,8 @@ pub struct Device {
     is_begun: bool,
     round_trip: RoundTrip,
     pace: Pace,
+    /// The least time between two requests in the long run, as its profile says.
+    profile_gap: Duration,
     effort: Effort,
     reach: Reach,
     /// Cells that the agent refused at the last poll: they are asked apart, so that they spoil no others.
@@ -190,6 +192,7 @@ impl Device {
             is_begun: false,
             round_trip: RoundTrip::default(),
             pace: Pace::default(),
+            profile_gap: Duration::ZERO,
             effort: Effort::default(),
             apart: Box::default(),
             notes: Vec::new(),
@@ -339,7 +342,7 @@ impl Device {
         }
         self.effort.requests = self.effort.requests.saturating_add(1);
         self.exchange.on_sent(now);
-        self.pace.on_sent(self.settings.request_gap, now);
+        self.pace.on_sent(self.request_gap(), now);
         if self.exchange.is_repeated() {
             self.effort.repeats = self.effort.repeats.saturating_add(1);
         }
@@ -363,7 +366,12 @@ impl Device {
     /// When it may be asked again, by the requests a second that it is granted.
     #[must_use]
     pub fn may_be_asked_at(&self) -> Moment {
-        self.pace.earliest(self.settings.request_gap)
+        self.pace.earliest(self.request_gap())
+    }
+
+    /// The longer one of what its settings and its profile say.
+    fn request_gap(&self) -> Duration {
+        self.settings.request_gap.max(self.profile_gap)
     }
 
     /// Until when the request that was sent last is waited for: then [`Self::on_timeout`].
@@ -470,6 +478,10 @@ impl Device {
     }
 
     fn learnt(&mut self, step: LearnStep, now: Now) -> Step {
+        if let Some(limits) = self.learner.as_ref().and_then(|it| it.agent_limits()) {
+            let gap = Duration::from_secs(1).checked_div(limits.requests_per_second);
+            self.profile_gap = gap.unwrap_or_default();
+        }
         if matches!(step, LearnStep::Ask) {
             return Step::Ask;
         }

@@ -62,6 +62,9 @@ pub struct Shard {
     /// What SNMPv3 decrypts into.
     scratch: Vec<u8>,
     random: u64,
+    /// What hides the slot in a request id, so that who does not see the requests cannot guess it: it takes
+    /// the kernel's port and these 24 bits to forge an answer from afar.
+    mask: u32,
 }
 
 /// Keys that a device needs before it can be asked.
@@ -132,7 +135,10 @@ impl Shard {
     /// No devices yet. `random` makes request ids and nonces differ from those of the process's earlier life.
     #[must_use]
     pub fn new(random: u64, sizes: WindowSizes) -> Self {
-        Self { random, windows: Windows::new(sizes), ..Self::default() }
+        let mut stream = !random;
+        let [_, a, b, c] = next_nonce(&mut stream).to_be_bytes();
+        let mask = u32::from_be_bytes([0, a, b, c]);
+        Self { random, mask, windows: Windows::new(sizes), ..Self::default() }
     }
 
     /// Adds a device; its first poll comes within `spread`. The slot's number, or `None` when there are
@@ -271,7 +277,7 @@ impl Shard {
             out.clear();
             let Some(slot) = self.slots.get_mut(at as usize) else { continue };
             let Some(device) = &mut slot.device else { continue };
-            let (id, nonce) = (request_id(at, slot.generation), next_nonce(&mut self.random));
+            let (id, nonce) = (request_id(at ^ self.mask, slot.generation), next_nonce(&mut self.random));
             if let Err(need) = device.write_request(id, nonce, now.moment, out) {
                 slot.state = State::AwaitingKeys;
                 self.key_requests.push_back((at, slot.ticket, need.engine));
@@ -349,7 +355,7 @@ impl Shard {
     ) -> Disposition {
         let Ok(incoming) = Incoming::parse(datagram) else { return Disposition::Malformed };
         let [generation, a, b, c] = incoming.id().to_be_bytes();
-        let at = u32::from_be_bytes([0, a, b, c]);
+        let at = u32::from_be_bytes([0, a, b, c]) ^ self.mask;
         let Some(slot) = self.slots.get_mut(at as usize) else { return Disposition::Foreign };
         let Some(device) = &mut slot.device else { return Disposition::Late };
         let others = &device.settings().answers_from;
@@ -599,8 +605,9 @@ fn slot_turn(slot: Option<&mut Slot>, now: Moment) {
     }
 }
 
-fn request_id(at: u32, generation: u8) -> i32 {
-    let [_, a, b, c] = at.to_be_bytes();
+/// The id of a slot's request, of which `masked` is the number, masked.
+fn request_id(masked: u32, generation: u8) -> i32 {
+    let [_, a, b, c] = masked.to_be_bytes();
     i32::from_be_bytes([generation & 0x7f, a, b, c])
 }
 

@@ -3,6 +3,7 @@
 mod behaviour_tests;
 mod engine_tests;
 mod faults_tests;
+mod forgery_tests;
 mod mutation_tests;
 mod v3_tests;
 

@@ -1,5 +1,6 @@
 //! What the engine promises to agents and operators: sizes that adapt, loss, requests a second, turns.
 
+use super::faults_tests::profiles_for;
 use super::*;
 
 fn fired(room: &Room, fault: &str) -> u64 {
@@ -87,16 +88,26 @@ fn learning_between_polls_makes_no_poll_late() {
 
 #[test]
 fn requests_a_second_are_kept_to() {
-    let gap = Duration::from_millis(100);
+    // What the device's settings say, and its profile: the lower rate holds.
+    let ms = Duration::from_millis;
+    for (gap, profile) in
+        [(ms(100), ""), (ms(0), "requests_per_second = 10"), (ms(20), "requests_per_second = 10")]
+    {
+        keeps_to_ten_a_second(gap, &profiles_for(profile));
+    }
+}
+
+fn keeps_to_ten_a_second(gap: Duration, profiles: &Arc<ProfileSet>) {
     let device = |at: usize| {
         let settings = DeviceSettings { request_gap: gap, ..settings(&format!("pdu-{at}")) };
         (spec(400).with_faults([FaultRule::from(Fault::TooBigAbove(10))], 1), settings)
     };
-    let mut room = Room::of((0..3).map(device), &profiles());
+    let mut room = Room::of((0..3).map(device), profiles);
     room.run(400 * SECOND);
     for agent in 0..3 {
-        let times: Vec<Moment> =
-            room.asked.iter().filter(|(_, it)| *it == agent).map(|(when, _)| *when).collect();
+        let of_agent = room.asked.iter().filter(|(_, it)| *it == agent);
+        // Who it is, and so its profile, is not known before it was asked.
+        let times: Vec<Moment> = of_agent.skip(8).map(|(when, _)| *when).collect();
         assert!(1000 < times.len());
         for span in [1_usize, 10, 100] {
             // Sixteen may come at once, and then one every 100 ms.

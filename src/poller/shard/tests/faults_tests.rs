@@ -47,7 +47,7 @@ const FAULTS: [(&str, &str, &str); 35] = [
     ("SNMPv3, replayed answers", "v3 replay-answers", ""),
 ];
 
-fn profiles_for(agent: &str) -> Arc<ProfileSet> {
+pub(super) fn profiles_for(agent: &str) -> Arc<ProfileSet> {
     let text = PROFILE.replace("[match]", &format!("[agent]\n{agent}\n[match]"));
     let file = ProfileFile { path: "test.toml".into(), text, is_users: true };
     let (set, mistakes) = ProfileSet::of_files(Mibs::embedded(), [file]);
