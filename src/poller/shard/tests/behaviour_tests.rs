@@ -101,7 +101,6 @@ fn read(room: &Room) -> String {
                 Sample::Value(number) => format!("{number} {}", wanted.unit().symbol()),
                 Sample::Suspect(number) => format!("suspect {number} {}", wanted.unit().symbol()),
                 Sample::Missing(missing) => missing.name().to_owned(),
-                Sample::Suspect(number) => format!("{number} {} (suspect)", wanted.unit().symbol()),
             };
             *counts.entry(text).or_default() += 1;
         }
