@@ -121,9 +121,8 @@ fn each_behaviour_is_read_right_or_says_why_not() {
         writeln!(table, "{what:<60} {:<42} {}", faults.trim(), read(&room)).unwrap();
     }
     print!("{table}");
-    assert_eq!(
-        table,
-        include_str!("behaviours.txt"),
+    assert!(
+        table == include_str!("behaviours.txt"),
         "what is read has changed: read both, then copy the new table"
     );
 }

@@ -122,6 +122,49 @@ fn keeps_to_ten_a_second(gap: Duration, profiles: &Arc<ProfileSet>) {
 }
 
 #[test]
+fn where_the_profile_allows_it_a_poll_has_several_requests_in_flight() {
+    // 801 cells take some ten requests of 20 ms each.
+    let cases = [("", 8, 1), ("requests_in_flight = 4", 8, 4), ("requests_in_flight = 4", 2, 2)];
+    for (profile, requests_in_flight, most) in cases {
+        let settings = DeviceSettings { requests_in_flight, ..settings("pdu") };
+        let mut room = Room::of([(spec(400), settings)], &profiles_for(profile));
+        room.run(15 * SECOND);
+        let learnt = room.outcomes.len();
+        let asked = room.asked.len();
+        room.run(100 * SECOND);
+        let polls: Vec<&Outcome> = room.outcomes_of(0).skip(learnt).collect();
+        assert!(polls.len() == 10 && polls.iter().all(|it| is_whole(it)));
+        let requests = (room.asked.len() - asked) / polls.len();
+        let rounds = u32::try_from(requests.div_ceil(most)).unwrap();
+        let slowest = polls.iter().map(|it| it.batch.duration).max().unwrap();
+        assert!(6 <= requests && slowest <= Duration::from_millis(20) * rounds, "{most}: {slowest:?}");
+        let at_once = room.asked[asked..].chunk_by(|a, b| a.0 == b.0).map(<[_]>::len).max().unwrap();
+        assert_eq!(at_once, most, "{profile}");
+    }
+    // Loss, size and refusals among them.
+    for faults in ["drop-request@0.2 drop-answer@0.2", "too-big-above=10", "gen-err-above=10", "stale@0.5"] {
+        let rules = faults.split(' ').map(|it| it.parse::<FaultRule>().unwrap());
+        let spec = spec(400).with_faults(rules, 4);
+        let mut room = Room::of([(spec, settings("pdu"))], &profiles_for("requests_in_flight = 4"));
+        room.run(300 * SECOND);
+        let polls: Vec<&Outcome> = room.outcomes_of(0).skip(2).collect();
+        let whole = polls.iter().filter(|it| is_whole(it)).count();
+        assert!(20 < polls.len() && 95 * polls.len() <= 100 * whole, "{faults}: {whole} of {}", polls.len());
+        let in_flight = room.asked.chunk_by(|a, b| a.0 == b.0).map(<[_]>::len).max().unwrap();
+        assert!(in_flight <= 4, "{faults}: {in_flight}");
+    }
+    // An agent that dies in the middle of it.
+    let mut room = Room::of([(spec(400), settings("pdu"))], &profiles_for("requests_in_flight = 4"));
+    room.run(15 * SECOND);
+    room.agents[0].silence(true);
+    room.run(30 * SECOND);
+    assert_eq!(room.outcomes_of(0).last().unwrap().batch.error, Some(PollError::Timeout));
+    room.agents[0].silence(false);
+    room.run(15 * SECOND);
+    assert!(is_whole(room.outcomes_of(0).last().unwrap()));
+}
+
+#[test]
 fn devices_that_die_together_delay_nobody() {
     let mut room = Room::new((0..500).map(|_| spec(2)));
     room.run(21 * SECOND);

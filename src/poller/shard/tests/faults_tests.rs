@@ -122,9 +122,8 @@ fn every_agent_is_read_whole_and_this_is_what_it_costs() {
         writeln!(table, "{name:<37} {}", cost(faults, agent)).unwrap();
     }
     print!("{table}");
-    assert_eq!(
-        table,
-        include_str!("costs.txt"),
+    assert!(
+        table == include_str!("costs.txt"),
         "what it costs has changed: read both, then copy the new table"
     );
 }
