@@ -114,7 +114,8 @@ impl World {
             self.appliance.url(),
         );
         for (number, trigger, rule, _) in RULES {
-            writeln!(config, "[[alerts]]\nname = \"type {number}\"\ntrigger = \"{trigger}\"\n{rule}").unwrap();
+            writeln!(config, "[[alerts]]\nname = \"type {number}\"\ntrigger = \"{trigger}\"\n{rule}")
+                .unwrap();
         }
         let path = folder.join("rackwarden.toml");
         std::fs::write(&path, config).unwrap();
