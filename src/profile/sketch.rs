@@ -352,6 +352,8 @@ END
         let system =
             SystemGroup { sys_object_id: Oid::new(&[1, 3, 6, 1, 4, 1, 99999]), ..Default::default() };
         let text = draft(&mibs, &system, &cells);
+        let itself = Value::ObjectIdentifier(system.sys_object_id);
+        cells.push((Oid::new(&[1, 3, 6, 1, 2, 1, 1, 2, 0]), itself));
         let file = ProfileFile { path: "draft.toml".into(), text: text.clone(), is_users: true };
         let (set, problems) = ProfileSet::of_files(&mibs, [file]);
         assert!(problems.is_empty(), "{problems:?}\n{text}");
