@@ -15,6 +15,7 @@ mod bench;
 mod check;
 mod demo;
 mod exit;
+mod explain;
 mod generate;
 mod inventory;
 mod page;
@@ -47,6 +48,8 @@ enum Verb {
     Check(check::Arguments),
     /// Poll one device by hand and show what it reads
     Poll(poll::Arguments),
+    /// Where each value comes from: cell, octets, scale, profile, rules
+    Explain(explain::Arguments),
     /// Walk an agent's objects, with names where they are known
     Walk(walk::Arguments),
     /// List, show and match device profiles
@@ -93,6 +96,7 @@ pub fn main() -> std::process::ExitCode {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Poll(arguments) => poll::run(&arguments),
+        Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Walk(arguments) => walk::run(&arguments),
         Verb::Profile(verb) => profile::run(&verb),
         Verb::Simulate(arguments) => simulate::run(&arguments),

@@ -14,6 +14,7 @@ mod compile;
 mod definition;
 mod describe;
 mod draft;
+pub mod fixture;
 mod inherit;
 mod learned;
 mod load;
@@ -27,12 +28,14 @@ mod plan;
 mod quick;
 mod reader;
 mod scaling;
+pub mod sketch;
 mod template;
 
+pub use definition::Place;
 pub use learned::Learned;
 pub use load::{ProfileFile, ProfileSet};
 pub use matcher::SystemGroup;
-pub use plan::{Plan, Warnings};
+pub use plan::{Origin, Plan, ScaleNote, Warnings};
 
 use crate::model::{ComponentKind, Oid, Quantity};
 use definition::{Block, Definition, IdentitySpec, Match};

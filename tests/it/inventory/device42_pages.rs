@@ -5,6 +5,7 @@ use super::LIMIT;
 use super::device42::Appliance;
 use rackwarden::model::SystemClock;
 use rackwarden::simulator::pagerduty::{Board, PagerDuty};
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
@@ -113,7 +114,8 @@ impl World {
             self.appliance.url(),
         );
         for (number, trigger, rule, _) in RULES {
-            config += &format!("[[alerts]]\nname = \"type {number}\"\ntrigger = \"{trigger}\"\n{rule}\n");
+            writeln!(config, "[[alerts]]\nname = \"type {number}\"\ntrigger = \"{trigger}\"\n{rule}")
+                .unwrap();
         }
         let path = folder.join("rackwarden.toml");
         std::fs::write(&path, config).unwrap();
