@@ -6,7 +6,9 @@ use super::poll::label;
 use super::target::{self, Ready, TargetArguments};
 use super::walk;
 use crate::mib::Mibs;
-use crate::model::{Component, ComponentKind, Oid, Quantity, Ratings, ReadingShape, Sample, SystemClock};
+use crate::model::{
+    Component, ComponentKind, Missing, Oid, Quantity, Ratings, ReadingShape, Sample, SystemClock, Value,
+};
 use crate::poller::{Outcome, once};
 use crate::profile::ScaleNote;
 use crate::rules::{Program, Ruleset, Standing};
@@ -156,7 +158,7 @@ impl About<'_> {
         println!("  value    {}", value(component, reading, sample));
         println!("  source   {}  {}", self.mibs.lookup(&reading.source), reading.source);
         let Some(ready) = &self.outcome.ready else { return };
-        println!("  raw      {}", raw(ready.plan.raw(at, &self.outcome.cells)));
+        println!("  raw      {}", raw(&ready.plan.raw(at, &self.outcome.cells)));
         if let Some(scale) = ready.plan.scale(at) {
             println!("  scale    {}", self.scale(&scale));
         }
@@ -250,13 +252,13 @@ fn value(component: &Component, reading: &ReadingShape, sample: Option<Sample>) 
 }
 
 /// Type, value and octets of an answer.
-fn raw(cell: &crate::snmp::Cell) -> String {
+fn raw(cell: &Result<Value, Missing>) -> String {
     match cell {
         Err(missing) => format!("no answer: {missing}"),
         Ok(value) => {
             let (kind, text) = walk::shown(value);
             let octets = match value {
-                crate::model::Value::OctetString(octets) => {
+                Value::OctetString(octets) => {
                     let hex: Vec<String> = octets.iter().map(|it| format!("{it:02x}")).collect();
                     format!("  octets {}", hex.join(" "))
                 }

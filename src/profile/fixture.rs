@@ -9,7 +9,7 @@
 
 use super::{Learned, Plan, Profile, ProfileSet, SystemGroup};
 use crate::mib::{Kind, Mibs};
-use crate::model::{Missing, Oid, Ratings, ReadingShape, Sample, Value};
+use crate::model::{Cells, Missing, Oid, Ratings, ReadingShape, Sample, Value};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -139,7 +139,7 @@ pub fn read(profiles: &ProfileSet, mibs: &Mibs, cells: &Learned) -> String {
     let system = system_group(cells);
     let Some(profile) = choose(profiles, cells, &system) else { return "profile none fits\n".to_owned() };
     let plan = profile.compile(&learn(&profile, cells), &system);
-    let answers: Vec<Result<Value, Missing>> =
+    let answers: Cells =
         plan.cells.iter().map(|it| cells.get(it).cloned().ok_or(Missing::NoSuchInstance)).collect();
     let mut samples = Vec::new();
     plan.decode(&answers, &mut samples);
@@ -174,7 +174,7 @@ fn line(
     at: usize,
     reading: &ReadingShape,
     sample: Sample,
-    answers: &[Result<Value, Missing>],
+    answers: &Cells,
 ) -> String {
     let quantity = format!("{} {}", reading.quantity, reading.name);
     let unit = reading.quantity.unit();

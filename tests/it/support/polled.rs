@@ -1,6 +1,6 @@
 //! What a poll of a device brought, by whatever way it was polled.
 
-use rackwarden::model::{Identity, Missing, Oid, Quantity, Ratings, Sample, Value};
+use rackwarden::model::{Cells, Identity, Missing, Oid, Quantity, Ratings, Sample};
 use rackwarden::profile::{Learned, Plan, ProfileSet, SystemGroup};
 
 /// A device's readings and who it says it is.
@@ -36,7 +36,7 @@ pub(crate) struct PolledReading {
 pub(crate) fn poll(profiles: &ProfileSet, cells: &Learned, system: &SystemGroup) -> Polled {
     let Some(profile) = choose(profiles, cells, system) else { return Polled::default() };
     let plan = profile.compile(&learn(&profile, cells), system);
-    let answers: Vec<Result<Value, Missing>> =
+    let answers: Cells =
         plan.cells.iter().map(|it| cells.get(it).cloned().ok_or(Missing::NoSuchInstance)).collect();
     of_answers(&plan, &answers)
 }
@@ -44,7 +44,7 @@ pub(crate) fn poll(profiles: &ProfileSet, cells: &Learned, system: &SystemGroup)
 pub(crate) use rackwarden::profile::fixture::{choose, learn};
 
 /// The readings of a plan and its answers.
-pub(crate) fn of_answers(plan: &Plan, answers: &[Result<Value, Missing>]) -> Polled {
+pub(crate) fn of_answers(plan: &Plan, answers: &Cells) -> Polled {
     let mut samples = Vec::new();
     plan.decode(answers, &mut samples);
     assert_eq!(samples.len(), plan.shape.readings.len());
