@@ -6,9 +6,7 @@ use super::poll::label;
 use super::target::{self, Ready, TargetArguments};
 use super::walk;
 use crate::mib::Mibs;
-use crate::model::{
-    Component, ComponentKind, Missing, Oid, Quantity, Ratings, ReadingShape, Sample, SystemClock, Value,
-};
+use crate::model::{Component, ComponentKind, Oid, Quantity, Ratings, ReadingShape, Sample, SystemClock};
 use crate::poller::{Outcome, once};
 use crate::profile::ScaleNote;
 use crate::rules::{Program, Ruleset, Standing};
@@ -252,13 +250,13 @@ fn value(component: &Component, reading: &ReadingShape, sample: Option<Sample>) 
 }
 
 /// Type, value and octets of an answer.
-fn raw(cell: &Result<Value, Missing>) -> String {
+fn raw(cell: &Result<crate::model::Value, crate::model::Missing>) -> String {
     match cell {
         Err(missing) => format!("no answer: {missing}"),
         Ok(value) => {
             let (kind, text) = walk::shown(value);
             let octets = match value {
-                Value::OctetString(octets) => {
+                crate::model::Value::OctetString(octets) => {
                     let hex: Vec<String> = octets.iter().map(|it| format!("{it:02x}")).collect();
                     format!("  octets {}", hex.join(" "))
                 }

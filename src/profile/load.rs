@@ -25,8 +25,6 @@ struct Slot {
     profile: OnceLock<Option<Arc<Profile>>>,
     /// What to read it from, where it is not read yet.
     file: Option<Arc<ProfileFile>>,
-    /// What that file says, once it was asked for: by the profile itself, or by one that inherits it.
-    definition: OnceLock<Option<Definition>>,
 }
 
 /// One profile file.
@@ -95,7 +93,7 @@ impl ProfileSet {
                 let matching = definition.matching.clone();
                 let name = Arc::clone(&profile.name);
                 let profile = OnceLock::from(Some(Arc::new(profile)));
-                set.slots.insert(name, Slot { matching, profile, file: None, definition: OnceLock::new() });
+                set.slots.insert(name, Slot { matching, profile, file: None });
             }
         }
         (set, problems)
@@ -134,22 +132,10 @@ impl ProfileSet {
             let Some((name, matching)) = check::head(&file.path, &file.text, Mibs::embedded()) else {
                 continue;
             };
-            let (profile, definition) = (OnceLock::new(), OnceLock::new());
-            let slot = Slot { matching, profile, file: Some(Arc::new(file)), definition };
+            let slot = Slot { matching, profile: OnceLock::new(), file: Some(Arc::new(file)) };
             set.slots.insert(name.into(), slot);
         }
         set
-    }
-
-    /// What a shipped file says; each is read once, however many profiles inherit it.
-    fn definition(&self, name: &str) -> Option<&Definition> {
-        let slot = self.slots.get(name)?;
-        let read = || {
-            let file = slot.file.as_ref()?;
-            let definition = check::definition(&file.path, &file.text, Mibs::embedded()).ok()?;
-            Some(Definition { text: file.text.clone(), ..definition })
-        };
-        slot.definition.get_or_init(read).as_ref()
     }
 
     /// Reads a shipped profile and its ancestors.
@@ -160,7 +146,9 @@ impl ProfileSet {
             if found.definitions.contains_key(&next) {
                 continue;
             }
-            let definition = self.definition(&next)?.clone();
+            let file = self.slots.get(&*next)?.file.as_ref()?;
+            let mut definition = check::definition(&file.path, &file.text, Mibs::embedded()).ok()?;
+            definition.text.clone_from(&file.text);
             wanted.extend(definition.inherits.iter().map(|it| it.value.clone()));
             found.definitions.insert(next, definition);
         }

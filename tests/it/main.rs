@@ -24,6 +24,7 @@ mod profile_properties;
 mod profiles;
 mod promtool;
 mod recordings;
+mod simulate_user;
 mod simulated;
 mod snmpd;
 mod support;

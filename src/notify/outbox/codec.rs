@@ -415,6 +415,16 @@ mod tests {
         }
     }
 
+    /// Objects of inventories have no OID; rows with an empty one were written.
+    #[test]
+    fn an_empty_oid_is_none() {
+        let mut facts = fixtures::facts_of("k", &[]);
+        facts.source = Some(crate::model::Oid::default());
+        let last = fixtures::transition(TransitionKind::Trigger, Severity::Info, facts);
+        let row = OpenRow { last: Arc::new(last), ..open_row() };
+        assert_eq!(decode_open(b"k", &encode_open(b"k", &row)).unwrap().last.facts.source, None);
+    }
+
     #[test]
     fn any_flipped_bit_is_seen() {
         let value = encode_record(b"k", &record());

@@ -60,6 +60,7 @@ pub(crate) fn of_answers(plan: &Plan, answers: &Cells) -> Polled {
             name: reading.name.to_string(),
             unit: reading.quantity.unit().to_string(),
             sample: *sample,
+
             state: state.map(|it| (it.name.to_string(), it.health.to_string())),
             source: reading.source.clone(),
             also: plan.also(at).to_vec(),
