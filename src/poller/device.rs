@@ -56,7 +56,9 @@ pub struct Ready {
 }
 
 impl Ready {
-    pub(super) const fn names(&self) -> &Arc<Names> {
+    /// The plan's cells and sysUpTime.0, as requests carry them.
+    #[must_use]
+    pub const fn names(&self) -> &Arc<Names> {
         &self.names
     }
 }
@@ -131,6 +133,7 @@ enum LearnAnew {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one a device; in a box it would cost each poll an allocation")]
 enum Activity {
     Idle,
     /// What the learner asks is due.
