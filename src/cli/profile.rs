@@ -111,6 +111,12 @@ fn show(name: &str, folders: &Folders) -> Result<Exit, Exit> {
         agent.max_varbinds,
         agent.max_repetitions
     );
+    if agent.requests_per_second != 0 {
+        println!("at most {} requests a second", agent.requests_per_second);
+    }
+    if 1 < agent.requests_in_flight {
+        println!("up to {} requests at a time", agent.requests_in_flight);
+    }
     Ok(Exit::Ok)
 }
 

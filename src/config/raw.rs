@@ -150,6 +150,7 @@ pub(super) struct RawDevice {
     pub(super) retries: Option<u32>,
     pub(super) parent: Option<String>,
     pub(super) requests_per_second: Option<u32>,
+    pub(super) requests_in_flight: Option<u8>,
     #[serde(default)]
     pub(super) labels: BTreeMap<String, String>,
     #[serde(default)]

@@ -43,6 +43,8 @@ pub(super) struct AgentKeys {
     pub(super) getbulk: Option<bool>,
     pub(super) max_varbinds: Option<usize>,
     pub(super) max_repetitions: Option<u32>,
+    pub(super) requests_per_second: Option<u32>,
+    pub(super) requests_in_flight: Option<u8>,
 }
 
 /// `[identity]`.

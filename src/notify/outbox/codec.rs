@@ -272,7 +272,8 @@ impl StoredFacts {
             }
             None => None,
         };
-        let source = match self.source {
+        // Early rows of objects of inventories have an empty one.
+        let source = match self.source.filter(|it| !it.is_empty()) {
             Some(text) => Some(text.parse::<Oid>().map_err(|_| unknown("OID", &text))?),
             None => None,
         };
