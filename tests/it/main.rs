@@ -24,6 +24,8 @@ mod profile_properties;
 mod profiles;
 mod promtool;
 mod recordings;
+mod reload;
+mod schema;
 mod simulate_user;
 mod simulated;
 mod snmpd;
