@@ -16,6 +16,7 @@ mod supervise;
 mod tally;
 mod traps;
 mod watch;
+mod watchdog;
 
 pub use daemon::{AppError, Daemon};
 pub use enrich::Enrichment;
