@@ -11,20 +11,26 @@ macro_rules! println {
     ($($part:tt)*) => { $crate::cli::print_line(format_args!($($part)*)) };
 }
 
+mod ask;
 mod bench;
 mod check;
 mod config;
 mod demo;
+mod discover;
 mod exit;
 mod explain;
+mod fleet;
 mod generate;
+mod import;
 mod inventory;
 mod page;
 mod poll;
 mod profile;
 mod run;
 mod simulate;
+mod status;
 mod target;
+mod top;
 mod usm;
 mod walk;
 
@@ -58,6 +64,14 @@ enum Verb {
     Explain(explain::Arguments),
     /// Walk an agent's objects, with names where they are known
     Walk(walk::Arguments),
+    /// Find devices in networks, and the profiles that read them
+    Discover(discover::Arguments),
+    /// Make devices of the power units of an inventory
+    Import(import::Arguments),
+    /// Ask the running daemon whether all is well; the exit code says it too
+    Status(status::Arguments),
+    /// The fleet, live, in a terminal
+    Top(top::Arguments),
     /// List, show and match device profiles
     #[command(subcommand)]
     Profile(profile::Verb),
@@ -106,6 +120,10 @@ pub fn main() -> std::process::ExitCode {
         Verb::Poll(arguments) => poll::run(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Walk(arguments) => walk::run(&arguments),
+        Verb::Discover(arguments) => discover::run(&arguments),
+        Verb::Import(arguments) => import::run(&arguments),
+        Verb::Status(arguments) => status::run(&arguments),
+        Verb::Top(arguments) => top::run(&arguments),
         Verb::Profile(verb) => profile::run(&verb),
         Verb::Simulate(arguments) => simulate::run(&arguments),
         Verb::Demo(arguments) => demo::run(&arguments),

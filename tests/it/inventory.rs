@@ -6,6 +6,7 @@ mod daemon;
 mod device42;
 mod device42_pages;
 mod faults;
+mod import;
 mod netbox;
 mod phpipam;
 mod postgres;

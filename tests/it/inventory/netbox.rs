@@ -97,7 +97,7 @@ fn list(path: &str, query: &Request) -> Vec<Value> {
     }
 }
 
-fn answer(request: &Request) -> Reply {
+pub(super) fn answer(request: &Request) -> Reply {
     if request.header("authorization") != "Token hunter2" {
         return Reply::json(&json!({"detail": "Invalid token"})).status(403);
     }
