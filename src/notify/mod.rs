@@ -15,6 +15,8 @@ pub mod pagerduty;
 pub mod retry;
 pub mod secrets;
 pub mod settings;
+pub mod silence;
+pub mod storm;
 
 pub use outbox::health::{CircuitHealth, DeadLetter, DiskHealth, IntegrationHealth, NotifyHealth};
 pub use outbox::{Outbox, OutboxHandle, Tuning};

@@ -1,6 +1,10 @@
 //! What paging is told: integrations with their keys and limits, already checked.
 
-use crate::model::Secret;
+use super::silence::{Maintenance, Matcher};
+use super::storm::StormSettings;
+use crate::alert::Transition;
+use crate::model::{Secret, Severity};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +37,20 @@ pub struct IntegrationSettings {
     pub timeout: Duration,
 }
 
+impl IntegrationSettings {
+    /// One of PagerDuty in the United States with that key, and all else as it is by default.
+    #[must_use]
+    pub fn pagerduty(name: &str, routing_key: SecretSource) -> Self {
+        Self {
+            name: name.into(),
+            routing_key,
+            url: "https://events.pagerduty.com/v2/enqueue".to_owned(),
+            requests_per_minute: 120,
+            timeout: Duration::from_secs(10),
+        }
+    }
+}
+
 /// All of paging.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotifySettings {
@@ -46,4 +64,75 @@ pub struct NotifySettings {
     pub client: String,
     /// `client_url` of the events: where a person looks, if the user says.
     pub client_url: Option<String>,
+    /// Which alerts go where, first match first; what no route is for goes to the default ones.
+    pub routes: Vec<Route>,
+    /// When many alerts are one incident.
+    pub storm: StormSettings,
+    /// How often alerts that go on are told again, by rule.
+    pub resend: BTreeMap<Arc<str>, Duration>,
+    /// Maintenance windows of the config.
+    pub maintenance: Vec<Maintenance>,
+}
+
+/// Which alerts go to some integrations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// All of these must fit; none fits everything.
+    pub matchers: Vec<Matcher>,
+    /// The mildest severity that it is for.
+    pub least: Severity,
+    /// Where they go.
+    pub integrations: Vec<Arc<str>>,
+    /// Whether later routes are looked at too.
+    pub goes_on: bool,
+}
+
+impl NotifySettings {
+    /// The integrations that hear of an alert: those of its rule, else of its routes, else the default
+    /// ones, else all.
+    #[must_use]
+    pub fn targets(&self, transition: &Transition) -> Vec<Arc<str>> {
+        let known = |name: &&Arc<str>| self.integrations.iter().any(|it| it.name == **name);
+        let facts = &transition.facts;
+        let named: Vec<Arc<str>> = facts.integrations.iter().filter(known).map(Arc::clone).collect();
+        if !named.is_empty() {
+            return named;
+        }
+        let mut routed: Vec<Arc<str>> = Vec::new();
+        for route in &self.routes {
+            let severity = transition.severity;
+            if route.least <= severity && route.matchers.iter().all(|it| it.fits(facts, severity)) {
+                let new = route.integrations.iter().filter(known).filter(|it| !routed.contains(it));
+                let new: Vec<Arc<str>> = new.map(Arc::clone).collect();
+                routed.extend(new);
+                if !route.goes_on {
+                    break;
+                }
+            }
+        }
+        if !routed.is_empty() {
+            return routed;
+        }
+        let default: Vec<Arc<str>> = self.default_integrations.iter().filter(known).map(Arc::clone).collect();
+        if !default.is_empty() {
+            return default;
+        }
+        self.integrations.iter().map(|it| Arc::clone(&it.name)).collect()
+    }
+
+    /// Paging to nobody, with all else as it is by default: for tests and tools to begin with.
+    #[must_use]
+    pub fn new(state_folder: PathBuf) -> Self {
+        Self {
+            integrations: Vec::new(),
+            default_integrations: Vec::new(),
+            state_folder,
+            client: "rackwarden".to_owned(),
+            client_url: None,
+            routes: Vec::new(),
+            storm: StormSettings::default(),
+            resend: BTreeMap::new(),
+            maintenance: Vec::new(),
+        }
+    }
 }

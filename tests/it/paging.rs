@@ -98,10 +98,8 @@ fn settings(folder: &Path, integrations: &[(&str, &str)]) -> NotifySettings {
     };
     NotifySettings {
         integrations: integrations.iter().map(integration).collect(),
-        default_integrations: Vec::new(),
-        state_folder: folder.to_owned(),
-        client: "rackwarden".to_owned(),
         client_url: Some("https://rackwarden.example/".to_owned()),
+        ..NotifySettings::new(folder.to_owned())
     }
 }
 

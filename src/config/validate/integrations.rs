@@ -32,9 +32,9 @@ pub(super) fn notify(context: &mut Context<'_, '_>, raw: &RawConfig) -> NotifySe
     NotifySettings {
         integrations,
         default_integrations,
-        state_folder: raw.state.folder.clone(),
         client: raw.paging.client.clone(),
         client_url: raw.paging.client_url.clone(),
+        ..NotifySettings::new(raw.state.folder.clone())
     }
 }
 

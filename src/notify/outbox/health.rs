@@ -120,18 +120,10 @@ pub(crate) struct Tally {
     pub(crate) merged: u64,
     pub(crate) last_error: Option<(String, UnixMillis)>,
     pub(crate) last_accepted: Option<UnixMillis>,
-    pub(crate) open: Option<(UnixMillis, u32, Reason)>,
     pub(crate) key_error: Option<String>,
     pub(crate) limited: bool,
     /// Events were given up for want of room: to be announced again when there is some.
     pub(crate) overflowed: bool,
-}
-
-impl Tally {
-    /// Whether its sender has nothing to do but wait.
-    pub(crate) const fn is_blocked(&self) -> bool {
-        self.open.is_some() || self.limited
-    }
 }
 
 /// By integration.

@@ -9,14 +9,17 @@
 use super::details;
 use crate::alert::{AlertKey, Transition, TransitionKind};
 use crate::model::{Labels, Secret, Severity, UnixMillis};
+use crate::notify::storm::GROUP_RULE_TYPE;
 use serde::Serialize;
 use std::fmt;
 
-/// What an event asks for. Rackwarden acknowledges nothing: that is a person's.
+/// What an event asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
     /// Open an incident, or add to the open one.
     Trigger,
+    /// Somebody looks after it, as an operator has told us.
+    Acknowledge,
     /// End it.
     Resolve,
 }
@@ -27,6 +30,7 @@ impl Action {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Trigger => "trigger",
+            Self::Acknowledge => "acknowledge",
             Self::Resolve => "resolve",
         }
     }
@@ -34,7 +38,7 @@ impl Action {
     /// The action of that name.
     #[must_use]
     pub fn find(name: &str) -> Option<Self> {
-        [Self::Trigger, Self::Resolve].into_iter().find(|it| it.name() == name)
+        [Self::Trigger, Self::Acknowledge, Self::Resolve].into_iter().find(|it| it.name() == name)
     }
 }
 
@@ -115,6 +119,22 @@ pub fn repaired(body: &str, refusal: &str) -> Option<String> {
     Some(least.to_string())
 }
 
+/// An acknowledgement of an open incident.
+#[must_use]
+pub fn acknowledgement(key: &AlertKey, by: &str) -> String {
+    let by = clean(by, FIELD_CHARS_MAX);
+    let event = serde_json::json!({
+        "event_action": Action::Acknowledge.name(),
+        "dedup_key": dedup_key(key),
+        "payload": {
+            "summary": format!("acknowledged by {by}"),
+            "source": "rackwarden",
+            "severity": "info",
+        },
+    });
+    event.to_string()
+}
+
 /// The octets to send: the event with its routing key.
 #[must_use]
 pub fn with_routing_key(body: &str, key: &Secret) -> Option<Vec<u8>> {
@@ -147,6 +167,9 @@ pub fn dedup_key(key: &AlertKey) -> String {
 #[must_use]
 pub fn summary(transition: &Transition) -> String {
     let facts = &transition.facts;
+    if facts.rule_type == GROUP_RULE_TYPE {
+        return group_summary(transition);
+    }
     let head = match transition.kind {
         TransitionKind::Trigger | TransitionKind::Change { .. } => transition.severity.name().to_uppercase(),
         TransitionKind::Resolve => "RESOLVED".to_owned(),
@@ -167,6 +190,15 @@ pub fn summary(transition: &Transition) -> String {
         (false, false) => what + " ",
     };
     clean(&format!("{head} {}: {what}{reason}{tail}", place(transition)), SUMMARY_CHARS_MAX)
+}
+
+/// `CRITICAL site DC1: 120 alerts (offline 118, infeed-load 2)`.
+fn group_summary(transition: &Transition) -> String {
+    let head = match transition.kind {
+        TransitionKind::Trigger | TransitionKind::Change { .. } => transition.severity.name().to_uppercase(),
+        TransitionKind::Resolve => "RESOLVED".to_owned(),
+    };
+    clean(&format!("{head} {}: {}", transition.facts.device, transition.reason), SUMMARY_CHARS_MAX)
 }
 
 /// `pdu-a1 infeed 1 (Feed A, rack A1)`.
