@@ -15,6 +15,7 @@ mod bench;
 mod check;
 mod demo;
 mod exit;
+mod generate;
 mod inventory;
 mod page;
 mod poll;
@@ -64,12 +65,15 @@ enum Verb {
     /// Inventory sources by hand
     #[command(subcommand)]
     Inventory(inventory::Verb),
+    /// Write man pages and shell completions, for those who make packages
+    #[command(hide = true)]
+    Generate(generate::Arguments),
 }
 
 /// Where the configuration is.
 #[derive(Debug, Clone, clap::Args)]
 struct ConfigArguments {
-    /// Main configuration file; files in conf.d beside it are read too
+    /// Main configuration file; files in conf.d and devices.d beside it are read too
     #[arg(
         long,
         value_name = "FILE",
@@ -96,6 +100,7 @@ pub fn main() -> std::process::ExitCode {
         Verb::Bench(verb) => bench::run(&verb),
         Verb::Page(verb) => page::run(&verb),
         Verb::Inventory(verb) => inventory::run(&verb),
+        Verb::Generate(arguments) => generate::run(&arguments),
     };
     exit.into()
 }

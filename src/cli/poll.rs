@@ -63,6 +63,10 @@ struct ReadingJson<'a> {
     raw: Option<serde_json::Value>,
     state: Option<StateJson>,
     source: String,
+    /// Other cells that carry the same reading.
+    also: Vec<String>,
+    /// A value against physics.
+    suspect: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -206,12 +210,17 @@ fn readings(outcome: &Outcome) -> Vec<ReadingJson<'_>> {
             unit: reading.quantity.unit().symbol(),
             value: sample.value(),
             missing: match sample {
-                Sample::Value(_) => None,
+                Sample::Value(_) | Sample::Suspect(_) => None,
                 Sample::Missing(missing) => Some(missing.name()),
             },
             raw: outcome.ready.as_ref().and_then(|ready| raw(ready, at, &outcome.cells)),
             state,
             source: reading.source.to_string(),
+            also: outcome
+                .ready
+                .as_ref()
+                .map_or_else(Vec::new, |ready| ready.plan.also(at).iter().map(ToString::to_string).collect()),
+            suspect: matches!(sample, Sample::Suspect(_)),
         })
     })
     .collect()
@@ -301,8 +310,9 @@ fn print_table(ready: &Ready, outcome: &Outcome) {
 fn shown(component: &Component, reading: &ReadingShape, sample: Sample) -> String {
     let value = match sample {
         Sample::Missing(missing) => return format!("- ({})", words(missing)),
-        Sample::Value(value) => value,
+        Sample::Value(value) | Sample::Suspect(value) => value,
     };
+    let doubt = if matches!(sample, Sample::Suspect(_)) { "  (suspect: against physics)" } else { "" };
     if reading.quantity == Quantity::State {
         return match reading.states.as_ref().and_then(|it| it.state(value)) {
             Some(state) => format!("{} ({})", state.name, state.health),
@@ -321,7 +331,7 @@ fn shown(component: &Component, reading: &ReadingShape, sample: Sample) -> Strin
         quantity => format!(" {}", quantity.unit()),
     };
     let rated = rated.map(|it| format!("  (rated {it}{unit})")).unwrap_or_default();
-    format!("{number}{unit}{rated}")
+    format!("{number}{unit}{rated}{doubt}")
 }
 
 fn words(missing: Missing) -> String {

@@ -16,6 +16,8 @@ pub struct Difference {
     pub changed: Vec<DeviceSettings>,
     /// Names of devices that are gone.
     pub removed: Vec<Arc<str>>,
+    /// Whether a device hangs on another one than before.
+    pub parents: bool,
     /// Whether any rule changed, came, went or moved.
     pub rules: bool,
     /// Whether paging changed: integrations, defaults, how we call ourselves.
@@ -51,6 +53,7 @@ impl fmt::Display for Difference {
             parts.push(format!("devices: {}", devices.join(", ")));
         }
         let flags = [
+            (self.parents, "parents"),
             (self.rules, "rules"),
             (self.notify, "paging"),
             (self.inventories, "inventory"),
@@ -76,6 +79,7 @@ impl Settings {
             added: new.devices.iter().filter(is_new).cloned().collect(),
             changed: new.devices.iter().filter(is_other).cloned().collect(),
             removed: old.devices.iter().filter(is_gone).map(|it| Arc::clone(&it.name)).collect(),
+            parents: old.parents != new.parents,
             rules: old.rules != new.rules,
             notify: notify_differs(&old.notify, &new.notify),
             inventories: old.inventories != new.inventories,

@@ -31,6 +31,8 @@ pub struct Settings {
     pub credentials: BTreeMap<Arc<str>, Credential>,
     /// The devices, in the order of the files.
     pub devices: Vec<DeviceSettings>,
+    /// The devices that hang on another, by name: each with its parent.
+    pub parents: BTreeMap<Arc<str>, Arc<str>>,
     /// The alert rules, in the order of the files.
     pub rules: Vec<Rule>,
     /// Paging.

@@ -1,11 +1,14 @@
 //! Every table and key of the configuration, as data. See [`super::schema`] for what reads it.
 
+mod alerts;
+mod inventory;
+
+use self::alerts::ALERT;
+use self::inventory::INVENTORY;
 use super::form::Form;
 use super::limits::{
-    FOR_MOST, HTTP_TIMEOUT_MOST, INTERVAL_LEAST, INTERVAL_MOST, POLLS_MOST, RATE_MOST,
-    REQUESTS_A_MINUTE_MOST, RESEND_LEAST, RETRIES_MOST, SNAPSHOT_AGE_MOST, SNAPSHOT_LEAST,
-    SNAPSHOT_LIMIT_MOST, SNAPSHOT_MOST, SNAPSHOT_TIMEOUT_MOST, SNAPSHOTS_MOST, SPREAD_MOST, TIMEOUT_LEAST,
-    TIMEOUT_MOST,
+    HTTP_TIMEOUT_MOST, INTERVAL_LEAST, INTERVAL_MOST, RATE_MOST, REQUESTS_A_MINUTE_MOST, RETRIES_MOST,
+    SPREAD_MOST, TIMEOUT_LEAST, TIMEOUT_MOST,
 };
 use super::schema::{Key, Table};
 use std::time::Duration;
@@ -168,7 +171,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "community_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp\"",
+            "\"/etc/rackwarden/credentials.d/snmp\"",
             "A file whose first line is the community",
         ),
         Key::new(
@@ -214,7 +217,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "authentication_passphrase_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp-authentication\"",
+            "\"/etc/rackwarden/credentials.d/snmp-authentication\"",
             "A file whose first line is the authentication passphrase of the user",
         ),
         Key::new(
@@ -247,7 +250,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "authentication_key_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp-authentication-key\"",
+            "\"/etc/rackwarden/credentials.d/snmp-authentication-key\"",
             "A file whose first line is the authentication key, already localized to the agent, in hexadecimal",
         ),
         Key::new(
@@ -286,7 +289,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "privacy_passphrase_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp-privacy\"",
+            "\"/etc/rackwarden/credentials.d/snmp-privacy\"",
             "A file whose first line is the privacy passphrase of the user",
         ),
         Key::new(
@@ -319,7 +322,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "privacy_key_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp-privacy-key\"",
+            "\"/etc/rackwarden/credentials.d/snmp-privacy-key\"",
             "A file whose first line is the privacy key, already localized to the agent, in hexadecimal",
         ),
         Key::new(
@@ -427,6 +430,13 @@ static DEVICE: Table = Table {
         )
         .also(&["tags", "metadata"]),
         Key::new(
+            "parent",
+            Form::Text,
+            "\"gateway-1\"",
+            "The device behind which it is reached: while that one is silent, this one's silence is no news",
+        )
+        .also(&["depends_on", "dependency", "gateway", "parents"]),
+        Key::new(
             "rated_current",
             Form::Rated,
             "{ infeed = 16, bank = 10 }",
@@ -449,7 +459,7 @@ static INTEGRATION: Table = Table {
         Key::new(
             "routing_key_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/pagerduty\"",
+            "\"/etc/rackwarden/credentials.d/pagerduty\"",
             "A file whose first line is the integration key",
         ),
         Key::new(
@@ -500,155 +510,6 @@ static INTEGRATION: Table = Table {
     ],
 };
 
-static INVENTORY: Table = Table {
-    keys: &[
-        Key::new(
-            "name",
-            Form::Text,
-            "\"cmdb\"",
-            "What you call it: unique, also among devices; the label `source` of its metrics, and what rules refer to",
-        )
-        .required()
-        .also(&["id", "alias"]),
-        Key::new("type", Form::Choice(INVENTORY_TYPES), "\"device42\"", "What it is")
-            .required()
-            .also(&["kind", "product"]),
-        Key::new("url", Form::Url, "\"https://device42.example.net/\"", "Where its API begins, without /api")
-            .also(&["address", "host", "endpoint", "base_url"]),
-        Key::new(
-            "path",
-            Form::Path,
-            "\"/var/lib/rackwarden/cmdb.json\"",
-            "The file of a source of type file: .json or .csv",
-        )
-        .also(&["file", "filename"]),
-        Key::new(
-            "username",
-            Form::Text,
-            "\"rackwarden\"",
-            "Device42, phpIPAM: the user; with auth = \"token\" the client key",
-        )
-        .also(&["user", "login", "client_key", "client_id"]),
-        Key::new(
-            "secret_file",
-            Form::Path,
-            "\"/etc/rackwarden/credentials/cmdb\"",
-            "A file whose first line is the password or token",
-        )
-        .also(&["password_file", "token_file", "api_key_file"]),
-        Key::new(
-            "secret_env",
-            Form::Variable,
-            "\"CMDB_TOKEN\"",
-            "An environment variable that holds the password or token",
-        )
-        .also(&["password_env", "token_env"]),
-        Key::new(
-            "secret_credential",
-            Form::Text,
-            "\"cred_cmdb\"",
-            "A systemd credential (`LoadCredential=`) that holds the password or token",
-        ),
-        Key::new("secret", Form::Secret, "\"s3cret-token\"", "The password or token itself, in clear").also(&[
-            "password",
-            "token",
-            "api_token",
-            "api_key",
-            "client_secret",
-            "app_code",
-        ]),
-        Key::new(
-            "auth",
-            Form::Choice(INVENTORY_AUTHS),
-            "\"token\"",
-            "Device42: HTTP Basic, or a short-lived token that is minted before each snapshot",
-        )
-        .default("\"basic\""),
-        Key::new("app", Form::Text, "\"rackwarden\"", "phpIPAM: the API application's id").also(&["app_id"]),
-        Key::new(
-            "kinds",
-            Form::Texts,
-            "[\"subnet\", \"power_unit\"]",
-            "What is taken, of what the source has; everything if you say nothing",
-        )
-        .also(&["objects", "only", "include"]),
-        Key::new(
-            "software_types",
-            Form::Texts,
-            "[\"managed\", \"unmanaged\"]",
-            "Device42: software of these types is taken; prohibited installations are a kind of their own",
-        )
-        .default("[\"managed\"]"),
-        Key::new(
-            "interval",
-            Form::Duration { least: SNAPSHOT_LEAST, most: SNAPSHOT_MOST },
-            "\"15m\"",
-            "How often a snapshot is taken",
-        )
-        .default("\"15m\"")
-        .also(&["poll_interval", "refresh", "period"]),
-        Key::new(
-            "timeout",
-            Form::Duration { least: TIMEOUT_LEAST, most: SNAPSHOT_TIMEOUT_MOST },
-            "\"30s\"",
-            "How long one request may take",
-        )
-        .default("\"30s\""),
-        Key::new(
-            "time_limit",
-            Form::Duration { least: TIMEOUT_LEAST, most: SNAPSHOT_LIMIT_MOST },
-            "\"10m\"",
-            "How long a whole snapshot may take",
-        )
-        .default("\"10m\""),
-        Key::new(
-            "gone_after",
-            Form::Count { least: 1, most: SNAPSHOTS_MOST },
-            "3",
-            "After how many whole snapshots without it an object is gone, and its alerts end",
-        )
-        .default("3"),
-        Key::new(
-            "max_age",
-            Form::Duration { least: SNAPSHOT_LEAST, most: SNAPSHOT_AGE_MOST },
-            "\"2d\"",
-            "Type file: an older file counts as a failure; no limit if you say nothing",
-        )
-        .also(&["stale_after"]),
-        Key::new(
-            "tls_ca_file",
-            Form::Path,
-            "\"/etc/rackwarden/cmdb-ca.pem\"",
-            "Trust the certificates in this PEM file, and no others",
-        )
-        .also(&["ca_file", "ca", "cacert", "ca_cert"]),
-        Key::new(
-            "tls_pins",
-            Form::Texts,
-            "[\"9F:86:D0:81:88:4C:7D:65:9A:2F:EA:A0:C5:5A:D0:15:A3:BF:4F:1B:2B:0B:82:2C:D1:5D:6C:15:B0:F0:0A:08\"]",
-            "Take only certificates with these SHA-256 fingerprints, self-signed ones too",
-        )
-        .also(&["tls_pin", "pin", "fingerprint", "fingerprints"]),
-        Key::new("tls_verify", Form::Flag, "true", "Whether its certificate is checked at all")
-            .default("true")
-            .also(&["verify", "verify_ssl", "insecure", "ssl_verify", "insecure_skip_verify"]),
-        Key::new(
-            "match_by",
-            Form::Texts,
-            "[\"serial\", \"name\"]",
-            "How power units are matched with polled devices, to lend them labels and ratings; [] for not at all",
-        )
-        .default("[\"serial\", \"address\", \"name\"]"),
-        Key::new(
-            "labels",
-            Form::Labels,
-            "{ site = \"ams1\" }",
-            "Your own names and values for it: metric labels, page details, and what rules match",
-        )
-        .also(&["tags", "metadata"]),
-    ],
-};
-
 static PAGING: Table = Table {
     keys: &[
         Key::new(
@@ -669,155 +530,13 @@ static PAGING: Table = Table {
     ],
 };
 
-static ALERT: Table = Table {
-    keys: &[
-        Key::new(
-            "name",
-            Form::Text,
-            "\"infeed-overload\"",
-            "What you call it: unique; part of the alert's identity, so renaming ends its open alerts",
-        )
-        .required()
-        .also(&["alert", "id", "title"]),
-        Key::new(
-            "type",
-            Form::Text,
-            "\"power_unit_infeed\"",
-            "What it watches; docs/rules.md lists the types",
-        )
-        .required()
-        .also(&["kind", "rule_type"]),
-        Key::new(
-            "trigger",
-            Form::Text,
-            "\"percent_of_rated\"",
-            "What of it is compared; docs/rules.md lists each type's triggers",
-        )
-        .also(&["measure", "metric", "quantity"]),
-        Key::new(
-            "apply_to",
-            Form::Selection,
-            "{ match = { site = \"ams*\" } }",
-            "Which objects: \"all\", a list of names and patterns, or a match of labels",
-        )
-        .default("\"all\"")
-        .also(&["objects", "devices", "match", "targets"]),
-        Key::new("components", Form::Texts, "[\"phase\"]", "Kinds of components that it is narrowed to"),
-        Key::new(
-            "indices",
-            Form::Texts,
-            "[\"1\", \"Feed *\"]",
-            "Indices or labels of components that it is narrowed to",
-        ),
-        Key::new(
-            "names",
-            Form::Texts,
-            "[\"line_to_line\"]",
-            "Names of readings, where a component has several of a quantity",
-        ),
-        Key::new("operator", Form::Text, "\">\"", "How the reading is compared with the thresholds").also(&[
-            "op",
-            "comparison",
-            "condition",
-        ]),
-        Key::new(
-            "info",
-            Form::Threshold,
-            "{ value = 60, clear = 55 }",
-            "From where on it is info, and where it clears",
-        ),
-        Key::new(
-            "warning",
-            Form::Threshold,
-            "{ value = 80, clear = 75 }",
-            "From where on it is a warning, and where it clears",
-        )
-        .also(&["warn", "threshold", "value"]),
-        Key::new(
-            "error",
-            Form::Threshold,
-            "{ value = 85, clear = 80 }",
-            "From where on it is an error, and where it clears",
-        ),
-        Key::new(
-            "critical",
-            Form::Threshold,
-            "{ value = 90, clear = 85 }",
-            "From where on it is critical, and where it clears",
-        )
-        .also(&["crit"]),
-        Key::new("for", FOR, "\"30s\"", "How long the condition must hold before anybody is paged")
-            .also(&["duration", "delay", "pending"]),
-        Key::new(
-            "keep_firing_for",
-            FOR,
-            "\"5m\"",
-            "How long the clear condition must hold before the alert ends",
-        ),
-        Key::new(
-            "after_polls",
-            Form::Count { least: 1, most: POLLS_MOST },
-            "3",
-            "How many polls in a row the condition must hold before anybody is paged",
-        )
-        .also(&["after_failures", "attempts"]),
-        Key::new("unit", Form::Text, "\"degF\"", "The unit of the thresholds, where it is not the usual one"),
-        Key::new(
-            "rated_current",
-            Form::Number,
-            "16",
-            "Rated current in A for percent_of_rated, in place of what the components say",
-        )
-        .also(&["rated", "rating"]),
-        Key::new("rated_power", Form::Number, "3680", "Rated active power in W, in the same way"),
-        Key::new("rated_apparent_power", Form::Number, "3000", "Rated apparent power in VA, in the same way"),
-        Key::new(
-            "severity",
-            Form::Choice(SEVERITIES),
-            "\"critical\"",
-            "The severity of rules without thresholds: states and reachability",
-        )
-        .also(&["priority"]),
-        Key::new(
-            "notes",
-            Form::Note,
-            "\"Feed A of row 4; call facilities\"",
-            "What whoever is woken should read",
-        )
-        .also(&["description", "summary", "message"]),
-        Key::new("runbook", Form::Url, "\"https://wiki.example.net/infeed\"", "Where it says what to do")
-            .also(&["runbook_url"]),
-        Key::new(
-            "integrations",
-            Form::Texts,
-            "[\"facilities\"]",
-            "Who is paged; [paging] default_integrations if you say nothing",
-        )
-        .also(&["integration", "receiver", "notify"]),
-        Key::new("enabled", Form::Flag, "true", "Whether it is evaluated")
-            .default("true")
-            .also(&["enable", "disabled"]),
-        Key::new(
-            "resend",
-            Form::Duration { least: RESEND_LEAST, most: FOR_MOST },
-            "\"4h\"",
-            "Kept for later: how often the page is to be sent again while the alert goes on; nothing acts on it yet",
-        )
-        .also(&["repeat_interval", "renotify"]),
-    ],
-};
-
 const INTERVAL: Form = Form::Duration { least: INTERVAL_LEAST, most: INTERVAL_MOST };
 const TIMEOUT: Form = Form::Duration { least: TIMEOUT_LEAST, most: TIMEOUT_MOST };
 const RETRIES: Form = Form::Count { least: 0, most: RETRIES_MOST };
 const RATE: Form = Form::Count { least: 0, most: RATE_MOST };
-const FOR: Form = Form::Duration { least: Duration::ZERO, most: FOR_MOST };
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 const FORMATS: &[&str] = &["text", "json"];
 const VERSIONS: &[&str] = &["1", "2c", "3"];
 const SECURITY_LEVELS: &[&str] = &["noAuthNoPriv", "authNoPriv", "authPriv"];
 const REGIONS: &[&str] = &["us", "eu"];
 const INTEGRATION_TYPES: &[&str] = &["pagerduty"];
-const INVENTORY_TYPES: &[&str] = &["device42", "netbox", "snipe_it", "phpipam", "file"];
-const INVENTORY_AUTHS: &[&str] = &["basic", "token"];
-const SEVERITIES: &[&str] = &["info", "warning", "error", "critical"];

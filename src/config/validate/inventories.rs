@@ -245,7 +245,7 @@ impl Checks<'_, '_, '_, '_> {
             let is_told = ["secret_file", "secret_env", "secret_credential", "secret"];
             if !is_told.iter().any(|it| self.has_said(it)) {
                 let message = format!("a source of type {} needs a secret", product.title());
-                let help = "write secret_file = \"/etc/rackwarden/credentials/cmdb\", or secret_env, or secret_credential";
+                let help = "write secret_file = \"/etc/rackwarden/credentials.d/cmdb\", or secret_env, or secret_credential";
                 self.mistake("name", message, help);
             }
             return None;

@@ -219,7 +219,7 @@ impl Checks<'_, '_, '_> {
                 if !self.is_troubled() {
                     let place = self.place_of(protocol, what).unwrap_or_else(|| self.table());
                     let help = format!(
-                        "write {stem}_file = \"/etc/rackwarden/credentials/{}-{what}\", or {stem}_env, or {stem}_credential",
+                        "write {stem}_file = \"/etc/rackwarden/credentials.d/{}-{what}\", or {stem}_env, or {stem}_credential",
                         self.name
                     );
                     self.mistake(place, &format!("has `{what}`, but no passphrase or key for it"), help);
