@@ -17,6 +17,7 @@ mod demo;
 mod exit;
 mod generate;
 mod inventory;
+mod operate;
 mod page;
 mod poll;
 mod profile;
@@ -59,6 +60,12 @@ enum Verb {
     /// Measure what polling costs
     #[command(subcommand)]
     Bench(bench::Verb),
+    /// Alerts that go on: list, acknowledge, silence
+    #[command(subcommand)]
+    Alerts(operate::Alerts),
+    /// Events that wait or were given up
+    #[command(subcommand)]
+    Outbox(operate::Outbox),
     /// Paging by hand
     #[command(subcommand)]
     Page(page::Verb),
@@ -98,6 +105,8 @@ pub fn main() -> std::process::ExitCode {
         Verb::Simulate(arguments) => simulate::run(&arguments),
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::Bench(verb) => bench::run(&verb),
+        Verb::Alerts(verb) => operate::alerts(&verb),
+        Verb::Outbox(verb) => operate::outbox(&verb),
         Verb::Page(verb) => page::run(&verb),
         Verb::Inventory(verb) => inventory::run(&verb),
         Verb::Generate(arguments) => generate::run(&arguments),

@@ -8,6 +8,8 @@
 //! task; no routing key is kept, logged or part of an error.
 
 mod circuit;
+pub mod formats;
+pub mod heartbeat;
 pub mod limiter;
 pub mod outbox;
 pub mod page_test;

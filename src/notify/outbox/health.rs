@@ -5,6 +5,7 @@ use crate::model::{Severity, UnixMillis};
 use crate::notify::pagerduty::{Action, Reason};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// All of paging.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +54,8 @@ pub struct IntegrationHealth {
     pub receiver: String,
     /// Events that wait or are on their way.
     pub waiting: usize,
+    /// How long the oldest of them has waited, as far as this process knows.
+    pub oldest: Duration,
     /// Events accepted since the start.
     pub sent: u64,
     /// Requests that failed and were tried again, since the start.

@@ -7,13 +7,14 @@
 use super::ledger::{Announcement, Ledger};
 use super::record::{Acknowledgement, Hold, OpenRow, Record, Told};
 use crate::alert::{AlertFacts, AlertKey, Transition, TransitionKind};
-use crate::model::{Labels, Now, Severity, UnixMillis};
+use crate::model::{Labels, Moment, Now, Severity, UnixMillis};
 use crate::notify::pagerduty::{Action, Sender, event};
-use crate::notify::settings::NotifySettings;
+use crate::notify::settings::{IntegrationSettings, NotifySettings, Receiver};
 use crate::notify::silence::{Silence, Silencer, Silences};
 use crate::notify::storm::{Admission, GROUP_RULE_TYPE, Group, Storms};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The stages before the ledger.
 #[derive(Debug, Default)]
@@ -22,7 +23,13 @@ pub(crate) struct Intake {
     storms: Storms,
     /// Alerts that wait for the end of a silence or for others.
     held: BTreeSet<AlertKey>,
+    /// When Alertmanagers were told last of all that goes on.
+    refreshed: Moment,
 }
+
+/// Often enough that a restarted Alertmanager does not miss much, seldom enough that ten thousand alerts
+/// are no load.
+const REFRESH_EVERY: Duration = Duration::from_secs(600);
 
 /// Members of a group that its page lists: what a phone still scrolls through.
 const LISTED_MAX: usize = 50;
@@ -50,6 +57,20 @@ impl Intake {
             .filter(|(_, row)| matches!(&row.hold, Some(Hold::Group(group)) if orphans.contains(group)));
         intake.held.extend(of_lost.map(|(key, _)| key.clone()));
         intake
+    }
+
+    /// How many alerts are silenced, wait for others, or are in a group.
+    pub(crate) fn held(&self, ledger: &Ledger) -> (usize, usize, usize) {
+        let holds = self.held.iter().filter_map(|it| ledger.row(it)?.hold.as_ref());
+        let (mut silenced, mut waiting) = (0, 0);
+        for hold in holds {
+            match hold {
+                Hold::Silence => silenced += 1,
+                Hold::Wait => waiting += 1,
+                Hold::Group(_) => (),
+            }
+        }
+        (silenced, waiting, self.storms.members())
     }
 
     /// The silences.
@@ -137,7 +158,7 @@ impl Intake {
             }
             Admission::Joins(group) => {
                 self.held.remove(key);
-                ledger.hold_back(transition, Hold::Group(group.clone()));
+                ledger.hold_back(transition, Hold::Group(group));
                 self.tell_news(ledger, settings, now);
             }
             Admission::Opens(group, others) => {
@@ -206,6 +227,24 @@ impl Intake {
         self.tell_news(ledger, settings, now);
         if !settings.resend.is_empty() {
             self.renew(ledger, settings, now);
+        }
+        self.refresh(ledger, settings, now);
+    }
+
+    /// An Alertmanager forgets at its restart, and takes alerts of which it hears no more to be over.
+    fn refresh(&mut self, ledger: &mut Ledger, settings: &NotifySettings, now: Now) {
+        if now.moment < self.refreshed + REFRESH_EVERY {
+            return;
+        }
+        self.refreshed = now.moment;
+        let is_one = |it: &&IntegrationSettings| it.receiver == Receiver::Alertmanager;
+        for integration in settings.integrations.iter().filter(is_one) {
+            let knows = |row: &&Arc<OpenRow>| row.told.get(&integration.name) == Some(&Told::Accepted);
+            let rows: Vec<Arc<OpenRow>> =
+                ledger.rows().map(|(_, row)| row).filter(knows).map(Arc::clone).collect();
+            for row in rows {
+                ledger.tell_again(&integration.name, &render(settings, &row.last), now.moment);
+            }
         }
     }
 
@@ -309,7 +348,11 @@ pub(crate) fn announcement(
 }
 
 pub(crate) fn render(settings: &NotifySettings, transition: &Transition) -> Arc<Record> {
-    let sender = Sender { client: &settings.client, client_url: settings.client_url.as_deref() };
+    let sender = Sender {
+        client: &settings.client,
+        client_url: settings.client_url.as_deref(),
+        site: Some(&settings.site),
+    };
     Arc::new(Record {
         key: transition.facts.key.clone(),
         action: event::action_of(transition.kind),

@@ -137,6 +137,11 @@ impl Lane {
         self.entries.len()
     }
 
+    /// When the oldest event was handed in.
+    pub(crate) fn oldest(&self) -> Option<Moment> {
+        self.entries.first_key_value().map(|(_, it)| it.queued)
+    }
+
     /// How many are under way.
     pub(crate) const fn in_flight(&self) -> usize {
         self.in_flight
@@ -312,11 +317,11 @@ impl Lane {
         self.place_head(&key, now);
     }
 
-    /// The receiver may have the incident now.
-    pub(crate) fn set_known(&mut self, sequence: u64) {
-        if let Some(entry) = self.entries.get_mut(&sequence) {
-            entry.known = true;
-        }
+    /// The receiver may have the incident now. Says whether the disk has to learn of it.
+    pub(crate) fn set_known(&mut self, sequence: u64) -> bool {
+        let Some(entry) = self.entries.get_mut(&sequence) else { return false };
+        entry.known = true;
+        !std::mem::replace(&mut entry.seen, true)
     }
 
     /// All up to `generation` is on disk. Says whether something may go now.

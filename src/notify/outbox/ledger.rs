@@ -190,6 +190,21 @@ impl Ledger {
         self.dead.values().map(|(lane, row)| (lane, row))
     }
 
+    /// The same, with their numbers.
+    pub(crate) fn numbered_dead(&self) -> impl Iterator<Item = (u64, &Arc<str>, &Arc<DeadRow>)> {
+        self.dead.iter().map(|(number, (lane, row))| (*number, lane, row))
+    }
+
+    /// Forgets one dead letter. `false` if there is none.
+    pub(crate) fn forget_letter(&mut self, name: &Arc<str>, number: u64) -> bool {
+        let known = self.dead.get(&number).is_some_and(|(lane, _)| lane == name);
+        if known {
+            self.forget_dead(name, |it, _| it == number);
+            self.seal();
+        }
+        known
+    }
+
     /// What happened since the last call.
     pub(crate) fn take_notes(&mut self) -> Vec<Note> {
         std::mem::take(&mut self.notes)
@@ -259,6 +274,14 @@ impl Ledger {
         }
         self.seal();
         renewed
+    }
+
+    /// Tells one integration that knows of an alert once more that it goes on.
+    pub(crate) fn tell_again(&mut self, name: &Arc<str>, record: &Arc<Record>, now: Moment) {
+        if self.lane(name).last(&record.key).is_none() {
+            self.enqueue_trigger(name, record, true, now);
+            self.seal();
+        }
     }
 
     /// Somebody looks after an alert. `false` if there is none of that key.
@@ -366,6 +389,12 @@ impl Ledger {
         }
     }
 
+    fn set_known(&mut self, name: &Arc<str>, sequence: u64) {
+        if self.lane(name).set_known(sequence) {
+            self.put_event(name, sequence);
+        }
+    }
+
     /// Brings an event as it stands to disk.
     fn put_event(&mut self, name: &Arc<str>, sequence: u64) {
         let Some(entry) = self.lane(name).entry(sequence) else { return };
@@ -458,7 +487,7 @@ impl Ledger {
                 // The alert that goes on now is a later one: its own trigger is yet to come.
                 Some((_, Action::Resolve)) => (),
                 Some((follower, Action::Trigger | Action::Acknowledge)) => {
-                    self.lane(name).set_known(follower);
+                    self.set_known(name, follower);
                     self.tell(key, name, Told::Accepted);
                 }
                 None => {
@@ -536,7 +565,7 @@ impl Ledger {
             match self.lane(name).after(&record.key, sequence) {
                 // Nothing was opened: there is nothing to end.
                 Some((resolve, Action::Resolve)) if !entry.known => drop(self.remove(name, resolve, now)),
-                Some((trigger, Action::Trigger)) if entry.known => self.lane(name).set_known(trigger),
+                Some((trigger, Action::Trigger)) if entry.known => self.set_known(name, trigger),
                 Some(_) => (),
                 // An older trigger is under way: they will hear of it.
                 None if before == Some(Action::Trigger) => (),
@@ -711,7 +740,7 @@ impl Ledger {
             match next {
                 Action::Trigger => {
                     if known {
-                        self.lane(name).set_known(second);
+                        self.set_known(name, second);
                     }
                     self.notes.push(Note::Merged { lane, key });
                 }

@@ -19,11 +19,14 @@ pub mod health;
 mod intake;
 mod lane;
 mod ledger;
+mod operate;
 mod pump;
 mod record;
 mod sender;
 mod shared;
 mod writer;
+
+pub use self::operate::{AlertState, EventView};
 
 use self::disk::{DiskError, Opened, Opener, RedbOpener};
 use self::health::{CircuitHealth, DeadLetter, DiskHealth, IntegrationHealth, NotifyHealth};
@@ -35,8 +38,9 @@ use self::shared::{Shared, State};
 use self::writer::Writer;
 use super::NotifyError;
 use super::page_test::{TestAnswer, send_test};
+use super::pagerduty::event;
 use super::retry::RetryPolicy;
-use super::settings::{IntegrationSettings, NotifySettings};
+use super::settings::{IntegrationSettings, NotifySettings, Receiver};
 use crate::alert::{OpenAlert, Transition};
 use crate::model::{Moment, Now, SystemClock, UnixMillis};
 use crate::telemetry;
@@ -362,6 +366,43 @@ impl OutboxHandle {
         Ok(())
     }
 
+    /// The same, at once: a receiver that is spared is tried now.
+    ///
+    /// # Errors
+    /// [`NotifyError::UnknownIntegration`].
+    pub fn retry(&self, integration: &str, by: &str) -> Result<(), NotifyError> {
+        let settings = self.0.shared.settings.load();
+        let found = super::page_test::find(&settings, integration)?;
+        telemetry::notify::operated("retry", integration, by);
+        self.0.shared.begin(&found.name, found);
+        self.0.shared.revive(&found.name);
+        self.0.shared.wake_senders();
+        Ok(())
+    }
+
+    /// Tells PagerDuty's integrations of a change, if the settings say so: a reload, a maintenance window.
+    /// Once, and not kept: it wakes nobody.
+    pub fn tell_change(&self, summary: &str) {
+        let settings = self.0.shared.settings.load_full();
+        if !settings.change_events {
+            return;
+        }
+        let now = self.0.shared.clock.now();
+        let body = event::change(summary, now.unix);
+        for integration in &settings.integrations {
+            if integration.receiver != Receiver::PagerDuty {
+                continue;
+            }
+            let (integration, body) = (integration.clone(), body.clone());
+            self.0.runtime.spawn(async move {
+                let name = Arc::clone(&integration.name);
+                if let Err(text) = super::page_test::send_change(integration, &body, now).await {
+                    telemetry::notify::change_event_failed(&name, &text);
+                }
+            });
+        }
+    }
+
     /// Sends a test page and resolves it: see [`send_test`].
     ///
     /// # Errors
@@ -391,6 +432,11 @@ fn integration_health(
         configured: settings.integrations.iter().any(|it| it.name == *name),
         receiver: tally.receiver,
         waiting: state.ledger.find_lane(name).map_or(0, lane::Lane::len),
+        oldest: state
+            .ledger
+            .find_lane(name)
+            .and_then(lane::Lane::oldest)
+            .map_or(Duration::ZERO, |it| now.moment.since(it)),
         sent: tally.sent,
         retried: tally.retried,
         given_up: tally.given_up,

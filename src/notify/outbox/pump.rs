@@ -81,14 +81,16 @@ impl Pumps {
     /// An integration begins (anew) toward that endpoint: what was wrong before may be right now.
     pub(crate) fn begin(&mut self, name: &Arc<str>, endpoint: &str) {
         let endpoint: Arc<str> = endpoint.into();
+        let in_flight = self.lanes.get(name).map_or(0, |it| it.in_flight);
         let pump = Pump {
             endpoint: Arc::clone(&endpoint),
             circuit: Circuit::default(),
             last: Reason::Accepted,
-            in_flight: 0,
+            in_flight,
         };
         self.lanes.insert(Arc::clone(name), pump);
-        self.endpoints.entry(endpoint).or_default();
+        let shared = self.endpoints.entry(endpoint).or_default();
+        shared.circuit = Circuit::default();
         let lanes = &self.lanes;
         self.endpoints
             .retain(|name, it| 0 < it.in_flight || lanes.values().any(|lane| lane.endpoint == *name));

@@ -133,6 +133,9 @@ pub(crate) enum Op {
     PutWindow(Arc<str>, Vec<(i64, u32)>),
 }
 
+/// How many requests an integration got in which second since 1970.
+pub(crate) type Window = (Arc<str>, Vec<(i64, u32)>);
+
 /// All that is on disk.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rows {
@@ -145,5 +148,5 @@ pub(crate) struct Rows {
     /// Silences.
     pub(crate) silences: Vec<Silence>,
     /// Requests by integration and second.
-    pub(crate) windows: Vec<(Arc<str>, Vec<(i64, u32)>)>,
+    pub(crate) windows: Vec<Window>,
 }

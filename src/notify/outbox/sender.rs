@@ -6,7 +6,7 @@ use super::record::Record;
 use super::shared::{Shared, describe};
 use crate::model::Secret;
 use crate::notify::pagerduty::client::Client;
-use crate::notify::pagerduty::{Decision, Exchange, Reason, TransportFault, Verdict, classify};
+use crate::notify::pagerduty::{Decision, Exchange, Reason, TransportFault, Verdict, classify_of};
 use crate::notify::secrets::SecretReader;
 use crate::notify::settings::{IntegrationSettings, SecretSource};
 use crate::telemetry;
@@ -185,10 +185,10 @@ impl Post {
             }
         };
         let exchange = match self.client().await {
-            Ok(client) => client.send(&record.body, &key).await,
+            Ok(client) => client.send(&record.body, &key, shared.clock.now().unix).await,
             Err(text) => Exchange::Failed(TransportFault::Connect, text),
         };
-        let mut verdict = classify(&exchange, shared.clock.now().unix);
+        let mut verdict = classify_of(self.settings.receiver, &exchange, shared.clock.now().unix);
         let length = key.expose().chars().count();
         if verdict.reason == Reason::KeyRefused && length != KEY_CHARS {
             verdict.text =

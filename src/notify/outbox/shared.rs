@@ -143,6 +143,12 @@ impl Shared {
         let before = state.ledger.pending();
         let State { ledger, intake, .. } = &mut *state;
         intake.tick(ledger, &settings, now);
+        for (name, lane) in ledger.lanes() {
+            let waited = lane.oldest().map_or(Duration::ZERO, |it| now.moment.since(it));
+            telemetry::notify::lag(name, waited);
+        }
+        let (silenced, waiting, grouped) = intake.held(ledger);
+        telemetry::notify::held(silenced, waiting, grouped);
         if before != state.ledger.pending() {
             self.after_change(state);
             self.wake_senders();

@@ -92,12 +92,14 @@ impl Opener for FakeDisk {
 
 fn open(disk: &FakeDisk, runtime: &Runtime) -> (OutboxHandle, Vec<String>) {
     let integration = IntegrationSettings {
-        name: "ops".into(),
-        routing_key: SecretSource::Inline(Secret::new("0123456789abcdef0123456789abcdef")),
         // Port 1 of loopback: nothing listens there.
         url: "http://127.0.0.1:1/v2/enqueue".to_owned(),
         requests_per_minute: 120,
         timeout: Duration::from_secs(5),
+        ..IntegrationSettings::pagerduty(
+            "ops",
+            SecretSource::Inline(Secret::new("0123456789abcdef0123456789abcdef")),
+        )
     };
     let mut settings =
         NotifySettings { integrations: vec![integration], ..NotifySettings::new("/nonexistent".into()) };

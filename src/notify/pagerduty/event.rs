@@ -9,6 +9,7 @@
 use super::details;
 use crate::alert::{AlertKey, Transition, TransitionKind};
 use crate::model::{Labels, Secret, Severity, UnixMillis};
+use crate::notify::settings::Site;
 use crate::notify::storm::GROUP_RULE_TYPE;
 use serde::Serialize;
 use std::fmt;
@@ -55,6 +56,8 @@ pub struct Sender<'a> {
     pub client: &'a str,
     /// `client_url`.
     pub client_url: Option<&'a str>,
+    /// Whose site it is.
+    pub site: Option<&'a Site>,
 }
 
 /// A whole request, in octets.
@@ -84,7 +87,7 @@ pub const fn action_of(kind: TransitionKind) -> Action {
 /// The event as JSON, without its routing key.
 #[must_use]
 pub fn body(transition: &Transition, sender: Sender<'_>) -> String {
-    let full = details::full(transition);
+    let full = details::full(transition, sender.site);
     let text = render(transition, sender, full);
     if text.len() <= REQUEST_OCTETS_MAX - KEY_OCTETS_RESERVED {
         return text;
@@ -117,6 +120,19 @@ pub fn repaired(body: &str, refusal: &str) -> Option<String> {
         "payload": payload,
     });
     Some(least.to_string())
+}
+
+/// A change event: shown beside a service's incidents, and wakes nobody.
+#[must_use]
+pub fn change(summary: &str, at: UnixMillis) -> String {
+    let event = serde_json::json!({
+        "payload": {
+            "summary": clean(summary, SUMMARY_CHARS_MAX),
+            "source": "rackwarden",
+            "timestamp": at.to_string(),
+        },
+    });
+    event.to_string()
 }
 
 /// An acknowledgement of an open incident.
@@ -349,7 +365,7 @@ mod tests {
     use std::sync::Arc;
 
     const SENDER: Sender<'_> =
-        Sender { client: "rackwarden", client_url: Some("https://rackwarden.example/") };
+        Sender { client: "rackwarden", client_url: Some("https://rackwarden.example/"), site: None };
 
     fn pretty(text: &str) -> String {
         serde_json::to_string_pretty(&serde_json::from_str::<serde_json::Value>(text).unwrap()).unwrap()
@@ -558,7 +574,7 @@ mod tests {
         big.component = Some((ComponentKind::Bank, "1".into(), "\"".repeat(600_000).into()));
         big.runbook = Some(format!("https://{}", "r".repeat(600_000)).into());
         let it = transition(TransitionKind::Trigger, Severity::Critical, big);
-        let sender = Sender { client: &"c".repeat(600_000), client_url: None };
+        let sender = Sender { client: &"c".repeat(600_000), client_url: None, site: None };
         let octets = with_routing_key(&body(&it, sender), &Secret::new("\u{1}".repeat(1_000))).unwrap();
         assert!(octets.len() <= REQUEST_OCTETS_MAX, "{}", octets.len());
         let event: serde_json::Value = serde_json::from_slice(&octets).unwrap();
