@@ -18,6 +18,7 @@ mod exit;
 mod explain;
 mod generate;
 mod inventory;
+mod operate;
 mod page;
 mod poll;
 mod profile;
@@ -62,6 +63,12 @@ enum Verb {
     /// Measure what polling costs
     #[command(subcommand)]
     Bench(bench::Verb),
+    /// Alerts that go on: list, acknowledge, silence
+    #[command(subcommand)]
+    Alerts(operate::Alerts),
+    /// Events that wait or were given up
+    #[command(subcommand)]
+    Outbox(operate::Outbox),
     /// Paging by hand
     #[command(subcommand)]
     Page(page::Verb),
@@ -102,6 +109,8 @@ pub fn main() -> std::process::ExitCode {
         Verb::Simulate(arguments) => simulate::run(&arguments),
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::Bench(verb) => bench::run(&verb),
+        Verb::Alerts(verb) => operate::alerts(&verb),
+        Verb::Outbox(verb) => operate::outbox(&verb),
         Verb::Page(verb) => page::run(&verb),
         Verb::Inventory(verb) => inventory::run(&verb),
         Verb::Generate(arguments) => generate::run(&arguments),

@@ -19,7 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("rules", &["model"]),
     ("alert", &["model", "rules"]),
     ("poller", &["model", "profile", "snmp", "telemetry"]),
-    ("notify", &["model", "alert", "telemetry"]),
+    ("notify", &["model", "rules", "alert", "telemetry"]),
     ("http", &["model", "store", "alert", "telemetry"]),
     ("inventory", &["model", "telemetry"]),
     (
@@ -117,8 +117,12 @@ const PURE: &[&str] = &[
     "notify/pagerduty/event.rs",
     "notify/pagerduty/details.rs",
     "notify/pagerduty/classify.rs",
+    "notify/silence.rs",
+    "notify/storm.rs",
+    "notify/outbox/intake.rs",
     "notify/outbox/ledger.rs",
     "notify/outbox/lane.rs",
+    "notify/outbox/pump.rs",
 ];
 
 /// What a pure module may not name.

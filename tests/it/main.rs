@@ -18,6 +18,7 @@ mod eighteen;
 mod exposition;
 mod inventory;
 mod paging;
+mod paging_storms;
 mod profile_engine;
 mod profile_mistakes;
 mod profile_properties;
