@@ -465,7 +465,7 @@ fn pdu() -> (Source, Shape) {
         component,
         quantity,
         name: name.into(),
-        source: Oid::new(&[1, 3, 6, component]),
+        source: Oid::new(&[1, 3, 6, component]).into(),
         states: None,
     };
     let state = |name: &str, health, meanings: &[Meaning]| StateValue {

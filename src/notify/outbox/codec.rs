@@ -6,7 +6,7 @@
 
 use super::record::{DeadRow, OpenRow, Record, Told};
 use crate::alert::{AlertFacts, AlertKey, Transition, TransitionKind};
-use crate::model::{ComponentKind, Labels, Oid, Severity, UnixMillis};
+use crate::model::{ComponentKind, Labels, Locator, Severity, UnixMillis};
 use crate::notify::pagerduty::{Action, Reason};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -273,7 +273,7 @@ impl StoredFacts {
             None => None,
         };
         let source = match self.source {
-            Some(text) => Some(text.parse::<Oid>().map_err(|_| unknown("OID", &text))?),
+            Some(text) => Some(text.parse::<Locator>().map_err(|_| unknown("source", &text))?),
             None => None,
         };
         Ok(AlertFacts {

@@ -76,7 +76,7 @@ pub(crate) fn of_answers(plan: &Plan, answers: &[Result<Value, Missing>]) -> Pol
             sample: *sample,
             raw: plan.raw(at, answers).as_ref().ok().cloned(),
             state: state.map(|it| (it.name.to_string(), it.health.to_string())),
-            source: reading.source.clone(),
+            source: reading.source.oid().cloned().unwrap_or_default(),
         }
     });
     Polled {
