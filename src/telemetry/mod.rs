@@ -10,6 +10,7 @@ pub(crate) mod http;
 pub mod inventory;
 pub mod names;
 pub mod notify;
+pub mod redfish;
 pub mod snmp;
 pub(crate) mod store;
 pub mod traps;

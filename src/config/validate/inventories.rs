@@ -11,10 +11,10 @@ use crate::config::report::Place;
 use crate::config::suggest::instead;
 use crate::inventory::settings::{
     Access, FILE_KINDS, FileAccess, FileFormat, HttpAccess, InventorySettings, Login, MatchKey, Product,
-    TlsSettings,
 };
 use crate::model::{ComponentKind, Labels, Secret};
 use crate::notify::settings::SecretSource;
+use crate::web_client::TlsSettings;
 use std::collections::HashMap;
 
 /// All sources without a mistake.
