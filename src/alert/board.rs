@@ -34,6 +34,8 @@ pub enum Frozen {
     PollFailed(&'static str),
     /// The reading was missing from the last poll.
     Missing(Missing),
+    /// The reading is against physics.
+    Suspect,
     /// The agent says that it does not know the state.
     UnknownState,
     /// What was polled is not what the rules were bound to; it is bound anew before the next poll.
@@ -50,6 +52,7 @@ impl fmt::Display for Frozen {
             Self::NotPolled => f.write_str("not polled since the start"),
             Self::PollFailed(class) => write!(f, "the poll failed: {class}"),
             Self::Missing(missing) => write!(f, "no data: {missing}"),
+            Self::Suspect => f.write_str("the reading is against physics"),
             Self::UnknownState => f.write_str("the agent does not know the state"),
             Self::OtherShape => f.write_str("the device was learnt anew"),
             Self::Gone => f.write_str("the device no longer has it"),

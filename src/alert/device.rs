@@ -170,7 +170,7 @@ impl Judge<'_> {
         for (at, guard) in (0..u32::MAX).zip(&self.program.numbers) {
             let passes = match samples.get(guard.slot as usize) {
                 Some(Sample::Value(value)) => guard.lets_pass(*value),
-                Some(Sample::Missing(_)) | None => !guard.is_open(),
+                Some(Sample::Missing(_) | Sample::Suspect(_)) | None => !guard.is_open(),
             };
             if !passes {
                 attention.push(at);
@@ -180,7 +180,7 @@ impl Judge<'_> {
         for (at, guard) in (numbers..u32::MAX).zip(&self.program.states) {
             let passes = match samples.get(guard.slot as usize) {
                 Some(Sample::Value(value)) => guard.lets_pass(*value),
-                Some(Sample::Missing(_)) | None => !guard.is_open(),
+                Some(Sample::Missing(_) | Sample::Suspect(_)) | None => !guard.is_open(),
             };
             if !passes {
                 attention.push(at);
@@ -192,10 +192,10 @@ impl Judge<'_> {
         let sample = self.sample(slot);
         for at in self.program.checks_of_number(guard) {
             let Some((check, compiled)) = self.check(at) else { continue };
-            let base = match sample {
-                Ok(base) => base,
-                Err(missing) => {
-                    opens.freeze(at, Frozen::Missing(missing), self.passed);
+            let base = match &sample {
+                Ok(base) => *base,
+                Err(reason) => {
+                    opens.freeze(at, reason.clone(), self.passed);
                     continue;
                 }
             };
@@ -216,10 +216,10 @@ impl Judge<'_> {
         let table = reading.and_then(|it| it.states.as_ref());
         for at in self.program.checks_of_state(guard) {
             let Some((_, compiled)) = self.check(at) else { continue };
-            let number = match sample {
-                Ok(number) => number,
-                Err(missing) => {
-                    opens.freeze(at, Frozen::Missing(missing), self.passed);
+            let number = match &sample {
+                Ok(number) => *number,
+                Err(reason) => {
+                    opens.freeze(at, reason.clone(), self.passed);
                     continue;
                 }
             };
@@ -242,13 +242,14 @@ impl Judge<'_> {
         Some((check, self.ruleset.rule(check.rule)?))
     }
 
-    /// A finite number, or why there is none.
-    fn sample(&self, slot: u32) -> Result<f64, Missing> {
+    /// A finite number that can be believed, or why there is none.
+    fn sample(&self, slot: u32) -> Result<f64, Frozen> {
         match self.batch.samples.get(slot as usize) {
             Some(Sample::Value(value)) if value.is_finite() => Ok(*value),
-            Some(Sample::Value(_)) => Err(Missing::OutOfRange),
-            Some(Sample::Missing(missing)) => Err(*missing),
-            None => Err(Missing::NotPolled),
+            Some(Sample::Value(_)) => Err(Frozen::Missing(Missing::OutOfRange)),
+            Some(Sample::Missing(missing)) => Err(Frozen::Missing(*missing)),
+            Some(Sample::Suspect(_)) => Err(Frozen::Suspect),
+            None => Err(Frozen::Missing(Missing::NotPolled)),
         }
     }
 }

@@ -140,6 +140,7 @@ fn frozen_words(frozen: &Frozen) -> Cow<'static, str> {
         Frozen::PollFailed(class) => format!("the last poll failed: {}", class_words(class)).into(),
         Frozen::Missing(missing) => missing_words(*missing).into(),
         Frozen::NotPolled
+        | Frozen::Suspect
         | Frozen::UnknownState
         | Frozen::OtherShape
         | Frozen::Gone

@@ -15,10 +15,12 @@ mod bench;
 mod check;
 mod demo;
 mod exit;
+mod generate;
 mod inventory;
 mod page;
 mod poll;
 mod profile;
+mod redfish;
 mod run;
 mod simulate;
 mod target;
@@ -46,6 +48,11 @@ enum Verb {
     Check(check::Arguments),
     /// Poll one device by hand and show what it reads
     Poll(poll::Arguments),
+    /// Redfish services by hand
+    #[command(subcommand)]
+    Redfish(redfish::Verb),
+    /// Write what a Redfish service has to a folder, with serial numbers and addresses masked
+    Capture(redfish::CaptureArguments),
     /// Walk an agent's objects, with names where they are known
     Walk(walk::Arguments),
     /// List, show and match device profiles
@@ -64,12 +71,15 @@ enum Verb {
     /// Inventory sources by hand
     #[command(subcommand)]
     Inventory(inventory::Verb),
+    /// Write man pages and shell completions, for those who make packages
+    #[command(hide = true)]
+    Generate(generate::Arguments),
 }
 
 /// Where the configuration is.
 #[derive(Debug, Clone, clap::Args)]
 struct ConfigArguments {
-    /// Main configuration file; files in conf.d beside it are read too
+    /// Main configuration file; files in conf.d and devices.d beside it are read too
     #[arg(
         long,
         value_name = "FILE",
@@ -89,6 +99,8 @@ pub fn main() -> std::process::ExitCode {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Poll(arguments) => poll::run(&arguments),
+        Verb::Redfish(verb) => redfish::run(&verb),
+        Verb::Capture(arguments) => redfish::capture(&arguments),
         Verb::Walk(arguments) => walk::run(&arguments),
         Verb::Profile(verb) => profile::run(&verb),
         Verb::Simulate(arguments) => simulate::run(&arguments),
@@ -96,6 +108,7 @@ pub fn main() -> std::process::ExitCode {
         Verb::Bench(verb) => bench::run(&verb),
         Verb::Page(verb) => page::run(&verb),
         Verb::Inventory(verb) => inventory::run(&verb),
+        Verb::Generate(arguments) => generate::run(&arguments),
     };
     exit.into()
 }

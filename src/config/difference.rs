@@ -16,6 +16,8 @@ pub struct Difference {
     pub changed: Vec<DeviceSettings>,
     /// Names of devices that are gone.
     pub removed: Vec<Arc<str>>,
+    /// Whether Redfish services changed, came or went.
+    pub services: bool,
     /// Whether any rule changed, came, went or moved.
     pub rules: bool,
     /// Whether paging changed: integrations, defaults, how we call ourselves.
@@ -53,6 +55,7 @@ impl fmt::Display for Difference {
         let flags = [
             (self.rules, "rules"),
             (self.notify, "paging"),
+            (self.services, "Redfish services"),
             (self.inventories, "inventory"),
             (self.profiles, "profile folders"),
         ];
@@ -76,6 +79,7 @@ impl Settings {
             added: new.devices.iter().filter(is_new).cloned().collect(),
             changed: new.devices.iter().filter(is_other).cloned().collect(),
             removed: old.devices.iter().filter(is_gone).map(|it| Arc::clone(&it.name)).collect(),
+            services: old.services != new.services,
             rules: old.rules != new.rules,
             notify: notify_differs(&old.notify, &new.notify),
             inventories: old.inventories != new.inventories,

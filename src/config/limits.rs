@@ -6,7 +6,7 @@ use std::time::Duration;
 pub(super) const FILE_BYTES_MOST: u64 = 16 << 20;
 /// All files together: twice the largest fleet, so that a wrong link cannot fill the memory.
 pub(super) const ALL_BYTES_MOST: u64 = 64 << 20;
-/// Files in conf.d: one a rack row or tenant; a folder with more is probably the wrong one.
+/// Files in conf.d, and in devices.d: one a rack row or tenant; a folder with more is probably the wrong one.
 pub(super) const FILES_MOST: usize = 1000;
 /// Environment variables that override: each is a layer of its own.
 pub(super) const VARIABLES_MOST: usize = 500;

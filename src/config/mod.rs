@@ -97,7 +97,7 @@ pub struct Loaded {
 }
 
 impl<'a> Config<'a> {
-    /// Loads the main file, what lies in conf.d beside it, and the process's environment.
+    /// Loads the main file, what lies in conf.d and devices.d beside it, and the process's environment.
     ///
     /// # Errors
     /// All mistakes in all files, in the order of files and lines.

@@ -5,6 +5,7 @@ use crate::http::settings::HttpSettings;
 use crate::inventory::InventorySettings;
 use crate::notify::settings::NotifySettings;
 use crate::poller::settings::{Credential, DeviceSettings};
+use crate::redfish::ServiceSettings;
 use crate::rules::Rule;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -31,6 +32,8 @@ pub struct Settings {
     pub credentials: BTreeMap<Arc<str>, Credential>,
     /// The devices, in the order of the files.
     pub devices: Vec<DeviceSettings>,
+    /// The devices that are Redfish services, in the order of the files.
+    pub services: Vec<ServiceSettings>,
     /// The alert rules, in the order of the files.
     pub rules: Vec<Rule>,
     /// Paging.
@@ -43,7 +46,8 @@ impl Settings {
     /// The names of all devices and inventory sources.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let inventories = self.inventories.iter().map(|it| &*it.name);
-        self.devices.iter().map(|it| &*it.name).chain(inventories)
+        let services = self.services.iter().map(|it| &*it.name);
+        self.devices.iter().map(|it| &*it.name).chain(services).chain(inventories)
     }
 }
 

@@ -1,5 +1,5 @@
-//! Finds and reads what a configuration is made of: the main file, conf.d/*.toml in name order, and
-//! the RACKWARDEN_* variables.
+//! Finds and reads what a configuration is made of: the main file, conf.d/*.toml and devices.d/*.toml in
+//! name order, and the RACKWARDEN_* variables.
 
 use super::environment::{Environment, Override};
 use super::limits::{ALL_BYTES_MOST, FILE_BYTES_MOST, FILES_MOST, VARIABLES_MOST};
@@ -78,18 +78,25 @@ pub(super) fn gather(main: &Path, environment: &Environment, report: &mut Report
     sources
 }
 
-/// The main file, then those beside it in conf.d.
+/// The main file, then those beside it in conf.d, then those in devices.d.
 fn files(main: &Path, report: &mut Report) -> Vec<PathBuf> {
     let mut files = vec![main.to_owned()];
-    let folder = main.parent().unwrap_or_else(|| Path::new("")).join(FOLDER);
+    for folder in FOLDERS {
+        files_in(main, folder, &mut files, report);
+    }
+    files
+}
+
+fn files_in(main: &Path, name: &str, files: &mut Vec<PathBuf>, report: &mut Report) {
+    let folder = main.parent().unwrap_or_else(|| Path::new("")).join(name);
     let entries = match std::fs::read_dir(&folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return files,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
         Err(error) => {
             let message = format!("the folder {} beside it cannot be read: {error}", folder.display());
             report.mistake(Place::whole(0), message);
             report.incomplete();
-            return files;
+            return;
         }
     };
     let mut more: Vec<PathBuf> =
@@ -97,13 +104,12 @@ fn files(main: &Path, report: &mut Report) -> Vec<PathBuf> {
     more.sort();
     if FILES_MOST < more.len() {
         report.mistake(
-            Place::whole(FILES_MOST),
-            format!("this is one of {} files in {FOLDER}; {FILES_MOST} are read at most", more.len()),
+            Place::whole(files.len() + FILES_MOST - 1),
+            format!("this is one of {} files in {name}; {FILES_MOST} are read at most", more.len()),
         );
         more.truncate(FILES_MOST);
     }
     files.extend(more);
-    files
 }
 
 /// Whether it is a file for us: `NAME.toml`, not hidden (editors' backups and locks are).
@@ -159,5 +165,6 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         .join(": ")
 }
 
-/// The folder beside the main file.
-const FOLDER: &str = "conf.d";
+/// The folders beside the main file, in the order in which they are read: what people write, then what
+/// `discover` and `import` write.
+const FOLDERS: [&str; 2] = ["conf.d", "devices.d"];

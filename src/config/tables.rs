@@ -1,11 +1,12 @@
 //! Every table and key of the configuration, as data. See [`super::schema`] for what reads it.
 
+mod inventory;
+
+use self::inventory::INVENTORY;
 use super::form::Form;
 use super::limits::{
     FOR_MOST, HTTP_TIMEOUT_MOST, INTERVAL_LEAST, INTERVAL_MOST, POLLS_MOST, RATE_MOST,
-    REQUESTS_A_MINUTE_MOST, RESEND_LEAST, RETRIES_MOST, SNAPSHOT_AGE_MOST, SNAPSHOT_LEAST,
-    SNAPSHOT_LIMIT_MOST, SNAPSHOT_MOST, SNAPSHOT_TIMEOUT_MOST, SNAPSHOTS_MOST, SPREAD_MOST, TIMEOUT_LEAST,
-    TIMEOUT_MOST,
+    REQUESTS_A_MINUTE_MOST, RESEND_LEAST, RETRIES_MOST, SPREAD_MOST, TIMEOUT_LEAST, TIMEOUT_MOST,
 };
 use super::schema::{Key, Table};
 use std::time::Duration;
@@ -168,7 +169,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "community_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp\"",
+            "\"/etc/rackwarden/credentials.d/snmp\"",
             "A file whose first line is the community",
         ),
         Key::new(
@@ -183,13 +184,35 @@ static CREDENTIAL: Table = Table {
             "\"cred_snmp\"",
             "A systemd credential (`LoadCredential=`) that holds the community",
         ),
-        Key::new("community", Form::Secret, "\"rack-4-ro\"", "The community itself, in clear").also(&[
-            "community_string",
-            "password",
-            "secret",
-        ]),
-        Key::new("user", Form::Text, "\"rackwarden\"", "The SNMPv3 user, as it was created at the agent")
-            .also(&["user_name", "username", "security_name", "securityname", "usm_user", "sec_name"]),
+        Key::new("community", Form::Secret, "\"rack-4-ro\"", "The community itself, in clear")
+            .also(&["community_string", "secret"]),
+        Key::new(
+            "password_file",
+            Form::Path,
+            "\"/etc/rackwarden/credentials/redfish\"",
+            "A file whose first line is the password of the Redfish user",
+        ),
+        Key::new(
+            "password_env",
+            Form::Variable,
+            "\"REDFISH_PASSWORD\"",
+            "An environment variable that holds the password of the Redfish user",
+        ),
+        Key::new(
+            "password_credential",
+            Form::Text,
+            "\"cred_redfish\"",
+            "A systemd credential that holds the password of the Redfish user",
+        ),
+        Key::new("password", Form::Secret, "\"read only, all the same\"", "That password itself, in clear")
+            .also(&["pass", "passwd"]),
+        Key::new(
+            "user",
+            Form::Text,
+            "\"rackwarden\"",
+            "The user of SNMPv3, as it was created at the agent; or of Redfish services, with a password",
+        )
+        .also(&["user_name", "username", "security_name", "securityname", "usm_user", "sec_name"]),
         Key::new(
             "level",
             Form::Choice(SECURITY_LEVELS),
@@ -214,7 +237,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "authentication_passphrase_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp-authentication\"",
+            "\"/etc/rackwarden/credentials.d/snmp-authentication\"",
             "A file whose first line is the authentication passphrase of the user",
         ),
         Key::new(
@@ -247,7 +270,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "authentication_key_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp-authentication-key\"",
+            "\"/etc/rackwarden/credentials.d/snmp-authentication-key\"",
             "A file whose first line is the authentication key, already localized to the agent, in hexadecimal",
         ),
         Key::new(
@@ -286,7 +309,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "privacy_passphrase_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp-privacy\"",
+            "\"/etc/rackwarden/credentials.d/snmp-privacy\"",
             "A file whose first line is the privacy passphrase of the user",
         ),
         Key::new(
@@ -319,7 +342,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "privacy_key_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/snmp-privacy-key\"",
+            "\"/etc/rackwarden/credentials.d/snmp-privacy-key\"",
             "A file whose first line is the privacy key, already localized to the agent, in hexadecimal",
         ),
         Key::new(
@@ -367,7 +390,7 @@ static DEVICE: Table = Table {
             "address",
             Form::Text,
             "\"10.0.0.20\"",
-            "Its DNS name or IP address; a port may follow: `host:1161`, `[2001:db8::1]:161`",
+            "Its DNS name or IP address; a port may follow: `host:1161`, `[2001:db8::1]:161`. `https://host`: a Redfish service",
         )
         .required()
         .also(&["host", "ip", "target", "url", "agent"]),
@@ -420,6 +443,34 @@ static DEVICE: Table = Table {
             "The most requests a second that it gets; [polling] requests_per_second if you say nothing",
         ),
         Key::new(
+            "tls_ca_file",
+            Form::Path,
+            "\"/etc/rackwarden/pdu-ca.pem\"",
+            "Redfish: trust the certificates in this PEM file alone",
+        )
+        .also(&["ca_file", "tls_ca", "cacert"]),
+        Key::new(
+            "tls_pins",
+            Form::Texts,
+            "[\"9F:86:D0:81:88:4C:7D:65:9A:2F:EA:A0:C5:5A:D0:15:A3:BF:4F:1B:2B:0B:82:2C:D1:5D:6C:15:B0:F0:0A:08\"]",
+            "Redfish: take only certificates with these SHA-256 fingerprints, self-signed ones too; `rackwarden redfish pin` shows them",
+        )
+        .also(&["tls_pin", "pin", "fingerprint", "tls_fingerprint"]),
+        Key::new(
+            "tls_verify",
+            Form::Flag,
+            "true",
+            "Redfish: `false` takes any certificate: whoever answers gets the password",
+        )
+        .also(&["verify", "verify_ssl", "ssl_verify"]),
+        Key::new(
+            "events",
+            Form::Flag,
+            "true",
+            "Redfish: `false` leaves its event stream alone, which has it asked at once when something happens",
+        )
+        .also(&["sse"]),
+        Key::new(
             "labels",
             Form::Labels,
             "{ site = \"ams1\", rack = \"a1\" }",
@@ -449,7 +500,7 @@ static INTEGRATION: Table = Table {
         Key::new(
             "routing_key_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/pagerduty\"",
+            "\"/etc/rackwarden/credentials.d/pagerduty\"",
             "A file whose first line is the integration key",
         ),
         Key::new(
@@ -497,155 +548,6 @@ static INTEGRATION: Table = Table {
             "How long one request may take",
         )
         .default("\"10s\""),
-    ],
-};
-
-static INVENTORY: Table = Table {
-    keys: &[
-        Key::new(
-            "name",
-            Form::Text,
-            "\"cmdb\"",
-            "What you call it: unique, also among devices; the label `source` of its metrics, and what rules refer to",
-        )
-        .required()
-        .also(&["id", "alias"]),
-        Key::new("type", Form::Choice(INVENTORY_TYPES), "\"device42\"", "What it is")
-            .required()
-            .also(&["kind", "product"]),
-        Key::new("url", Form::Url, "\"https://device42.example.net/\"", "Where its API begins, without /api")
-            .also(&["address", "host", "endpoint", "base_url"]),
-        Key::new(
-            "path",
-            Form::Path,
-            "\"/var/lib/rackwarden/cmdb.json\"",
-            "The file of a source of type file: .json or .csv",
-        )
-        .also(&["file", "filename"]),
-        Key::new(
-            "username",
-            Form::Text,
-            "\"rackwarden\"",
-            "Device42, phpIPAM: the user; with auth = \"token\" the client key",
-        )
-        .also(&["user", "login", "client_key", "client_id"]),
-        Key::new(
-            "secret_file",
-            Form::Path,
-            "\"/etc/rackwarden/credentials/cmdb\"",
-            "A file whose first line is the password or token",
-        )
-        .also(&["password_file", "token_file", "api_key_file"]),
-        Key::new(
-            "secret_env",
-            Form::Variable,
-            "\"CMDB_TOKEN\"",
-            "An environment variable that holds the password or token",
-        )
-        .also(&["password_env", "token_env"]),
-        Key::new(
-            "secret_credential",
-            Form::Text,
-            "\"cred_cmdb\"",
-            "A systemd credential (`LoadCredential=`) that holds the password or token",
-        ),
-        Key::new("secret", Form::Secret, "\"s3cret-token\"", "The password or token itself, in clear").also(&[
-            "password",
-            "token",
-            "api_token",
-            "api_key",
-            "client_secret",
-            "app_code",
-        ]),
-        Key::new(
-            "auth",
-            Form::Choice(INVENTORY_AUTHS),
-            "\"token\"",
-            "Device42: HTTP Basic, or a short-lived token that is minted before each snapshot",
-        )
-        .default("\"basic\""),
-        Key::new("app", Form::Text, "\"rackwarden\"", "phpIPAM: the API application's id").also(&["app_id"]),
-        Key::new(
-            "kinds",
-            Form::Texts,
-            "[\"subnet\", \"power_unit\"]",
-            "What is taken, of what the source has; everything if you say nothing",
-        )
-        .also(&["objects", "only", "include"]),
-        Key::new(
-            "software_types",
-            Form::Texts,
-            "[\"managed\", \"unmanaged\"]",
-            "Device42: software of these types is taken; prohibited installations are a kind of their own",
-        )
-        .default("[\"managed\"]"),
-        Key::new(
-            "interval",
-            Form::Duration { least: SNAPSHOT_LEAST, most: SNAPSHOT_MOST },
-            "\"15m\"",
-            "How often a snapshot is taken",
-        )
-        .default("\"15m\"")
-        .also(&["poll_interval", "refresh", "period"]),
-        Key::new(
-            "timeout",
-            Form::Duration { least: TIMEOUT_LEAST, most: SNAPSHOT_TIMEOUT_MOST },
-            "\"30s\"",
-            "How long one request may take",
-        )
-        .default("\"30s\""),
-        Key::new(
-            "time_limit",
-            Form::Duration { least: TIMEOUT_LEAST, most: SNAPSHOT_LIMIT_MOST },
-            "\"10m\"",
-            "How long a whole snapshot may take",
-        )
-        .default("\"10m\""),
-        Key::new(
-            "gone_after",
-            Form::Count { least: 1, most: SNAPSHOTS_MOST },
-            "3",
-            "After how many whole snapshots without it an object is gone, and its alerts end",
-        )
-        .default("3"),
-        Key::new(
-            "max_age",
-            Form::Duration { least: SNAPSHOT_LEAST, most: SNAPSHOT_AGE_MOST },
-            "\"2d\"",
-            "Type file: an older file counts as a failure; no limit if you say nothing",
-        )
-        .also(&["stale_after"]),
-        Key::new(
-            "tls_ca_file",
-            Form::Path,
-            "\"/etc/rackwarden/cmdb-ca.pem\"",
-            "Trust the certificates in this PEM file, and no others",
-        )
-        .also(&["ca_file", "ca", "cacert", "ca_cert"]),
-        Key::new(
-            "tls_pins",
-            Form::Texts,
-            "[\"9F:86:D0:81:88:4C:7D:65:9A:2F:EA:A0:C5:5A:D0:15:A3:BF:4F:1B:2B:0B:82:2C:D1:5D:6C:15:B0:F0:0A:08\"]",
-            "Take only certificates with these SHA-256 fingerprints, self-signed ones too",
-        )
-        .also(&["tls_pin", "pin", "fingerprint", "fingerprints"]),
-        Key::new("tls_verify", Form::Flag, "true", "Whether its certificate is checked at all")
-            .default("true")
-            .also(&["verify", "verify_ssl", "insecure", "ssl_verify", "insecure_skip_verify"]),
-        Key::new(
-            "match_by",
-            Form::Texts,
-            "[\"serial\", \"name\"]",
-            "How power units are matched with polled devices, to lend them labels and ratings; [] for not at all",
-        )
-        .default("[\"serial\", \"address\", \"name\"]"),
-        Key::new(
-            "labels",
-            Form::Labels,
-            "{ site = \"ams1\" }",
-            "Your own names and values for it: metric labels, page details, and what rules match",
-        )
-        .also(&["tags", "metadata"]),
     ],
 };
 
@@ -818,6 +720,4 @@ const VERSIONS: &[&str] = &["1", "2c", "3"];
 const SECURITY_LEVELS: &[&str] = &["noAuthNoPriv", "authNoPriv", "authPriv"];
 const REGIONS: &[&str] = &["us", "eu"];
 const INTEGRATION_TYPES: &[&str] = &["pagerduty"];
-const INVENTORY_TYPES: &[&str] = &["device42", "netbox", "snipe_it", "phpipam", "file"];
-const INVENTORY_AUTHS: &[&str] = &["basic", "token"];
 const SEVERITIES: &[&str] = &["info", "warning", "error", "critical"];

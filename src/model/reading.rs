@@ -2,7 +2,7 @@
 //! samples that each poll brings.
 //!
 //! Invariants: `samples` of a [`Batch`] stand in the order of `readings` of its [`Shape`]; a sample
-//! is a number or a reason why there is none.
+//! is a number or a reason why there is none; a number against physics is marked.
 
 use super::{Component, Health, Labels, Locator, Meaning, Now, Oid, Quantity};
 use std::collections::BTreeMap;
@@ -96,14 +96,16 @@ pub enum Sample {
     Value(f64),
     /// Why there is none.
     Missing(Missing),
+    /// A value against physics (500 Hz, more watts than volts times amperes): shown, and judged by no rule.
+    Suspect(f64),
 }
 
 impl Sample {
-    /// The number, if there is one.
+    /// The number, if there is one, believed or not.
     #[must_use]
     pub const fn value(self) -> Option<f64> {
         match self {
-            Self::Value(value) => Some(value),
+            Self::Value(value) | Self::Suspect(value) => Some(value),
             Self::Missing(_) => None,
         }
     }

@@ -88,12 +88,12 @@ pub struct Device {
     exchange: Exchange,
     /// Whether the session knows of the request that is due.
     is_begun: bool,
-    /// Whole time-outs of the request that is due, as its job was told of them.
-    timeouts: u32,
     round_trip: RoundTrip,
     pace: Pace,
     effort: Effort,
     reach: Reach,
+    /// Cells that the agent refused at the last poll: they are asked apart, so that they spoil no others.
+    apart: Box<[u32]>,
     /// For the next outcome.
     notes: Vec<String>,
     /// Failed polls in a row.
@@ -188,10 +188,10 @@ impl Device {
             polling_since: Moment::ZERO,
             exchange: Exchange::new(),
             is_begun: false,
-            timeouts: 0,
             round_trip: RoundTrip::default(),
             pace: Pace::default(),
             effort: Effort::default(),
+            apart: Box::default(),
             notes: Vec::new(),
             failures: 0,
             is_unreadable: false,
@@ -269,7 +269,10 @@ impl Device {
         self.effort = Effort::default();
         self.next_exchange();
         self.activity = match &self.ready {
-            Some(ready) => Activity::Poll(GetJob::new(Arc::clone(&ready.names), self.reach.get)),
+            Some(ready) => {
+                let names = Arc::clone(&ready.names);
+                Activity::Poll(GetJob::new_apart(names, self.reach.get, &self.apart))
+            }
             None => {
                 self.start_learning(now.moment);
                 Activity::Learn
@@ -377,7 +380,6 @@ impl Device {
     const fn next_exchange(&mut self) {
         self.exchange = Exchange::new();
         self.is_begun = false;
-        self.timeouts = 0;
     }
 
     /// Takes the answer to the request that was due.
@@ -401,19 +403,17 @@ impl Device {
     /// The request that was due was not answered by [`Self::deadline`].
     pub fn on_timeout(&mut self, now: Now) -> Step {
         self.round_trip.on_overdue();
+        let lives = self.failures == 0;
         let patience = self.patience();
         if !self.exchange.is_over(patience, self.round_trip, now.moment) {
-            let timeouts = self.exchange.timeouts(patience, now.moment);
-            if self.timeouts < timeouts {
-                self.timeouts = timeouts;
-                if let (Activity::Learn, Some(learner)) = (&self.activity, &mut self.learner) {
-                    learner.on_timeout();
-                }
+            match (&mut self.activity, &mut self.learner) {
+                (Activity::Learn, Some(learner)) => learner.on_timeout(),
+                (Activity::Poll(job), _) => job.on_timeout(lives),
+                _ => (),
             }
             return Step::Repeat;
         }
         self.next_exchange();
-        let lives = self.failures == 0;
         let step = match &mut self.activity {
             Activity::Idle => Step::Learnt,
             Activity::Learn => match self.learner.as_mut().map(|it| it.on_give_up()) {
@@ -491,6 +491,7 @@ impl Device {
                     self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
                 }
                 self.polling_since = now.moment;
+                self.apart = Box::default();
                 let was_known = self.ready.is_some();
                 let ready = Arc::new(self.make_ready(*plan));
                 self.kinds.remember(&ready);
@@ -583,6 +584,7 @@ impl Device {
             return self.fail(PollError::AgentError { status }, now);
         }
         self.reach.get = job.limits();
+        self.apart = job.at_fault();
         self.failures = 0;
         self.is_unreadable = false;
         let mut cells = job.into_cells();

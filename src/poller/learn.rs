@@ -78,6 +78,8 @@ enum Stage {
         profile: Arc<Profile>,
         at: usize,
         walk: Walk,
+        /// It is walked a second time, because the first brought garbage.
+        again: bool,
     },
     /// Between stages, and at the end.
     Over,
@@ -193,10 +195,12 @@ impl Learner {
         }
     }
 
-    /// The request that was due was not answered and will be repeated.
+    /// The request that was due is overdue and will be repeated.
     pub fn on_timeout(&mut self) {
-        if let Stage::Probe { walk, .. } | Stage::Columns { walk, .. } = &mut self.stage {
-            walk.on_timeout();
+        match &mut self.stage {
+            Stage::Probe { walk, .. } | Stage::Columns { walk, .. } => walk.on_timeout(),
+            Stage::Scalars { job, .. } => job.on_timeout(true),
+            Stage::Identify(_) | Stage::Over => (),
         }
     }
 
@@ -238,7 +242,7 @@ impl Learner {
                         Err(_) => self.learned.insert_unanswered(oid.clone()),
                     }
                 }
-                self.column(profile, 0)
+                self.column(profile, 0, false)
             }
             Stage::Probe { .. } | Stage::Columns { .. } | Stage::Over => {
                 LearnStep::Failed(PollError::Timeout)
@@ -320,21 +324,26 @@ impl Learner {
         if done { self.get_done() } else { LearnStep::Ask }
     }
 
-    fn column(&mut self, profile: Arc<Profile>, at: usize) -> LearnStep {
+    fn column(&mut self, profile: Arc<Profile>, at: usize, again: bool) -> LearnStep {
         let Some(root) = profile.columns().get(at) else { return self.compile(&profile) };
         let getbulk = self.getbulk && profile.agent.getbulk;
         let most = if getbulk { profile.agent.max_repetitions } else { 0 };
         let repetitions = self.reach.repetitions.at_most(most);
         let walk = Walk::new(root.clone(), WalkLimits { repetitions, ..WalkLimits::default() });
-        self.stage = Stage::Columns { profile, at, walk };
+        self.stage = Stage::Columns { profile, at, walk, again };
         LearnStep::Ask
     }
 
     fn column_done(&mut self, end: WalkEnd) -> LearnStep {
-        let Stage::Columns { profile, at, walk } = std::mem::replace(&mut self.stage, Stage::Over) else {
+        let Stage::Columns { profile, at, walk, again } = std::mem::replace(&mut self.stage, Stage::Over)
+        else {
             return LearnStep::Failed(PollError::Timeout);
         };
         self.reach.repetitions = walk.repetitions();
+        // An agent that means it says so again.
+        if !again && matches!(end, WalkEnd::NotIncreasing { .. } | WalkEnd::Malformed) {
+            return self.column(profile, at, true);
+        }
         for (oid, value) in walk.into_rows() {
             self.learned.insert(oid, value);
         }
@@ -362,7 +371,7 @@ impl Learner {
                 self.notes.push(format!("walk of {root}: {}", explain(&end)));
             }
         }
-        self.column(profile, next)
+        self.column(profile, next, false)
     }
 
     fn compile(&mut self, profile: &Arc<Profile>) -> LearnStep {

@@ -81,13 +81,6 @@ impl Exchange {
         1 < self.sends
     }
 
-    /// Whole time-outs that have passed since it was sent first.
-    #[must_use]
-    pub fn timeouts(&self, patience: Patience, now: Moment) -> u32 {
-        let passed = now.since(self.first_sent).as_nanos();
-        u32::try_from(passed / patience.timeout.as_nanos().max(1)).unwrap_or(u32::MAX)
-    }
-
     /// When it is to be repeated or given up, as [`Self::is_over`] tells.
     #[must_use]
     pub fn deadline(&self, patience: Patience, usual: RoundTrip) -> Moment {

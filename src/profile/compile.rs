@@ -6,6 +6,7 @@ use super::draft::{DraftReading, DraftRule, number_rule};
 use super::learned::Learned;
 use super::lookup::{ObjectRef, Row};
 use super::matcher::SystemGroup;
+use super::physics::{Plausible, Triple};
 use super::plan::{Decoder, Decoders, Plan, Warnings};
 use super::template::{dotted, shown};
 use super::{Profile, order};
@@ -20,22 +21,30 @@ impl Profile {
     #[must_use]
     pub fn compile(&self, learned: &Learned, system: &SystemGroup) -> Plan {
         let mut draft = Draft::new(learned);
+        let mut yielding = Vec::new();
         for generation in &self.generations {
             for block in generation {
-                if !block.unless.iter().any(|it| it.cells(learned).next().is_some()) {
+                if block.unless.iter().any(|it| it.cells(learned).next().is_some()) {
+                    yielding.push(block);
+                } else {
                     draft.add_block(block);
                 }
             }
             draft.generation += 1;
         }
-        let (cells, shape, decoders, warnings) = draft.finish();
+        draft.yields = true;
+        yielding.into_iter().for_each(|block| draft.add_block(block));
+        let Finished { cells, shape, decoders, also, warnings } = draft.finish();
+        let kind = |at: u32| shape.components.get(at as usize).map_or(ComponentKind::Device, |it| it.kind);
+        let triples = Triple::of_readings(&shape.readings, kind);
         Plan {
             profile: Arc::clone(&self.name),
             identity: self.identify(learned, system),
             cells: cells.into(),
             shape: Arc::new(shape),
             warnings,
-            decoders: Arc::new(Decoders::new(decoders)),
+            also: also.into(),
+            decoders: Arc::new(Decoders::new(decoders, triples)),
         }
     }
 
@@ -63,6 +72,8 @@ struct Draft<'a> {
     learned: &'a Learned,
     /// 0 for the profile's own tables, more for each ancestor's.
     generation: usize,
+    /// Whether better tables were found: rows then only say where else a reading stands.
+    yields: bool,
     components: Vec<(Component, LabelRank)>,
     places: HashMap<(ComponentKind, Arc<str>), usize>,
     readings: Vec<DraftReading>,
@@ -75,6 +86,7 @@ impl<'a> Draft<'a> {
         Self {
             learned,
             generation: 0,
+            yields: false,
             components: Vec::new(),
             places: HashMap::new(),
             readings: Vec::new(),
@@ -103,6 +115,9 @@ impl<'a> Draft<'a> {
             self.warnings.over_limit += 1;
             return;
         }
+        if self.yields {
+            return self.note_yielded(block, reading, row, source);
+        }
         let component = self.component(block, row);
         let rule = self.rule(reading, row);
         let works = reading.scaling.wire(value).is_ok() && !matches!(rule, DraftRule::NoScale);
@@ -119,7 +134,9 @@ impl<'a> Draft<'a> {
             states: reading.states.clone(),
             scaling: Arc::clone(&reading.scaling),
             valid,
+            plausible: Plausible::for_reading(block.kind, reading.quantity, block.direct_current),
             rule,
+            also: self.also(reading, row),
             works,
         };
         let key = (component, reading.quantity, reading.name.clone());
@@ -133,10 +150,28 @@ impl<'a> Draft<'a> {
         let by_design = kept.generation != made.generation || kept.source == made.source;
         // The earlier block is the better one, unless its cell says "not supported" here.
         let dropped = if made.works && !kept.works { std::mem::replace(kept, made) } else { made };
+        kept.note_also(std::iter::once(dropped.source.clone()).chain(dropped.also));
         if !by_design {
             self.warnings.duplicates += 1;
             let (dropped, kept) = (&dropped.source, &kept.source);
             self.warnings.note(|| format!("{dropped} is left out: {kept} is the same reading"));
+        }
+    }
+
+    /// The other cells that the profile names for a reading, as far as the agent has them.
+    fn also(&self, reading: &Reading, row: Row<'_>) -> Vec<Oid> {
+        reading.also.iter().filter_map(|it| Some(it.find(self.learned, row)?.0)).collect()
+    }
+
+    /// A row of a table that yields to a better one: its cell stands beside the better reading.
+    fn note_yielded(&mut self, block: &Block, reading: &Reading, row: Row<'_>, source: &Oid) {
+        let index: Arc<str> =
+            block.index.fill(self.learned, row).unwrap_or_else(|| dotted(row.instance)).into();
+        let Some(component) = self.places.get(&(block.kind, index)) else { return };
+        let key = (*component, reading.quantity, reading.name.clone());
+        let also = self.also(reading, row);
+        if let Some(kept) = self.taken.get(&key).and_then(|at| self.readings.get_mut(*at)) {
+            kept.note_also(std::iter::once(source.clone()).chain(also));
         }
     }
 
@@ -180,7 +215,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Orders components and readings as they are shown, and numbers the cells.
-    fn finish(mut self) -> (Vec<Oid>, Shape, Vec<Decoder>, Warnings) {
+    fn finish(mut self) -> Finished {
         let mut order: Vec<usize> = (0..self.components.len()).collect();
         let components = &self.components;
         let key = |at: &usize| components.get(*at).map(|(it, _)| (it.kind, order::natural(&it.index)));
@@ -200,13 +235,14 @@ impl<'a> Draft<'a> {
         cells.sort();
         cells.dedup();
         let number = |oid: &Oid| cells.binary_search(oid).ok().and_then(|it| u32::try_from(it).ok());
-        let (mut readings, mut decoders) = (Vec::new(), Vec::new());
+        let (mut readings, mut decoders, mut also) = (Vec::new(), Vec::new(), Vec::new());
         for reading in self.readings {
             let (Some(decoder), Ok(component)) = (reading.decoder(number), u32::try_from(reading.component))
             else {
                 continue;
             };
             decoders.push(decoder);
+            also.push(reading.also.into());
             readings.push(ReadingShape {
                 component,
                 quantity: reading.quantity,
@@ -219,8 +255,18 @@ impl<'a> Draft<'a> {
             self.components.into_iter().map(|(it, _)| Some(it)).collect();
         let mut ordered = Vec::with_capacity(order.len());
         ordered.extend(order.into_iter().filter_map(|at| components.get_mut(at)?.take()));
-        (cells, Shape { components: ordered, readings: readings.into() }, decoders, self.warnings)
+        let shape = Shape { components: ordered, readings: readings.into() };
+        Finished { cells, shape, decoders, also, warnings: self.warnings }
     }
+}
+
+/// What a draft comes to.
+struct Finished {
+    cells: Vec<Oid>,
+    shape: Shape,
+    decoders: Vec<Decoder>,
+    also: Vec<Box<[Oid]>>,
+    warnings: Warnings,
 }
 
 impl Warnings {

@@ -72,6 +72,8 @@ impl IdentitySpec {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Block {
     pub(super) kind: ComponentKind,
+    /// Its voltages are of direct current.
+    pub(super) direct_current: bool,
     pub(super) pattern: Pattern,
     pub(super) index: Template,
     pub(super) labels: Vec<Template>,
@@ -102,6 +104,8 @@ pub(super) struct Reading {
     pub(super) when: Vec<Condition>,
     pub(super) valid: Option<Condition>,
     pub(super) scaling: Arc<Scaling>,
+    /// Where the same reading stands as well.
+    pub(super) also: Vec<Lookup>,
     /// For states.
     pub(super) states: Option<Arc<StateTable>>,
 }
@@ -137,5 +141,6 @@ impl Reading {
         std::iter::once(&self.object)
             .chain(conditions.flat_map(|it| it.lookup.objects()))
             .chain(self.scaling.objects())
+            .chain(self.also.iter().flat_map(Lookup::objects))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::learned::Learned;
 use super::lookup::{Lookup, Row, Test};
+use super::physics::Plausible;
 use super::plan::{Decoder, Polled, Rule, Valid};
 use super::scaling::{Linear, ScaleFrom, Scaling, UnitFrom};
 use crate::model::{Oid, Quantity, StateTable};
@@ -18,7 +19,10 @@ pub(super) struct DraftReading {
     pub(super) states: Option<Arc<StateTable>>,
     pub(super) scaling: Arc<Scaling>,
     pub(super) valid: Option<(Oid, Test)>,
+    pub(super) plausible: Plausible,
     pub(super) rule: DraftRule,
+    /// Other cells that carry it too.
+    pub(super) also: Vec<Oid>,
     /// Whether the learnt value was a measurement.
     pub(super) works: bool,
 }
@@ -37,6 +41,15 @@ pub(super) struct DraftPolled {
 }
 
 impl DraftReading {
+    /// Notes other cells with the same reading.
+    pub(super) fn note_also(&mut self, cells: impl IntoIterator<Item = Oid>) {
+        for cell in cells {
+            if cell != self.source && !self.also.contains(&cell) {
+                self.also.push(cell);
+            }
+        }
+    }
+
     pub(super) fn cells(&self) -> impl Iterator<Item = &Oid> {
         let (scale, unit) = match &self.rule {
             DraftRule::Polled(polled) => (polled.scale.as_ref(), polled.unit.as_ref()),
@@ -63,7 +76,13 @@ impl DraftReading {
                 unit: polled.unit.as_ref().and_then(|(oid, from)| Some((number(oid)?, from.clone()))),
             })),
         };
-        Some(Decoder { cell: number(&self.source)?, valid, scaling: Arc::clone(&self.scaling), rule })
+        Some(Decoder {
+            cell: number(&self.source)?,
+            valid,
+            scaling: Arc::clone(&self.scaling),
+            plausible: self.plausible,
+            rule,
+        })
     }
 }
 

@@ -22,6 +22,7 @@ mod matcher;
 mod number;
 mod order;
 mod pattern;
+mod physics;
 mod plan;
 mod quick;
 mod reader;

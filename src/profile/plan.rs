@@ -5,6 +5,7 @@
 
 use super::lookup::Test;
 use super::number;
+use super::physics::{Plausible, Triple};
 use super::quick::Quick;
 use super::scaling::{Linear, ScaleFrom, Scaling, UnitFrom};
 use crate::model::{Identity, Missing, Oid, Sample, Shape, StateTable, Value};
@@ -23,6 +24,8 @@ pub struct Plan {
     pub shape: Arc<Shape>,
     /// What was odd about the device.
     pub warnings: Warnings,
+    /// The other cells that carry the same, a list a reading: they are known, and not asked for.
+    pub(super) also: Arc<[Box<[Oid]>]>,
     pub(super) decoders: Arc<Decoders>,
 }
 
@@ -53,11 +56,13 @@ pub(super) struct Decoders {
     all: Box<[Decoder]>,
     /// The short way of each, where there is one.
     quick: Box<[Option<Quick>]>,
+    /// What is held against each other.
+    triples: Box<[Triple]>,
 }
 
 impl Decoders {
-    pub(super) fn new(all: Vec<Decoder>) -> Self {
-        Self { quick: all.iter().map(Quick::of).collect(), all: all.into() }
+    pub(super) fn new(all: Vec<Decoder>, triples: Vec<Triple>) -> Self {
+        Self { quick: all.iter().map(Quick::of).collect(), all: all.into(), triples: triples.into() }
     }
 
     /// The long ways and the short ones.
@@ -69,7 +74,7 @@ impl Decoders {
 impl PartialEq for Decoders {
     fn eq(&self, other: &Self) -> bool {
         // The short ways follow from them.
-        self.all == other.all
+        self.all == other.all && self.triples == other.triples
     }
 }
 
@@ -80,6 +85,7 @@ pub(super) struct Decoder {
     pub(super) cell: u32,
     pub(super) valid: Option<Box<Valid>>,
     pub(super) scaling: Arc<Scaling>,
+    pub(super) plausible: Plausible,
     pub(super) rule: Rule,
 }
 
@@ -118,6 +124,7 @@ impl Plan {
         samples.extend(all.iter().zip(quick).map(|(decoder, quick)| {
             quick.as_ref().and_then(|it| it.read(cells)).unwrap_or_else(|| decoder.sample(cells))
         }));
+        self.decoders.triples.iter().for_each(|it| it.judge(samples));
     }
 
     /// Whether it has a reading that `other` lacks.
@@ -132,6 +139,9 @@ impl Plan {
         if self.cells == other.cells {
             self.cells = Arc::clone(&other.cells);
         }
+        if self.also == other.also {
+            self.also = Arc::clone(&other.also);
+        }
         if self.decoders == other.decoders {
             self.decoders = Arc::clone(&other.decoders);
         }
@@ -141,6 +151,12 @@ impl Plan {
             // Just made: nobody else has it yet.
             Arc::make_mut(&mut self.shape).share_with(&other.shape);
         }
+    }
+
+    /// The cells of other tables or modules that carry a reading too. They are not polled.
+    #[must_use]
+    pub fn also(&self, reading: usize) -> &[Oid] {
+        self.also.get(reading).map_or(&[], |it| it)
     }
 
     /// The answer behind a reading.
@@ -153,8 +169,9 @@ impl Plan {
 impl Decoder {
     pub(super) fn sample(&self, cells: &[Result<Value, Missing>]) -> Sample {
         match self.decode(cells) {
-            Ok(number) if number.is_finite() => Sample::Value(number),
-            Ok(_) => Sample::Missing(Missing::OutOfRange),
+            Ok(number) if !number.is_finite() => Sample::Missing(Missing::OutOfRange),
+            Ok(number) if self.plausible.holds(number) => Sample::Value(number),
+            Ok(number) => Sample::Suspect(number),
             Err(missing) => Sample::Missing(missing),
         }
     }

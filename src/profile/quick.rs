@@ -1,5 +1,5 @@
 //! The short way from a cell to its sample, for the readings that nearly all are: an integer of the agent's,
-//! times a scale, unless it is the one number that means "not there" or lies out of range.
+//! times a scale, unless it is the one number that means "not there", lies out of range or is against physics.
 //!
 //! Holds no rule of its own: [`Quick::of`] makes it from a decoder, and says no for all that has more to it;
 //! what [`Quick::read`] does not take goes the long way. Flat and without pointers: 60 of them fit into the
@@ -16,6 +16,7 @@ pub(super) struct Quick {
     linear: Linear,
     /// The number that means "not there"; NaN, which equals nothing, if there is none.
     missing: f64,
+    /// In the base unit: the agent's range, and what physics allows.
     low: f64,
     high: f64,
 }
@@ -38,6 +39,9 @@ impl Quick {
             return None;
         }
         let (low, high) = decoder.scaling.range.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
+        let (low, high) = (linear.apply(low), linear.apply(high));
+        let (low, high) = if high < low { (high, low) } else { (low, high) };
+        let (low, high) = (low.max(decoder.plausible.low), high.min(decoder.plausible.high));
         Some(Self { cell: decoder.cell, linear, missing, low, high })
     }
 
@@ -51,10 +55,10 @@ impl Quick {
         };
         #[expect(clippy::float_cmp, reason = "both are integers of the agent's, or NaN")]
         let is_missing = number == self.missing;
-        if is_missing || number < self.low || self.high < number {
+        let value = self.linear.apply(number);
+        if is_missing || value < self.low || self.high < value {
             return None;
         }
-        let value = self.linear.apply(number);
         value.is_finite().then_some(Sample::Value(value))
     }
 }

@@ -97,8 +97,7 @@ impl Pool {
     ) -> Result<reqwest::Client, Fault> {
         // A certificate may have been replaced on disk under the same name.
         let written = |it: &std::path::PathBuf| std::fs::metadata(it).and_then(|it| it.modified()).ok();
-        let of_loopback = origin.host() == "localhost"
-            || origin.host().parse::<std::net::IpAddr>().is_ok_and(|it| it.is_loopback());
+        let of_loopback = origin.is_loopback();
         let key = format!("{timeout:?} {tls:?} {of_loopback} {:?}", tls.ca_file.as_ref().map(written));
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = clients.get(&key) {

@@ -16,6 +16,7 @@ pub mod kinds;
 pub mod learn;
 pub mod limits;
 pub mod map;
+pub mod mask;
 pub mod plan;
 pub mod service;
 pub mod session;

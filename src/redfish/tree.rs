@@ -191,6 +191,17 @@ impl Tree {
         self.get(&ResourceUri::root()).map_or(&Value::Null, |it| it.document)
     }
 
+    /// All that are known, by URI.
+    pub fn resources(&self) -> impl Iterator<Item = (&ResourceUri, &Resource)> {
+        self.resources.iter()
+    }
+
+    /// The members of a collection, if it is one.
+    #[must_use]
+    pub fn members(&self, collection: &ResourceUri) -> Option<&[ResourceUri]> {
+        self.members.get(collection).map(Vec::as_slice)
+    }
+
     /// All of a role that are there, in the order in which they were found.
     pub fn of_role(&self, role: Role) -> impl Iterator<Item = Node<'_>> {
         let with = move |uri: &&ResourceUri| self.resources.get(*uri).is_some_and(|it| it.role == role);

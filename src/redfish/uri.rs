@@ -48,6 +48,43 @@ impl Origin {
         Some(Self { url })
     }
 
+    /// The origin in a text that a person wrote: `https://host`, `https://host:8443/redfish/v1`.
+    ///
+    /// # Errors
+    /// What is wrong with it, to stand behind it.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let url =
+            Url::parse(text.trim()).map_err(|_| "is no URL: write https://HOST or https://HOST:PORT")?;
+        if !matches!(url.scheme(), "https" | "http") {
+            return Err("has a scheme that no Redfish service speaks: write https://HOST");
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("holds a user or password, which others would see: leave them out");
+        }
+        if url.query().is_some()
+            || !["", "/redfish", "/redfish/v1"].contains(&url.path().trim_end_matches('/'))
+        {
+            return Err("goes on behind the host: a Redfish service is always at /redfish/v1/");
+        }
+        Self::new(url).ok_or("names no host: write https://HOST")
+    }
+
+    /// The URL of the service's root.
+    #[must_use]
+    pub fn root(&self) -> Url {
+        let mut url = self.url.clone();
+        url.set_path("/redfish/v1/");
+        url
+    }
+
+    /// Whether it is on this host.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host();
+        host.eq_ignore_ascii_case("localhost")
+            || host.parse::<std::net::IpAddr>().is_ok_and(|it| it.is_loopback())
+    }
+
     /// For people: `https://host:port`.
     #[must_use]
     pub fn shown(&self) -> String {

@@ -258,12 +258,16 @@ fn main_reading(
     if let Some((slot, _)) = of_quantity().find(|(_, it)| it.name.is_empty()) {
         return Ok(vec![*slot]);
     }
-    if 1 < of_quantity().count() {
+    let present = || of_quantity().filter(|(_, it)| !NOT_THE_PRESENT.contains(&&*it.name));
+    if 1 < present().count() {
         let names = of_quantity().map(|(_, it)| it.name.clone()).collect();
         return Err(UnboundReason::SeveralNames { names });
     }
-    Ok(of_quantity().map(|(slot, _)| *slot).collect())
+    Ok(present().map(|(slot, _)| *slot).collect())
 }
+
+/// Names of readings that never stand for the main one: what was, and what is allowed.
+const NOT_THE_PRESENT: [&str; 5] = ["peak", "minimum", "maximum", "rated", "resettable"];
 
 /// The readings with what they are a percentage of: current if it is rated, else power.
 fn percent(

@@ -1,9 +1,10 @@
 //! Reading a list of cells by GET (RFC 3416 section 4.2.1), whatever the agent can bear.
 //!
 //! Pure: requests come out, answers and time-outs go in. Cells are asked in runs; a run that is too big
-//! is halved, a cell that the agent objects to is left out and the rest asked again, a short answer is
+//! is halved, a cell that the agent objects to is asked once more alone after the rest, a short answer is
 //! completed. Invariants: each answer settles at least one cell or makes a run shorter, so a job ends
-//! after at most `2 * cells` requests; a cell that was not read says why.
+//! after at most `3 * cells` requests; a cell that was not read says why; loss and garbage are not taken for
+//! a size that the agent cannot bear.
 
 use super::Request;
 use super::size::RequestSize;
@@ -106,10 +107,22 @@ pub struct GetJob {
     /// Runs that are still to be asked, the next one last.
     runs: Vec<(usize, usize)>,
     answered: bool,
+    /// How often the request that is due has been.
+    overdue: u32,
     /// Errors that did not say which cell is at fault.
     cornered: u32,
+    /// Errors in a row, with nothing read between them.
+    refused_in_row: u32,
     /// The last error-status but tooBig.
     refused_with: ErrorStatus,
+    /// Runs that the agent refused without naming a cell, and whose parts are being asked: the inner ones last.
+    refused: Vec<(usize, usize)>,
+    /// Cells that the agent named in an error: each is asked alone, after the rest.
+    named: Vec<usize>,
+    /// Cells that it refused when they were asked alone.
+    at_fault: Vec<u32>,
+    /// Answers in a row about none of what was asked.
+    useless: u32,
     /// Cells asked and cells that came, of an answer that was short: was it too long, or lacks the agent
     /// some cells?
     short: Option<(u32, u32)>,
@@ -120,10 +133,23 @@ impl GetJob {
     const FOREIGN_MAX: usize = 8;
     /// So many errors that do not say which cell is at fault are followed up; then the rest is given up.
     const CORNERED_MAX: u32 = 64;
+    /// After so many errors in a row the agent refuses everything: the rest is given up.
+    const REFUSED_MAX: u32 = 64;
+    /// So often an answer about none of what was asked is followed by the same request again.
+    const USELESS_MAX: u32 = 1;
+    /// So many cells that were at fault are asked apart the next time.
+    pub const APART_MAX: usize = 8;
 
     /// A job for all of `names`.
     #[must_use]
     pub fn new(names: Arc<Names>, limits: GetLimits) -> Self {
+        Self::new_apart(names, limits, &[])
+    }
+
+    /// The same, but the cells at `apart` (rising, see [`Self::at_fault`]) are asked alone after the rest, so that
+    /// they do not spoil it.
+    #[must_use]
+    pub fn new_apart(names: Arc<Names>, limits: GetLimits, apart: &[u32]) -> Self {
         let count = names.len();
         let mut job = Self {
             names,
@@ -131,15 +157,34 @@ impl GetJob {
             cells: vec![Err(Missing::NotPolled); count],
             runs: Vec::new(),
             answered: false,
+            overdue: 0,
             cornered: 0,
+            refused_in_row: 0,
             refused_with: ErrorStatus::NO_ERROR,
+            refused: Vec::new(),
+            named: Vec::new(),
+            at_fault: Vec::new(),
+            useless: 0,
             short: None,
         };
-        if count != 0 {
-            job.runs.push((0, count));
-            job.cut();
+        let apart = || apart.iter().map(|it| *it as usize).filter(|it| *it < count);
+        job.runs.extend(apart().rev().map(|it| (it, it + 1)));
+        let mut end = count;
+        for from in apart().rev() {
+            job.runs.extend((from + 1 < end).then_some((from + 1, end)));
+            end = from;
         }
+        job.runs.extend((0 < end).then_some((0, end)));
+        job.cut();
         job
+    }
+
+    /// Cells that the agent refused when they were asked alone, rising: at most [`Self::APART_MAX`].
+    #[must_use]
+    pub fn at_fault(&self) -> Box<[u32]> {
+        let mut cells: Vec<u32> = self.at_fault.iter().copied().take(Self::APART_MAX).collect();
+        cells.sort_unstable();
+        cells.into()
     }
 
     /// Whether all cells are settled.
@@ -194,12 +239,37 @@ impl GetJob {
     pub fn on_response(&mut self, pdu: &Pdu<'_>) -> GetStep {
         let Some((from, to)) = self.runs.pop() else { return GetStep::Done };
         self.answered = true;
+        self.overdue = 0;
         match pdu.error_status {
-            ErrorStatus::NO_ERROR => self.take(pdu, from, to),
+            ErrorStatus::NO_ERROR => {
+                self.refused_in_row = 0;
+                self.take(pdu, from, to);
+            }
             ErrorStatus::TOO_BIG => self.halve(from, to, Missing::TooBig),
             status => self.leave_out(from, to, status, pdu.error_index),
         }
         self.step()
+    }
+
+    /// The request that was due is overdue and will be repeated. The first time it may have been lost; after
+    /// that, half of a run longer than any that was answered is asked for in its place. Loss comes to light when
+    /// more is asked again.
+    pub fn on_timeout(&mut self, lives: bool) {
+        self.overdue += 1;
+        if !self.overdue.is_multiple_of(2) {
+            return;
+        }
+        if let Some((from, to)) = self.runs.last().copied()
+            && self.may_be_too_long(from, to, lives)
+        {
+            self.runs.pop();
+            self.halve(from, to, Missing::TooBig);
+        }
+    }
+
+    fn may_be_too_long(&self, from: usize, to: usize, lives: bool) -> bool {
+        let length = to - from;
+        (self.limits.cells.whole() as usize) < length && 1 < length && (self.answered || lives)
     }
 
     /// The request that was due stayed unanswered, retries included. A run longer than an agent that is
@@ -207,8 +277,8 @@ impl GetJob {
     /// all that is left is settled as timed out: an agent that does not answer is not asked the rest.
     pub fn on_give_up(&mut self, lives: bool) -> GetStep {
         let Some((from, to)) = self.runs.pop() else { return GetStep::Done };
-        let length = to - from;
-        if (self.limits.cells.whole() as usize) < length && 1 < length && (self.answered || lives) {
+        self.overdue = 0;
+        if self.may_be_too_long(from, to, lives) {
             self.halve(from, to, Missing::Timeout);
             return self.step();
         }
@@ -219,12 +289,23 @@ impl GetJob {
 
     /// There is no time for what is left: it is settled with that reason.
     pub fn settle_rest(&mut self, missing: Missing) {
+        self.named.clear();
         while let Some((from, to)) = self.runs.pop() {
             self.settle(from, to, missing);
         }
     }
 
     fn step(&mut self) -> GetStep {
+        self.judge_refused();
+        // Whatever was named is asked for itself: agents name a wrong one, or a run that is too long.
+        if self.runs.is_empty() {
+            while let Some(at) = self.named.pop() {
+                self.runs.push((at, at + 1));
+                if let Some(cell) = self.cells.get_mut(at) {
+                    *cell = Err(Missing::NotPolled);
+                }
+            }
+        }
         self.cut();
         if self.is_done() { GetStep::Done } else { GetStep::Ask }
     }
@@ -250,7 +331,7 @@ impl GetJob {
     fn take(&mut self, pdu: &Pdu<'_>, from: usize, to: usize) {
         let (asked_octets, answer_octets) = (self.names.run(from, to).len(), pdu.varbinds.octets().len());
         let mut at = from;
-        let mut foreign = 0_usize;
+        let mut foreign = Foreign::default();
         let mut settled = 0_usize;
         // What an agent sends that answers as it was asked, which is nearly always.
         let (mut varbinds, mut asked) = (pdu.varbinds.clone(), self.names.run(from, to));
@@ -260,16 +341,22 @@ impl GetJob {
             *cell = read(value);
             at += 1;
         }
-        for varbind in varbinds {
-            let Ok(varbind) = varbind else { break };
+        loop {
+            let octets_before = varbinds.octets().len();
+            let Some(varbind) = varbinds.next() else { break };
+            let Ok(varbind) = varbind else {
+                foreign.is_garbled = true;
+                break;
+            };
             let place = if at < to && self.names.name(at) == varbind.name {
                 Some(at)
             } else {
                 self.place_of(varbind.name, from, to)
             };
             let Some(place) = place else {
-                foreign += 1;
-                if to - from + Self::FOREIGN_MAX < foreign {
+                foreign.count += 1;
+                foreign.octets += octets_before - varbinds.octets().len();
+                if to - from + Self::FOREIGN_MAX < foreign.count {
                     break;
                 }
                 continue;
@@ -281,26 +368,39 @@ impl GetJob {
             at = place + 1;
         }
         if settled == to - from {
+            self.useless = 0;
             match self.short.take() {
                 // What was left out comes when it is asked alone: the agent cuts off what does not fit.
                 Some((asked, came)) => {
-                    self.limits.cells.on_failed(asked, came);
+                    self.limits.cells.on_doubted(asked, came);
                 }
                 None => self.limits.cells.on_whole(length_of(from, to)),
             }
             // The few cells that were left for a second request say little of the others.
             if self.limits.cells.whole() < 2 * length_of(from, to) {
+                let answer_octets = answer_octets.saturating_sub(foreign.octets);
                 self.limits.measure(asked_octets, answer_octets, to - from);
             }
             return;
         }
         if settled == 0 {
-            // An answer about none of what was asked: asking again would bring the same.
+            // An answer about none of what was asked. If it was garbage, another one is better.
             self.short = None;
-            self.settle(from, to, Missing::AgentError);
+            if self.useless < Self::USELESS_MAX {
+                self.useless += 1;
+                self.runs.push((from, to));
+            } else {
+                self.useless = 0;
+                self.settle(from, to, Missing::AgentError);
+            }
             return;
         }
-        self.short = self.short.or_else(|| Some((length_of(from, to), length_of(0, settled))));
+        self.useless = 0;
+        // An agent that cuts its answers off sends the first cells, all of them sound.
+        let is_cut = at == from + settled && foreign.count == 0 && !foreign.is_garbled;
+        if is_cut {
+            self.short = self.short.or_else(|| Some((length_of(from, to), length_of(0, settled))));
+        }
         self.ask_unsettled(from, to);
     }
 
@@ -334,10 +434,36 @@ impl GetJob {
             self.settle(from, to, otherwise);
             return;
         }
-        let middle = from + length / 2;
-        self.limits.cells.on_failed(length_of(from, to), length_of(0, length.div_ceil(2)));
+        let (asked, next) = (length_of(from, to), length_of(0, length.div_ceil(2)));
+        if otherwise == Missing::Timeout {
+            // Whatever was sent again came to nothing as well.
+            self.limits.cells.on_failed(asked, next);
+        } else {
+            self.limits.cells.on_doubted(asked, next);
+        }
+        self.split(from, to);
+    }
+
+    fn split(&mut self, from: usize, to: usize) {
+        let middle = from + (to - from) / 2;
         self.runs.push((middle, to));
         self.runs.push((from, middle));
+    }
+
+    /// Runs that were refused, though each of their cells could be read: they were too long.
+    fn judge_refused(&mut self) {
+        while let Some((from, to)) = self.refused.last().copied() {
+            let cells = self.cells.get(from..to).unwrap_or_default();
+            let is_open = cells.contains(&Err(Missing::NotPolled))
+                || self.named.iter().any(|at| (from..to).contains(at));
+            if is_open {
+                return;
+            }
+            if cells.iter().all(Result::is_ok) {
+                self.limits.cells.on_doubted(length_of(from, to), length_of(0, (to - from).div_ceil(2)));
+            }
+            self.refused.pop();
+        }
     }
 
     /// The agent objects to the cell at `index` (from 1), or to something that it does not name.
@@ -348,22 +474,31 @@ impl GetJob {
             ErrorStatus::NO_SUCH_NAME => Missing::NoSuchInstance,
             _ => Missing::AgentError,
         };
+        self.refused_in_row += 1;
         let at = (index as usize).checked_sub(1).map(|it| from + it).filter(|it| *it < to);
         match at {
-            Some(at) => {
+            _ if to - from == 1 => {
+                self.settle(from, to, missing);
+                self.at_fault.extend(u32::try_from(from));
+            }
+            Some(at) if missing == Missing::NoSuchInstance => {
                 self.settle(at, at + 1, missing);
                 self.ask_unsettled(from, to);
             }
-            None if to - from == 1 => self.settle(from, to, missing),
-            None if Self::CORNERED_MAX < self.cornered => {
+            _ if Self::CORNERED_MAX < self.cornered || Self::REFUSED_MAX < self.refused_in_row => {
                 self.settle(from, to, missing);
                 self.settle_rest(missing);
             }
+            Some(at) => {
+                self.refused.push((from, to));
+                self.named.push(at);
+                self.settle(at, at + 1, missing);
+                self.ask_unsettled(from, to);
+            }
             None => {
                 self.cornered += 1;
-                let middle = from + (to - from) / 2;
-                self.runs.push((middle, to));
-                self.runs.push((from, middle));
+                self.refused.push((from, to));
+                self.split(from, to);
             }
         }
     }
@@ -375,6 +510,15 @@ impl GetJob {
             }
         }
     }
+}
+
+/// What an answer holds that was not asked for.
+#[derive(Debug, Default)]
+struct Foreign {
+    count: usize,
+    octets: usize,
+    /// It could not be read to its end.
+    is_garbled: bool,
 }
 
 fn length_of(from: usize, to: usize) -> u32 {
@@ -392,6 +536,8 @@ fn read(value: super::wire::ValueRef<'_>) -> Cell {
 
 #[cfg(test)]
 mod tests {
+    mod refusal_tests;
+
     use super::*;
     use crate::snmp::wire::{Varbinds, Version, decode, encode_message, encode_varbinds};
     use proptest::prelude::*;
@@ -482,7 +628,7 @@ mod tests {
         let sizes = drive(&mut it, |names| {
             Some(if names.len() <= 8 { (OK, 0, all(names)) } else { (ErrorStatus::TOO_BIG, 0, vec![]) })
         });
-        assert_eq!(sizes, [40, 20, 10, 5, 5, 5, 5, 7, 7, 6]);
+        assert_eq!(sizes, [40, 20, 10, 5, 5, 10, 5, 5, 5, 7, 7, 1], "10 is asked a second time, no other");
         assert!(whole(&it) && it.limits().cells.asked() == 7);
     }
 
@@ -545,8 +691,8 @@ mod tests {
         let mut it = job(3, GetLimits::default());
         assert_eq!(
             drive(&mut it, |_| Some((OK, 0, vec![]))).len(),
-            1,
-            "an empty answer is not asked for again"
+            2,
+            "an empty answer is not asked for again and again"
         );
         assert_eq!(it.cells()[0], Err(Missing::AgentError));
     }

@@ -2,8 +2,10 @@
 //!
 //! Pure. One [`RequestSize`] for the cells of a GET and one for the repetitions of a GETBULK. A size that
 //! failed (tooBig, a short answer, silence where smaller ones were answered) is not asked again until
-//! [`RequestSize::forget`]; below it the size creeps up by halving the gap. Invariants:
-//! `asked() <= most`, and below the least that failed; so an agent is not made to fail twice at the same size.
+//! [`RequestSize::forget`]; below it the size creeps up by halving the gap. What a single datagram says is
+//! doubted first: garbage looks like tooBig now and then. So a size is asked once more as soon as a smaller
+//! one was answered, unless a smaller one failed as well. Invariants: `asked() <= most`, and below the least
+//! that failed; so an agent is made to fail at a size twice at most.
 
 /// The size of requests to one agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +15,8 @@ pub struct RequestSize {
     most: u16,
     /// The least that failed; 0: none has.
     failed: u16,
+    /// The least that failed once, by the word of one datagram; 0: none. Below `failed`, if both are.
+    doubted: u16,
     /// The largest that was answered whole.
     whole: u16,
     /// Whole answers at the current size in a row.
@@ -30,7 +34,7 @@ impl RequestSize {
     pub fn new(start: u32, most: u32) -> Self {
         let most = u16::try_from(most).unwrap_or(u16::MAX);
         let current = u16::try_from(start).unwrap_or(u16::MAX).min(most);
-        Self { current, most, failed: 0, whole: 0, streak: 0, shrunk: 0 }
+        Self { current, most, failed: 0, doubted: 0, whole: 0, streak: 0, shrunk: 0 }
     }
 
     /// What to ask for at a time.
@@ -62,7 +66,14 @@ impl RequestSize {
     pub fn on_whole(&mut self, size: u32) {
         let size = u16::try_from(size).unwrap_or(u16::MAX);
         self.whole = self.whole.max(size);
+        if self.doubted <= size {
+            self.doubted = 0;
+        }
         if size < self.current {
+            return;
+        }
+        if self.doubted != 0 {
+            self.current = self.doubted.min(self.most);
             return;
         }
         let ceiling = if self.failed == 0 { self.most } else { self.most.min(self.failed - 1) };
@@ -81,14 +92,43 @@ impl RequestSize {
         }
     }
 
-    /// A request for so many failed, and `next` is what to try now. Whether that is less.
+    /// A request for so many failed by the word of one datagram, and `next` is what to try now. Whether
+    /// that is less.
+    pub fn on_doubted(&mut self, size: u32, next: u32) -> bool {
+        let size = u16::try_from(size).unwrap_or(u16::MAX);
+        if self.failed != 0 && self.failed <= size {
+            // That is known.
+        } else if self.doubted == 0 {
+            self.doubted = size;
+        } else if size != 0 {
+            // An agent that cannot bear the smaller one cannot bear the larger one.
+            self.set_failed(self.doubted.max(size));
+            self.doubted = if self.doubted == size { 0 } else { self.doubted.min(size) };
+        }
+        self.shrink(size, next)
+    }
+
+    /// A request for so many failed beyond doubt, and `next` is what to try now. Whether that is less.
     pub fn on_failed(&mut self, size: u32, next: u32) -> bool {
         let size = u16::try_from(size).unwrap_or(u16::MAX);
-        let next = u16::try_from(next).unwrap_or(u16::MAX).min(size.saturating_sub(1));
-        if 0 < size && (self.failed == 0 || size < self.failed) {
+        if 0 < size {
+            self.set_failed(size);
+            if size <= self.doubted {
+                self.doubted = 0;
+            }
+        }
+        self.shrink(size, next)
+    }
+
+    fn set_failed(&mut self, size: u16) {
+        if self.failed == 0 || size < self.failed {
             self.failed = size;
         }
-        self.whole = self.whole.min(self.failed.saturating_sub(1));
+        self.whole = self.whole.min(self.failed - 1);
+    }
+
+    fn shrink(&mut self, size: u16, next: u32) -> bool {
+        let next = u16::try_from(next).unwrap_or(u16::MAX).min(size.saturating_sub(1));
         let less = next < self.current;
         if less {
             self.current = next;
@@ -101,6 +141,7 @@ impl RequestSize {
     /// Firmware changes and paths heal: sizes that failed may be tried again, from what works on.
     pub const fn forget(&mut self) {
         self.failed = 0;
+        self.doubted = 0;
         self.streak = 0;
     }
 }
@@ -158,6 +199,27 @@ mod tests {
     }
 
     #[test]
+    fn one_datagram_is_not_believed() {
+        let mut size = RequestSize::new(64, 64);
+        size.on_doubted(64, 32);
+        assert_eq!((size.asked(), size.failed()), (32, None));
+        size.on_whole(32);
+        assert_eq!(size.asked(), 64, "asked once more");
+        size.on_whole(64);
+        assert_eq!((size.asked(), size.whole(), size.failed()), (64, 64, None));
+        // An agent that means it.
+        for (asked, next) in [(64, 32), (32, 16)] {
+            size.on_doubted(asked, next);
+        }
+        assert_eq!((size.asked(), size.failed()), (16, Some(64)), "what is beyond the doubted has failed");
+        size.on_whole(16);
+        size.on_doubted(32, 16);
+        assert_eq!((size.asked(), size.failed()), (16, Some(32)));
+        size.on_whole(16);
+        assert_eq!(size.asked(), 16, "no doubt is left");
+    }
+
+    #[test]
     fn getnext_is_below_the_smallest_getbulk() {
         let mut size = RequestSize::new(4, 25);
         assert!(size.on_failed(4, 0) && size.asked() == 0);
@@ -166,13 +228,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_beyond_what_failed(events in prop::collection::vec((0u32..3, 0u32..80), 0..200)) {
+        fn never_beyond_what_failed(events in prop::collection::vec((0u32..4, 0u32..80), 0..200)) {
             let mut size = RequestSize::new(32, 64);
             for (kind, next) in events {
                 let asked = size.asked();
                 match kind {
                     0 => size.on_whole(asked),
                     1 => { size.on_failed(asked, next); }
+                    2 => { size.on_doubted(asked, next); }
                     _ => size.on_whole(next.min(asked)),
                 }
                 prop_assert!(size.asked() <= 64);

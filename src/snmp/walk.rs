@@ -5,7 +5,7 @@
 //! an agent that cannot do GETBULK, or not that many repetitions, or sends wrong rows then, is walked with less.
 
 use super::size::RequestSize;
-use super::wire::{ErrorStatus, Names, Pdu, PduKind, ValueRef};
+use super::wire::{ErrorStatus, Names, Pdu, PduKind, ValueRef, Varbinds};
 use super::{GetLimits, Request};
 use crate::model::{Oid, Value};
 
@@ -154,13 +154,13 @@ impl Walk {
         }
     }
 
-    /// The request that was due was not answered in time and will be repeated. The first time it may
-    /// have been lost; after that perhaps a smaller one is answered.
+    /// The request that was due is overdue and will be repeated. The first time it may have been lost; after
+    /// that perhaps a smaller one is answered. Loss comes to light when more is asked again.
     pub fn on_timeout(&mut self) {
         self.timeouts += 1;
         let asked = self.due_repetitions();
-        if 1 < self.timeouts && Self::FEW_REPETITIONS < asked && self.size.whole() < asked {
-            self.size.on_failed(asked, Self::FEW_REPETITIONS);
+        if self.timeouts.is_multiple_of(2) && asked != 0 && self.size.whole() < asked {
+            self.ask_few(asked);
         }
     }
 
@@ -168,29 +168,37 @@ impl Walk {
     /// ask (GETNEXT, for an agent that does not know GETBULK), which is then due.
     pub fn on_give_up(&mut self) -> bool {
         self.timeouts = 0;
-        self.size.on_failed(self.due_repetitions(), 0)
+        let asked = self.due_repetitions();
+        // One that drops a few repetitions as well does not know GETBULK: fewer still are not tried.
+        let failed = if asked <= Self::FEW_REPETITIONS { asked.min(1) } else { asked };
+        self.size.on_failed(failed, 0)
     }
 
     /// Fewer repetitions, then GETNEXT; true when there is no less.
     fn ask_less(&mut self) -> bool {
         let asked = self.due_repetitions();
         let next = if asked <= 2 { 0 } else { asked / 4 + 1 };
-        !self.size.on_failed(asked, next)
+        !self.size.on_doubted(asked, next)
     }
 
     /// A few repetitions in place of so many, then GETNEXT; false when there is no less.
     fn ask_few(&mut self, asked: u32) -> bool {
         let next = if Self::FEW_REPETITIONS < asked { Self::FEW_REPETITIONS } else { 0 };
-        self.size.on_failed(asked, next)
+        self.size.on_doubted(asked, next)
     }
 
     fn take(&mut self, pdu: &Pdu<'_>) -> Option<WalkEnd> {
         let octets = pdu.varbinds.octets().len();
         let before = self.rows.len();
         let asked = self.due_repetitions();
-        // Some agents answer more repetitions than a few with wrong rows.
+        let cursor = self.cursor.clone();
+        // Some agents answer more repetitions than a few with wrong rows: none of such an answer is believed.
         let end = match self.take_rows(pdu) {
-            Some(WalkEnd::NotIncreasing { .. }) if self.ask_few(asked) => None,
+            Some(WalkEnd::NotIncreasing { .. }) if self.ask_few(asked) => {
+                self.rows.truncate(before);
+                self.cursor = cursor;
+                None
+            }
             end => end,
         };
         let came = u32::try_from(self.rows.len() - before).unwrap_or(u32::MAX);
@@ -206,9 +214,15 @@ impl Walk {
         end
     }
 
+    /// A row of this subtree among those that follow one beyond it: then that one was garbage.
+    fn returning(&self, rest: Varbinds<'_>) -> Option<Oid> {
+        rest.map_while(Result::ok).filter_map(|it| it.oid().ok()).find(|it| it.starts_with(&self.root))
+    }
+
     fn take_rows(&mut self, pdu: &Pdu<'_>) -> Option<WalkEnd> {
         let mut any = false;
-        for varbind in pdu.varbinds.clone() {
+        let mut varbinds = pdu.varbinds.clone();
+        while let Some(varbind) = varbinds.next() {
             let Ok(varbind) = varbind else { break };
             if varbind.value == ValueRef::EndOfMibView {
                 return Some(WalkEnd::EndOfMib);
@@ -216,7 +230,10 @@ impl Walk {
             let Ok(name) = varbind.oid() else { break };
             if !name.starts_with(&self.root) {
                 return Some(if self.cursor < name {
-                    WalkEnd::Complete { beyond: name }
+                    match self.returning(varbinds) {
+                        Some(came) => WalkEnd::NotIncreasing { after: name, came },
+                        None => WalkEnd::Complete { beyond: name },
+                    }
                 } else {
                     WalkEnd::NotIncreasing { after: self.cursor.clone(), came: name }
                 });
@@ -242,7 +259,7 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snmp::wire::{Varbinds, Version, decode, encode_message, encode_varbinds};
+    use crate::snmp::wire::{Version, decode, encode_message, encode_varbinds};
 
     fn oid(text: &str) -> Oid {
         text.parse().unwrap()

@@ -20,7 +20,24 @@ use prometheus::{
 };
 use std::sync::LazyLock;
 
-static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::new);
+static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
+    let registry = Registry::new();
+    register_process(&registry);
+    registry
+});
+
+/// CPU time, memory, open files and start time of the process, by the names that every client library
+/// gives them. Elsewhere than on Linux they are absent.
+fn register_process(registry: &Registry) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) =
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))
+    {
+        tracing::debug!(%error, "the process's own metrics are absent");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = registry;
+}
 
 /// The registry of the collector's own metrics.
 pub fn registry() -> &'static Registry {

@@ -7,7 +7,7 @@
 
 mod tls;
 
-pub use tls::{TlsSettings, fingerprint};
+pub use tls::{TlsSettings, fingerprint, parse_fingerprint};
 
 use crate::model::{SnapshotError, clean_text};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};

@@ -176,3 +176,19 @@ pub fn fingerprint(digest: &[u8; 32]) -> String {
     }
     text
 }
+
+/// 64 hexadecimal digits; colons and a leading `sha256:` or `SHA256 Fingerprint=` are left out.
+#[must_use]
+pub fn parse_fingerprint(text: &str) -> Option<[u8; 32]> {
+    let text = text.rsplit('=').next().unwrap_or(text).trim();
+    let text = text.strip_prefix("sha256:").unwrap_or(text);
+    let digits: Vec<u8> = text
+        .chars()
+        .filter(|it| *it != ':')
+        .map(|it| it.to_digit(16))
+        .map(|it| u8::try_from(it?).ok())
+        .collect::<Option<_>>()?;
+    let octets: Vec<u8> =
+        digits.chunks_exact(2).map(|it| it.iter().fold(0, |high, low| high << 4 | low)).collect();
+    if digits.len() == 64 { octets.try_into().ok() } else { None }
+}

@@ -13,6 +13,7 @@ mod architecture;
 mod command_line;
 mod configuration;
 mod daemon;
+mod ecosystem;
 mod exposition;
 mod inventory;
 mod paging;

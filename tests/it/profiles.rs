@@ -140,6 +140,7 @@ fn line(mibs: &Mibs, reading: &PolledReading) -> String {
     let quantity = format!("{} {}", reading.quantity, reading.name);
     let mut value = match reading.sample {
         Sample::Value(value) => format!("{value} {}", reading.unit),
+        Sample::Suspect(value) => format!("{value} {} suspect", reading.unit),
         Sample::Missing(why) => format!("missing: {why}"),
     };
     if let Some((name, health)) = &reading.state {
@@ -152,7 +153,8 @@ fn line(mibs: &Mibs, reading: &PolledReading) -> String {
         Some(other) => other.integer().map_or_else(|| format!("{other:?}"), |it| it.to_string()),
         None => "-".to_owned(),
     };
-    format!("  {quantity:24} {value:32} {} = {raw}", mibs.lookup(&reading.source))
+    let also: String = reading.also.iter().map(|it| format!(", also {}", mibs.lookup(it))).collect();
+    format!("  {quantity:24} {value:32} {} = {raw}{also}", mibs.lookup(&reading.source))
 }
 
 fn rated(ratings: &Ratings) -> String {

@@ -64,7 +64,7 @@ fn integration(
     if matches!(source, SecretSource::Inline(_)) {
         if !raw.allow_inline_key {
             context.report.mistake(place, "a key in clear in a configuration file").help(format!(
-                "put it into a file and write routing_key_file = \"/etc/rackwarden/credentials/{name}\"; if it is meant, add allow_inline_key = true"
+                "put it into a file and write routing_key_file = \"/etc/rackwarden/credentials.d/{name}\"; if it is meant, add allow_inline_key = true"
             ));
             return None;
         }

@@ -61,7 +61,7 @@ impl SecretKeys<'_> {
         if !context.report.is_troubled(table, name) {
             let place = context.layers.first_with(&[Step::Key(table), Step::Key(name)]);
             context.report.mistake(place, format!("[{table}.{name}] has no {}", stem.replace('_', " "))).help(format!(
-                "write {stem}_file = \"/etc/rackwarden/credentials/{name}\", or {stem}_env, or {stem}_credential"
+                "write {stem}_file = \"/etc/rackwarden/credentials.d/{name}\", or {stem}_env, or {stem}_credential"
             ));
         }
         None

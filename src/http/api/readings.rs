@@ -29,12 +29,20 @@ pub(super) struct ReadingRow<'a> {
     unit: &'static str,
     value: Option<f64>,
     missing: Option<&'static str>,
+    /// Said only where it holds: a value against physics.
+    #[serde(skip_serializing_if = "is_false")]
+    suspect: bool,
     state: Option<StateRow>,
     source: String,
     rated: Option<f64>,
     age_seconds: f64,
     stale: bool,
     last_value: Option<LastValue>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over by reference")]
+const fn is_false(it: &bool) -> bool {
+    !*it
 }
 
 /// A state's name and how it is to be taken.
@@ -114,7 +122,7 @@ impl<'a> View<'a> {
     fn row(&self, at: usize, reading: &'a ReadingShape, component: &'a Component) -> ReadingRow<'a> {
         let sample = self.missing.map_or_else(|| sample_at(self.shown, at), Sample::Missing);
         let (value, missing) = match sample {
-            Sample::Value(value) => (Some(value), None),
+            Sample::Value(value) | Sample::Suspect(value) => (Some(value), None),
             Sample::Missing(reason) => (None, Some(reason.name())),
         };
         ReadingRow {
@@ -127,6 +135,7 @@ impl<'a> View<'a> {
             unit: reading.quantity.unit().symbol(),
             value,
             missing,
+            suspect: matches!(sample, Sample::Suspect(_)),
             state: value.and_then(|it| state_row(reading, it)),
             source: reading.source.to_string(),
             rated: rated(component, reading.quantity),
@@ -150,7 +159,9 @@ impl<'a> View<'a> {
 /// A sample; JSON has no infinite numbers, so what is not finite is missing.
 pub(super) fn sample_at(batch: &Batch, at: usize) -> Sample {
     match batch.samples.get(at).copied() {
-        Some(Sample::Value(value)) if !value.is_finite() => Sample::Missing(Missing::WrongType),
+        Some(Sample::Value(value) | Sample::Suspect(value)) if !value.is_finite() => {
+            Sample::Missing(Missing::WrongType)
+        }
         Some(sample) => sample,
         None => Sample::Missing(Missing::NotPolled),
     }

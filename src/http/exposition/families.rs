@@ -299,8 +299,8 @@ const LINE_BYTES_TYPICAL: usize = 160;
 #[inline]
 fn current(batch: &Batch, reading: usize) -> Result<f64, Missing> {
     match batch.samples.get(reading) {
-        Some(Sample::Value(value)) if value.is_finite() => Ok(*value),
-        Some(Sample::Value(_)) => Err(Missing::WrongType),
+        Some(Sample::Value(value) | Sample::Suspect(value)) if value.is_finite() => Ok(*value),
+        Some(Sample::Value(_) | Sample::Suspect(_)) => Err(Missing::WrongType),
         Some(Sample::Missing(reason)) => Err(*reason),
         None => Err(Missing::NotPolled),
     }

@@ -11,6 +11,7 @@ use toml::de::DeValue;
 
 pub(super) fn read(section: &Section<'_>) -> Option<Block> {
     let kind = read_kind(section);
+    let direct_current = section.boolean("direct_current");
     let pattern = read_pattern(section, "instance");
     let index = section.string("index").map(|it| read_template(section, &it, false));
     let labels: Vec<Option<Template>> =
@@ -31,6 +32,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Block> {
     }
     Some(Block {
         kind: kind?,
+        direct_current: direct_current.unwrap_or(false),
         pattern: pattern.unwrap_or_else(|| Some(Pattern::any()))?,
         index: index.unwrap_or_else(|| Some(Template::index()))?,
         labels: labels.into_iter().collect::<Option<Vec<Template>>>()?,
@@ -122,6 +124,7 @@ fn read_ratings(section: &Section<'_>, key: &str, quantity: Quantity) -> Vec<Rat
 
 pub(super) const KEYS: &[&str] = &[
     "kind",
+    "direct_current",
     "instance",
     "index",
     "label",

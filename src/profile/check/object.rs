@@ -87,6 +87,13 @@ pub(super) fn lookup<'a>(
     Some(LookupTable { lookup, section: Some(section) })
 }
 
+/// `also`: other cells of the row.
+pub(super) fn lookups(section: &Section<'_>, key: &str) -> Vec<Lookup> {
+    let called = section.called(key);
+    let values = section.one_or_many(key);
+    values.into_iter().filter_map(|it| lookup(section.source, &called, it, ALSO_KEYS)?.lookup).collect()
+}
+
 /// `when`: a condition, or several that must all hold. One without `is` and `not` holds where the agent
 /// has the cell; one with `default = true` also where it has not.
 pub(super) fn conditions(section: &Section<'_>, key: &str) -> Vec<Condition> {
@@ -166,4 +173,5 @@ pub(super) fn text_key(source: &Source<'_>, object: &ObjectRef, text: &str, span
 /// Where names of an object's numbers are looked for.
 pub(super) const IN_ENUMERATION: &str = " in the enumeration";
 const WHEN_KEYS: &[&str] = &["oid", "index_from", "is", "not", "default"];
+const ALSO_KEYS: &[&str] = &["oid", "index_from"];
 const VALID_KEYS: &[&str] = &["oid", "index_from", "is", "not"];

@@ -17,6 +17,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Reading> {
     let when = object::conditions(section, "when");
     let valid = object::validity(section, "valid");
     let scaling = scaling::read(section, quantity, object.as_ref());
+    let also = object::lookups(section, "also");
     let states = match quantity {
         Some(Quantity::State) => Some(state::read(section, object.as_ref())?),
         Some(other) => {
@@ -36,6 +37,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Reading> {
         when,
         valid,
         scaling: Arc::new(scaling?),
+        also,
         states,
     })
 }
@@ -88,6 +90,7 @@ pub(super) const KEYS: &[&str] = &[
     "unit_from",
     "valid",
     "when",
+    "also",
     "state",
     "names",
 ];

