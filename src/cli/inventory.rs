@@ -185,7 +185,7 @@ fn show(
 fn line<'a>(source: &'a str, object: &'a Object) -> Line<'a> {
     let reading = |it: &crate::inventory::object::Figure| {
         let (value, missing) = match it.sample {
-            Sample::Value(value) => (Some(value), None),
+            Sample::Value(value) | Sample::Suspect(value) => (Some(value), None),
             Sample::Missing(reason) => (None, Some(reason.name())),
         };
         let (quantity, unit) = (it.quantity.name(), it.quantity.unit().symbol());
@@ -209,7 +209,7 @@ fn show_object(source: &str, object: &Object) {
     }
     for figure in &object.figures {
         let value = match figure.sample {
-            Sample::Value(value) => crate::rules::words::quantity(value, figure.quantity.unit().symbol()),
+            Sample::Value(value) | Sample::Suspect(value) => crate::rules::words::quantity(value, figure.quantity.unit().symbol()),
             Sample::Missing(reason) => format!("- ({})", reason.name().replace('_', " ")),
         };
         let what = [figure.quantity.name(), figure.name].join(" ").replace('_', " ");

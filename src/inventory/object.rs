@@ -133,10 +133,12 @@ impl Object {
 }
 
 /// What two figures come to, or why not.
-fn both(left: Sample, right: Sample, of: impl FnOnce(f64, f64) -> Sample) -> Sample {
+pub(super) fn both(left: Sample, right: Sample, of: impl FnOnce(f64, f64) -> Sample) -> Sample {
     match (left, right) {
-        (Sample::Value(left), Sample::Value(right)) => of(left, right),
         (Sample::Missing(missing), _) | (_, Sample::Missing(missing)) => Sample::Missing(missing),
+        (Sample::Value(left) | Sample::Suspect(left), Sample::Value(right) | Sample::Suspect(right)) => {
+            of(left, right)
+        }
     }
 }
 

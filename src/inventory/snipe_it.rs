@@ -7,7 +7,7 @@ use super::date::Expiry;
 use super::failure::Failure;
 use super::http::{Call, Client};
 use super::loose::{self, Row};
-use super::object::Object;
+use super::object::{Object, both};
 use super::pages::{Next, Page, Pages};
 use super::snapshot::{Snapshot, Warnings};
 use crate::model::{ComponentKind, Missing, Sample, SnapshotError, UnixMillis};
@@ -126,10 +126,7 @@ fn used(row: Row<'_>) -> Sample {
         Sample::Missing(Missing::NotGiven) => row.count("remaining"),
         given => given,
     };
-    match (row.count("seats"), free) {
-        (Sample::Value(seats), Sample::Value(free)) => Sample::Value((seats - free).max(0.0)),
-        (Sample::Missing(missing), _) | (_, Sample::Missing(missing)) => Sample::Missing(missing),
-    }
+    both(row.count("seats"), free, |seats, free| Sample::Value((seats - free).max(0.0)))
 }
 
 /// The earlier of expiry and termination.

@@ -128,7 +128,7 @@ fn labels(batch: &Batch, component: &Component) -> Labels {
 
 fn figure<'a>(batch: &Batch, at: usize, reading: &'a ReadingShape) -> FigureRow<'a> {
     let (value, missing) = match sample_at(batch, at) {
-        Sample::Value(value) => (Some(value), None),
+        Sample::Value(value) | Sample::Suspect(value) => (Some(value), None),
         Sample::Missing(reason) => (None, Some(reason.name())),
     };
     let (quantity, unit) = (reading.quantity.name(), reading.quantity.unit().symbol());

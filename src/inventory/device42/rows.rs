@@ -37,7 +37,7 @@ fn software(row: Row<'_>) -> Result<Object, Failure> {
 fn operating_system(row: Row<'_>) -> Result<Object, Failure> {
     let used = match row.count("discovered_licensed_count") {
         Sample::Missing(_) => row.count("counted"),
-        given @ Sample::Value(_) => given,
+        given => given,
     };
     Ok(Object::new(ComponentKind::OperatingSystem, row.id("id")?, row.text("name"))
         .label("vendor", row.text("vendor"))
