@@ -3,6 +3,7 @@
 
 use super::inventory::Inventories;
 use super::pipeline::{Observer, Pipeline, Shared};
+use super::redfish::Services;
 use super::resolve::{self, Cause, Names, Resolved};
 use super::traps::{self, Engine, TrapError, TrapSocket, Traps};
 use super::{status, supervise};
@@ -54,6 +55,9 @@ pub enum AppError {
     /// Traps cannot be listened for.
     #[error(transparent)]
     Traps(#[from] TrapError),
+    /// No thread for the Redfish services.
+    #[error("Redfish services cannot be asked")]
+    Redfish(#[source] std::io::Error),
     /// No thread for the inventories.
     #[error("inventories cannot be asked")]
     Inventory(#[source] std::io::Error),
@@ -84,6 +88,7 @@ pub struct Daemon {
     stop_http: watch::Sender<bool>,
     tasks: Vec<AbortHandle>,
     pub(super) inventories: Inventories,
+    pub(super) services: Services,
 }
 
 /// A shard's thread takes so many devices with ease; more devices, more threads, up to the cores.
@@ -142,6 +147,7 @@ impl Daemon {
             enrichment: ArcSwap::default(),
         });
         let inventories = Inventories::start(Arc::clone(&shared), clock).map_err(AppError::Inventory)?;
+        let services = Services::start(Arc::clone(&shared), clock).map_err(AppError::Redfish)?;
         let shards = start_shards(&settings, &profiles, clock, &shared)?;
         let (ready, ready_watch) = watch::channel(Readiness::default());
         let (stop_http, stopped) = watch::channel(false);
@@ -159,12 +165,14 @@ impl Daemon {
             stop_http,
             tasks: Vec::new(),
             inventories,
+            services,
         };
         daemon.listen_for_traps(&runtime, trap_socket);
         daemon.serve(&runtime, listener, ready_watch, stopped);
         daemon.profiles_digest = digest(&daemon.settings.profile_folders);
         daemon.resolve_unclaimed();
         daemon.begin_polling(&runtime);
+        daemon.services.replace(&daemon.settings.services);
         daemon.inventories.replace(&daemon.settings.inventories);
         Ok(daemon)
     }
@@ -194,9 +202,10 @@ impl Daemon {
         for task in &self.tasks {
             task.abort();
         }
-        let (shared, inventories) = (Arc::clone(&self.shared), self.inventories);
+        let (shared, inventories, services) = (Arc::clone(&self.shared), self.inventories, self.services);
         let stopping = tokio::task::spawn_blocking(move || {
             inventories.stop();
+            services.stop();
             for shard in shards.iter() {
                 shard.stop();
             }
@@ -287,7 +296,8 @@ impl Daemon {
         for device in &devices {
             self.add(device);
         }
-        snmp_events::devices_changed(devices.len());
+        let count = devices.len() + self.settings.services.len();
+        snmp_events::devices_changed(count);
         self.names.replace(&devices);
         let shards = Arc::downgrade(&self.shards);
         let traps = self.traps.clone();
@@ -308,7 +318,7 @@ impl Daemon {
         };
         let names = resolve::run(Arc::clone(&self.names), resolve::of_system, tell);
         self.tasks.push(supervise::spawn(runtime, "names", names));
-        let (ready, shared, count) = (self.ready.clone(), Arc::clone(&self.shared), devices.len());
+        let (ready, shared) = (self.ready.clone(), Arc::clone(&self.shared));
         ready.send_replace(Readiness { config_loaded: true, listening: true, polling: count == 0 });
         let watch = async move {
             while shared.polled_once.load(Ordering::Relaxed) == 0 && count != 0 {
@@ -352,11 +362,13 @@ fn open_traps(settings: &Settings) -> Result<Option<(TrapSocket, SocketAddr)>, T
 
 /// The rules in force, with the ratings that devices are given by hand.
 pub(crate) fn ruleset(settings: &Settings) -> Ruleset {
-    let ratings = settings.devices.iter().filter(|it| !it.rated_current_amperes.is_empty()).map(|device| {
-        let by_kind = device.rated_current_amperes.iter().map(|(kind, amperes)| {
+    let of_agents = settings.devices.iter().map(|it| (&it.name, &it.rated_current_amperes));
+    let of_services = settings.services.iter().map(|it| (&it.name, &it.rated_current_amperes));
+    let ratings = of_agents.chain(of_services).filter(|(_, rated)| !rated.is_empty()).map(|(name, rated)| {
+        let by_kind = rated.iter().map(|(kind, amperes)| {
             (*kind, crate::model::Ratings { current_amperes: Some(*amperes), ..Default::default() })
         });
-        (Arc::clone(&device.name), by_kind.collect())
+        (Arc::clone(name), by_kind.collect())
     });
     Ruleset::compile(settings.rules.clone()).with_device_ratings(ratings)
 }

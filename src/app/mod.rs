@@ -7,6 +7,7 @@ pub mod daemon;
 mod enrich;
 mod inventory;
 pub mod pipeline;
+mod redfish;
 mod reload;
 pub mod resolve;
 mod status;

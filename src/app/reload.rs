@@ -12,7 +12,10 @@ impl Daemon {
     /// Brings other settings into force.
     pub fn reload(&mut self, settings: Settings, profiles: Arc<ProfileSet>) {
         let difference = Settings::difference(&self.settings, &settings);
-        let rules = difference.rules || !difference.changed.is_empty() || !difference.added.is_empty();
+        let rules = difference.rules
+            || difference.services
+            || !difference.changed.is_empty()
+            || !difference.added.is_empty();
         self.settings = settings;
         if rules {
             self.shared.rules.store(Arc::new(ruleset(&self.settings)));
@@ -31,6 +34,9 @@ impl Daemon {
             }
         }
         self.reload_devices(&difference);
+        if difference.services {
+            self.services.replace(&self.settings.services);
+        }
         if difference.inventories {
             self.inventories.replace(&self.settings.inventories);
         }
@@ -53,6 +59,6 @@ impl Daemon {
         if let Some(traps) = &self.traps {
             traps.configure(&self.settings.traps, &self.settings.devices);
         }
-        snmp_events::devices_changed(devices.len());
+        snmp_events::devices_changed(devices.len() + self.settings.services.len());
     }
 }

@@ -209,7 +209,9 @@ fn show_object(source: &str, object: &Object) {
     }
     for figure in &object.figures {
         let value = match figure.sample {
-            Sample::Value(value) | Sample::Suspect(value) => crate::rules::words::quantity(value, figure.quantity.unit().symbol()),
+            Sample::Value(value) | Sample::Suspect(value) => {
+                crate::rules::words::quantity(value, figure.quantity.unit().symbol())
+            }
             Sample::Missing(reason) => format!("- ({})", reason.name().replace('_', " ")),
         };
         let what = [figure.quantity.name(), figure.name].join(" ").replace('_', " ");

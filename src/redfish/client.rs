@@ -77,6 +77,8 @@ impl Fault {
     pub fn poll_error(&self) -> PollError {
         match self.class {
             SnapshotError::Timeout => PollError::Timeout,
+            SnapshotError::Unreachable if self.reason.contains("refused") => PollError::Refused,
+            SnapshotError::Unreachable => PollError::Unreachable(self.reason.clone()),
             class => PollError::Snapshot { class, reason: self.reason.clone() },
         }
     }
