@@ -100,7 +100,8 @@ fn ruleset(alike: Alike, sources: &[Arc<Source>]) -> Ruleset {
 
 fn rule(at: u32, alike: Alike) -> RuleInput {
     let (is_low, step) = (at % 4 == 3, f64::from(at));
-    let level = |value, clear| Some(LevelInput { value: Some(value), clear: Some(clear) });
+    let level =
+        |value: f64, clear: f64| Some(LevelInput { value: Some(value.into()), clear: Some(clear.into()) });
     let (operator, warning, critical) = if is_low {
         ("<", level(2.0 + step / 10.0, 4.0), level(1.0, 1.0))
     } else {

@@ -4,8 +4,9 @@
 use super::board::Frozen;
 use super::device::{DeviceAlerts, Reach};
 use super::opens::{Open, Opens};
+use super::side::Window;
 use super::{AlertKey, OpenAlert, Transition};
-use crate::model::{Component, Now, Quantity, ReadingShape, Shape, Source};
+use crate::model::{Now, Quantity, Shape, Source};
 use crate::rules::{CompiledRule, Lookup, Measure, Ruleset};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,35 +33,54 @@ impl DeviceAlerts {
         for alert in restored {
             carried.insert(alert.key().clone(), Open::restored(alert));
         }
-        let (mut last, mut retired, mut reach) = (at, Vec::new(), Reach::default());
+        let (mut last, mut opens, mut reach, mut is_polled) = (at, Opens::default(), Reach::default(), false);
+        let mut windows = BTreeMap::new();
         if let Some(previous) = previous {
-            (last, reach, retired) = (previous.last, previous.reach, previous.opens.retired);
-            carried.extend(previous.opens.alerts.into_iter().map(|it| (it.facts.key.clone(), it)));
+            windows = previous.windows_by_key();
+            (last, reach, is_polled) = (previous.last, previous.reach, previous.is_polled);
+            let (after, alerts) = Opens::after(previous.opens);
+            opens = after;
+            carried.extend(alerts.into_iter().map(|it| (it.facts.key.clone(), it)));
         }
         let mut bound = Self {
             ruleset: ruleset.clone(),
             program: ruleset.bind(source, shape),
             source: Arc::clone(source),
             shape: Arc::clone(shape),
-            opens: Opens::with_retired(retired),
+            opens,
+            windows: BTreeMap::new(),
             last,
             reach,
+            is_polled,
             attention: Vec::new(),
         };
-        bound.reattach(&mut carried);
+        bound.reattach(&mut carried, &mut windows);
         for (key, alert) in carried {
             bound.settle(&key, alert, at, out);
         }
         bound
     }
 
-    /// Gives each carried alert to the check with its key.
-    fn reattach(&mut self, carried: &mut BTreeMap<AlertKey, Open>) {
-        if carried.is_empty() {
+    /// The histories for rates of change, by the alert that they may lead to.
+    fn windows_by_key(&self) -> BTreeMap<AlertKey, Window> {
+        let by_key = self.windows.iter().filter_map(|(at, window)| {
+            let rule = self.program.checks.get(*at as usize)?.rule;
+            Some((self.key(rule, self.program.slot_of(*at))?, window.clone()))
+        });
+        by_key.collect()
+    }
+
+    /// Gives each carried alert and history to the check with its key.
+    fn reattach(&mut self, carried: &mut BTreeMap<AlertKey, Open>, windows: &mut BTreeMap<AlertKey, Window>) {
+        if carried.is_empty() && windows.is_empty() {
             return;
         }
         for (at, check) in (0..u32::MAX).zip(&self.program.checks) {
             let Some(key) = self.key(check.rule, self.program.slot_of(at)) else { continue };
+            let is_rate = self.ruleset.rule(check.rule).is_some_and(|it| it.rule.rate.is_some());
+            if let Some(window) = windows.remove(&key).filter(|_| is_rate) {
+                self.windows.insert(at, window);
+            }
             let Some(mut alert) = carried.remove(&key) else { continue };
             alert.check = Some(at);
             alert.gone_polls = 0;
@@ -110,22 +130,14 @@ impl DeviceAlerts {
             Lookup::Removed => return Err("rule removed"),
         };
         let wanted = parts.reading.ok_or(NO_LONGER)?;
-        let is_for_it = compiled.rule.selection.fits_device(&self.source.device, &self.source.labels)
-            && looks_at(compiled, &wanted.quantity);
-        if !is_for_it {
+        if !compiled.rule.is_for(&self.source) || !looks_at(compiled, &wanted.quantity) {
             return Err(NO_LONGER);
         }
-        let is_same = |component: &Component, reading: &ReadingShape| {
-            component.kind.name() == wanted.kind
-                && *component.index == *wanted.index
-                && reading.quantity.name() == wanted.quantity
-                && *reading.name == *wanted.name
-        };
         let reading = self
             .shape
             .readings
             .iter()
-            .find(|it| self.shape.component_of(it).is_some_and(|component| is_same(component, it)));
+            .find(|it| self.shape.component_of(it).is_some_and(|component| wanted.is(component, it)));
         match reading {
             None => Ok(Frozen::Gone),
             Some(reading) => match self.program.unbound_reason(at, reading.component) {
@@ -139,7 +151,7 @@ impl DeviceAlerts {
 /// Whether the rule can be about that quantity at all.
 fn looks_at(compiled: &CompiledRule, quantity: &str) -> bool {
     match compiled.rule.trigger.measure {
-        Measure::Value(wanted) => wanted.name() == quantity,
+        Measure::Value(wanted) | Measure::Presence(wanted) => wanted.name() == quantity,
         Measure::PercentOfRated => [Quantity::Current, Quantity::ApparentPower, Quantity::ActivePower]
             .iter()
             .any(|it| it.name() == quantity),

@@ -6,7 +6,7 @@
 //! an alert begin nor end for want of data.
 
 use crate::model::{Moment, Severity};
-use crate::rules::{CompiledRule, Standing, Standings};
+use crate::rules::{Standing, Standings, Waits};
 use std::time::Duration;
 
 /// One alert that is pending or firing. An inactive alert has no state at all.
@@ -45,6 +45,18 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// Whether it begins or gets worse.
+    #[must_use]
+    pub fn is_rise(self) -> bool {
+        match self {
+            Self::Trigger(_) => true,
+            Self::Change { from, to } => from < to,
+            Self::Stay | Self::Forget | Self::Resolve { .. } => false,
+        }
+    }
+}
+
 impl Default for Cycle {
     fn default() -> Self {
         Self { announced: None, crossing_since: [Moment::NEVER; 4], falling_since: Moment::NEVER }
@@ -70,6 +82,27 @@ impl Cycle {
         self.worst(|it| it != Moment::NEVER)
     }
 
+    /// How long samples have stood beyond each severity's threshold until then, and how long they have
+    /// asked for less than what is announced.
+    #[must_use]
+    pub fn waits(&self, until: Moment) -> ([Option<Duration>; 4], Option<Duration>) {
+        let wait = |clock: Moment| (clock != Moment::NEVER).then(|| until.since(clock));
+        (self.crossing_since.map(wait), wait(self.falling_since))
+    }
+
+    /// Sets the waits as if they had lasted so long by now.
+    pub fn resume(&mut self, now: Moment, crossing: &[Option<Duration>; 4], falling: Option<Duration>) {
+        let since = |wait: Option<Duration>| wait.map_or(Moment::NEVER, |it| now - it);
+        (self.crossing_since, self.falling_since) = (crossing.map(since), since(falling));
+    }
+
+    /// Which waits are under way, a bit each.
+    #[must_use]
+    pub fn pattern(&self) -> u8 {
+        let clocks = self.crossing_since.iter().chain([&self.falling_since]);
+        clocks.fold(0, |bits, clock| (bits << 1) | u8::from(*clock != Moment::NEVER))
+    }
+
     /// Nothing is known of this time: as if it had not passed.
     pub fn freeze(&mut self, passed: Duration) {
         for clock in self.crossing_since.iter_mut().chain([&mut self.falling_since]) {
@@ -80,12 +113,11 @@ impl Cycle {
     }
 
     /// Takes a sample's standings.
-    pub fn step(&mut self, now: Moment, standings: &Standings, rule: &CompiledRule) -> Step {
+    pub fn step(&mut self, now: Moment, standings: &Standings, waits: Waits) -> Step {
         for (clock, standing) in self.crossing_since.iter_mut().zip(standings) {
             *clock = if *standing == Standing::Crossing { now.min(*clock) } else { Moment::NEVER };
         }
-        let hold_for = rule.hold_for_nanoseconds;
-        let due = self.worst(|it| it != Moment::NEVER && hold_for <= elapsed(it, now));
+        let due = self.worst(|it| it != Moment::NEVER && waits.hold_for <= elapsed(it, now));
         let Some(announced) = self.announced else {
             self.announced = due;
             return match due {
@@ -102,7 +134,7 @@ impl Cycle {
         let is_rise = Some(announced) < target;
         if !is_rise {
             self.falling_since = self.falling_since.min(now);
-            if elapsed(self.falling_since, now) < rule.keep_firing_for_nanoseconds {
+            if elapsed(self.falling_since, now) < waits.keep_firing_for {
                 return Step::Stay;
             }
         }

@@ -2,19 +2,36 @@
 
 use super::cycle::Step;
 use super::{AlertFacts, AlertKey};
-use crate::model::{Batch, Severity, Source, StateValue, UnixMillis};
-use crate::rules::words::{duration, number, push_against, push_quantity, quantity};
-use crate::rules::{CompiledRule, Condition, Level, Operator, RuleUnit};
+use crate::model::{
+    Component, Labels, Missing, Now, PollError, Quantity, ReadingShape, Severity, Source, StateValue,
+    UnixMillis,
+};
+use crate::rules::words::{
+    duration, limit_text, missing_words, number, push_against, push_quantity, quantity,
+};
+use crate::rules::{CompiledRule, Condition, Level, Limit, Operator, RuleUnit};
 use std::sync::Arc;
+use std::time::Duration;
 
-/// One judged reading (or device) under one rule.
+/// What was judged under a rule, and what was found.
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'a> {
     pub(super) rule: &'a CompiledRule,
-    pub(super) batch: &'a Batch,
-    /// The reading; `None` for the device itself.
-    pub(super) slot: Option<u32>,
+    pub(super) now: Now,
+    pub(super) source: &'a Source,
+    pub(super) object: Object<'a>,
     pub(super) measured: Measured<'a>,
+}
+
+/// What was judged.
+#[derive(Clone, Copy)]
+pub(super) enum Object<'a> {
+    /// The device or inventory itself.
+    Whole,
+    /// One reading.
+    Reading(&'a Component, &'a ReadingShape),
+    /// A group of readings, for which the source stands, and what its members add.
+    Group(Quantity, &'a str),
 }
 
 /// What was found this time.
@@ -24,30 +41,31 @@ pub(super) enum Measured<'a> {
     Number { base: f64, rated: Option<f64> },
     /// A state.
     State { number: f64, state: Option<&'a StateValue> },
-    /// How many polls in a row failed.
-    Polls { failures: u32 },
+    /// Nothing, and why.
+    Missing(Missing),
+    /// How many polls in a row failed, and how the last one did.
+    Polls { failures: u32, error: Option<&'a PollError> },
 }
 
-impl Subject<'_> {
+impl<'a> Subject<'a> {
     pub(super) fn key(&self) -> AlertKey {
-        let (rule, device) = (&*self.rule.rule.name, &*self.batch.source.device);
-        let reading = self.slot.and_then(|it| self.batch.shape.readings.get(it as usize));
-        match reading.and_then(|it| self.batch.shape.component_of(it).map(|component| (component, it))) {
-            Some((component, reading)) => AlertKey::of_reading(rule, device, component, reading),
-            None => AlertKey::of_device(rule, device),
+        let (rule, device) = (&*self.rule.rule.name, &*self.source.device);
+        match self.object {
+            Object::Whole => AlertKey::of_device(rule, device),
+            Object::Reading(component, reading) => AlertKey::of_reading(rule, device, component, reading),
+            Object::Group(..) => AlertKey::of_group(rule, device, self.rule.rule.trigger.name),
         }
     }
 
-    /// The facts, with `limit` as the threshold that counts now.
-    pub(super) fn facts(&self, key: AlertKey, since: UnixMillis, limit: Option<f64>) -> AlertFacts {
-        let (rule, source) = (&self.rule.rule, &self.batch.source);
-        let reading = self.slot.and_then(|it| self.batch.shape.readings.get(it as usize));
-        let component = reading.and_then(|it| self.batch.shape.component_of(it));
-        let (operator, unit) = self.terms().map_or(("", ""), |(it, unit)| (it.symbol(), unit.symbol));
+    /// The facts, after a step that led there.
+    pub(super) fn facts(&self, key: AlertKey, since: UnixMillis, step: Step) -> AlertFacts {
+        let (rule, source) = (&self.rule.rule, self.source);
+        let (component, reading) = self.parts();
+        let (operator, unit, threshold) = self.comparison_facts(step);
         let (value, rated) = match self.measured {
             Measured::Number { base, rated } => (Some(rounded(self.rule.shown(base, rated))), rated),
             Measured::State { number, .. } => (Some(number), None),
-            Measured::Polls { .. } => (None, None),
+            Measured::Missing(_) | Measured::Polls { .. } => (None, None),
         };
         AlertFacts {
             key,
@@ -60,46 +78,64 @@ impl Subject<'_> {
             device: Arc::clone(&source.device),
             address: source.address.clone(),
             model: model_of(source),
-            labels: source.labels.clone(),
+            labels: labels_of(source, component),
             component: component.map(|it| (it.kind, Arc::clone(&it.index), Arc::clone(&it.label))),
             source: reading.map(|it| it.source.clone()),
             reading: self.reading(),
             value,
             unit,
             operator,
-            threshold: limit,
+            threshold,
             rated,
             since,
         }
     }
 
-    /// The threshold that counts after a step: of the severity now, or at the end the clear value.
-    pub(super) fn limit(&self, step: Step) -> Option<f64> {
-        match step {
+    fn parts(&self) -> (Option<&'a Component>, Option<&'a ReadingShape>) {
+        match self.object {
+            Object::Reading(component, reading) => (Some(component), Some(reading)),
+            Object::Whole | Object::Group(..) => (None, None),
+        }
+    }
+
+    /// Operator, unit and threshold: of a range the end that was passed; none while it is within.
+    fn comparison_facts(&self, step: Step) -> (&'static str, &'static str, Option<f64>) {
+        let Some((operator, unit)) = self.terms() else { return ("", "", None) };
+        let limit = match step {
             Step::Trigger(severity) | Step::Change { to: severity, .. } => {
                 self.level(severity).map(|it| it.value)
             }
             Step::Resolve { .. } => self.rule.levels().first().map(|it| it.clear),
             Step::Stay | Step::Forget => self.rule.levels().first().map(|it| it.value),
+        };
+        match (limit, self.measured) {
+            (Some(Limit::Between { low, high }), Measured::Number { base, rated }) => {
+                let shown = self.rule.shown(base, rated);
+                if operator == Operator::Outside && shown < low {
+                    ("<", unit.symbol, Some(low))
+                } else if operator == Operator::Outside && high < shown {
+                    (">", unit.symbol, Some(high))
+                } else {
+                    (operator.symbol(), unit.symbol, None)
+                }
+            }
+            (limit, _) => (operator.symbol(), unit.symbol, limit.and_then(Limit::number)),
         }
     }
 
-    /// Why the step happened.
-    pub(super) fn reason(&self, step: Step) -> String {
-        let rule = &self.rule.rule;
-        let is_worse = match step {
-            Step::Change { from, to } => from < to,
-            Step::Resolve { .. } => false,
-            Step::Stay | Step::Forget | Step::Trigger(_) => true,
-        };
+    /// Why the step happened, after a wait of so long.
+    pub(super) fn reason(&self, step: Step, waited: Duration) -> String {
         let mut said = match self.measured {
             Measured::Number { base, rated } => self.comparison(base, rated, step),
             Measured::State { state, .. } => self.state_words(state),
-            Measured::Polls { failures } => self.poll_words(failures),
+            Measured::Missing(_) => self.missing_reason(step),
+            Measured::Polls { failures, error } => self.poll_words(failures, error),
         };
-        let waited = if is_worse { rule.hold_for } else { rule.keep_firing_for };
         if !waited.is_zero() {
             said.extend([" for ", &duration(waited)]);
+        }
+        if let (Object::Group(_, note), Measured::Number { .. }) = (self.object, self.measured) {
+            super::group::with_note(&mut said, note);
         }
         said
     }
@@ -107,7 +143,10 @@ impl Subject<'_> {
     fn terms(&self) -> Option<(Operator, RuleUnit)> {
         match self.rule.rule.condition {
             Condition::Threshold { operator, unit, .. } => Some((operator, unit)),
-            Condition::State { .. } | Condition::Health | Condition::Unreachable { .. } => None,
+            Condition::State { .. }
+            | Condition::Health
+            | Condition::Present { .. }
+            | Condition::Unreachable { .. } => None,
         }
     }
 
@@ -116,35 +155,45 @@ impl Subject<'_> {
     }
 
     fn reading(&self) -> String {
-        match self.measured {
-            Measured::Number { base, rated } => {
-                let unit = self.terms().map_or("", |(_, unit)| unit.symbol);
-                quantity(self.rule.shown(base, rated), unit)
+        match (self.measured, self.terms()) {
+            (Measured::Number { base, rated }, Some((_, unit))) => {
+                quantity(self.rule.shown(base, rated), unit.symbol)
             }
-            Measured::State { state: Some(state), .. } => state.name.to_string(),
-            Measured::State { number: code, state: None } => number(code),
-            Measured::Polls { .. } => {
-                self.batch.error.as_ref().map_or_else(|| "it answers".to_owned(), ToString::to_string)
+            (Measured::Number { base, .. }, None) => presence(base).to_owned(),
+            (Measured::State { state: Some(state), .. }, _) => state.name.to_string(),
+            (Measured::State { number: code, state: None }, _) => number(code),
+            (Measured::Missing(missing), _) => format!("no data: {}", missing_words(missing)),
+            (Measured::Polls { error, .. }, _) => {
+                error.map_or_else(|| "it answers".to_owned(), ToString::to_string)
             }
         }
     }
 
     fn comparison(&self, base: f64, rated: Option<f64>, step: Step) -> String {
-        let Some((operator, unit)) = self.terms() else { return self.reading() };
+        let Some((operator, unit)) = self.terms() else {
+            return if 0.0 < base { "it is there" } else { "it is there no more" }.to_owned();
+        };
+        let (forth, back) = (operator.symbol(), operator.inverse_symbol());
         let compared = match step {
-            Step::Trigger(to) => self.level(to).map(|it| (operator.symbol(), it.value)),
-            Step::Change { from, to } if from < to => self.level(to).map(|it| (operator.symbol(), it.value)),
-            Step::Change { from, .. } => self.level(from).map(|it| (operator.inverse_symbol(), it.clear)),
+            Step::Trigger(to) => self.level(to).map(|it| (forth, it.value)),
+            Step::Change { from, to } if from < to => self.level(to).map(|it| (forth, it.value)),
+            Step::Change { from, .. } => self.level(from).map(|it| (back, it.clear)),
             Step::Resolve { last, .. } => {
                 let mildest = self.rule.levels().first().filter(|it| it.severity <= last);
-                mildest.map(|it| (operator.inverse_symbol(), it.clear))
+                mildest.map(|it| (back, it.clear))
             }
             Step::Stay | Step::Forget => None,
         };
         let shown = self.rule.shown(base, rated);
         let mut said = String::with_capacity(REASON_CHARS);
-        match compared {
-            Some((_, limit)) => push_against(&mut said, shown, limit, unit.symbol),
+        // Of a range that was left the end that was passed says all.
+        let compared = compared.map(|(symbol, limit)| match limit {
+            Limit::Between { low, .. } if symbol == "outside" && shown < low => ("<", Limit::At(low)),
+            Limit::Between { high, .. } if symbol == "outside" && high < shown => (">", Limit::At(high)),
+            limit => (symbol, limit),
+        });
+        match compared.and_then(|(_, limit)| limit.number()) {
+            Some(limit) => push_against(&mut said, shown, limit, unit.symbol),
             None => push_quantity(&mut said, shown, unit.symbol),
         }
         if let Some(rated) = rated {
@@ -152,22 +201,22 @@ impl Subject<'_> {
             push_quantity(&mut said, rated, self.rated_unit());
         }
         match compared {
-            Some((symbol, limit)) => {
-                said.extend([" ", symbol, " "]);
-                push_quantity(&mut said, limit, unit.symbol);
-            }
+            Some((symbol, limit)) => said.extend([" ", symbol, " ", &limit_text(limit, unit.symbol)]),
             None => said.push_str(", and the rule no longer has that level"),
         }
         said
     }
 
     fn rated_unit(&self) -> &'static str {
-        let reading = self.slot.and_then(|it| self.batch.shape.readings.get(it as usize));
-        reading.map_or("", |it| it.quantity.unit().symbol())
+        match self.object {
+            Object::Reading(_, reading) => reading.quantity.unit().symbol(),
+            Object::Group(quantity, _) => quantity.unit().symbol(),
+            Object::Whole => "",
+        }
     }
 
     fn state_words(&self, state: Option<&StateValue>) -> String {
-        let reading = self.slot.and_then(|it| self.batch.shape.readings.get(it as usize));
+        let (_, reading) = self.parts();
         let what = reading.map_or("state", |it| if it.name.is_empty() { "state" } else { &it.name });
         match (state, &self.rule.rule.condition) {
             (Some(state), Condition::Health) => format!("{what} is {} ({})", state.name, state.health),
@@ -175,12 +224,22 @@ impl Subject<'_> {
         }
     }
 
-    fn poll_words(&self, failures: u32) -> String {
-        match (&self.batch.error, failures) {
+    fn missing_reason(&self, step: Step) -> String {
+        let mut said = self.reading();
+        if let Step::Resolve { .. } = step {
+            said.push_str(" (the rule takes that for calm)");
+        }
+        said
+    }
+
+    fn poll_words(&self, failures: u32, error: Option<&PollError>) -> String {
+        let what = if self.source.kind.is_inventory() { "snapshot" } else { "poll" };
+        match (error, failures) {
+            (None, _) if self.source.kind.is_inventory() => "a snapshot succeeded".to_owned(),
             (None, _) => "it answers again".to_owned(),
             (Some(error), 0) => format!("it answers, but: {error}"),
-            (Some(error), 1) => format!("a poll failed: {error}"),
-            (Some(error), failures) => format!("{failures} polls in a row failed: {error}"),
+            (Some(error), 1) => format!("a {what} failed: {error}"),
+            (Some(error), failures) => format!("{failures} {what}s in a row failed: {error}"),
         }
     }
 }
@@ -192,6 +251,18 @@ fn model_of(source: &Source) -> String {
         ("", one) | (one, "") => one.to_owned(),
         (_, _) => [vendor, " ", model].concat(),
     }
+}
+
+/// The operator's labels, and what else is known of an inventory's object.
+fn labels_of(source: &Source, component: Option<&Component>) -> Labels {
+    match component.filter(|it| !it.labels.is_empty()) {
+        None => source.labels.clone(),
+        Some(component) => Labels::new(source.labels.iter().chain(component.labels.iter())),
+    }
+}
+
+const fn presence(count: f64) -> &'static str {
+    if 0.0 < count { "present" } else { "absent" }
 }
 
 /// Room for `81.25 % of 32 A > 80 % for 1 h 30 min`.

@@ -1,5 +1,5 @@
-//! The text of an alert's key: `rule/device` or `rule/device/kind/index/quantity[/name]`, each part
-//! escaped so that no two alerts share a text.
+//! The text of an alert's key: `rule/device`, `rule/device/kind/index/quantity[/name]` or
+//! `rule/group/group//trigger`, each part escaped so that no two alerts share a text.
 //!
 //! The text goes to disk and, hashed or as it is, into receivers' deduplication keys: its form does
 //! not change.
@@ -31,6 +31,25 @@ pub struct KeyReading {
     pub name: String,
 }
 
+impl KeyReading {
+    /// Whether it is this reading of this component.
+    #[must_use]
+    pub fn is(&self, component: &Component, reading: &ReadingShape) -> bool {
+        component.kind.name() == self.kind
+            && *component.index == *self.index
+            && reading.quantity.name() == self.quantity
+            && *reading.name == *self.name
+    }
+}
+
+impl KeyParts {
+    /// Whether it is the key of an alert of a group; `device` is then the group's name.
+    #[must_use]
+    pub fn is_group(&self) -> bool {
+        self.reading.as_ref().is_some_and(|it| it.kind == AlertKey::GROUP)
+    }
+}
+
 impl AlertKey {
     /// The key of an alert of a device itself.
     #[must_use]
@@ -53,6 +72,18 @@ impl AlertKey {
         }
         Self(text.into())
     }
+
+    /// The key of an alert of a group of readings. There are no components of that kind, and so no
+    /// device has an alert of that key, whatever it is called.
+    #[must_use]
+    pub fn of_group(rule: &str, group: &str, trigger: &str) -> Self {
+        let mut text = String::with_capacity(rule.len() + group.len() + 40);
+        push_parts(&mut text, &[rule, group, Self::GROUP, "", trigger]);
+        Self(text.into())
+    }
+
+    /// What stands in a key in place of a component's kind, for a group.
+    pub const GROUP: &'static str = "group";
 
     /// What the key names; `None` for a text that is no key.
     #[must_use]
@@ -134,6 +165,10 @@ mod tests {
         assert_eq!(key("a/b", "50%", "1", "l-l").to_string(), "a%2Fb/50%25/infeed/1/current/l-l");
         assert_eq!(key("a\tb", "é", "", "").to_string(), "a%09b/é/infeed//current");
         assert_eq!(AlertKey::of_device("offline", "pdu/1").to_string(), "offline/pdu%2F1");
+        assert_eq!(
+            AlertKey::of_group("redundancy", "rack=a1, component.index=1", "percent_of_rated").to_string(),
+            "redundancy/rack=a1, component.index=1/group//percent_of_rated"
+        );
     }
 
     #[test]

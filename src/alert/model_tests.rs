@@ -30,7 +30,7 @@ impl Plain {
     fn input(&self) -> RuleInput {
         let level = |wanted| {
             self.levels.iter().find(|(severity, ..)| *severity == wanted).map(|(_, value, clear)| {
-                LevelInput { value: Some(f64::from(*value)), clear: Some(f64::from(*clear)) }
+                LevelInput { value: Some(f64::from(*value).into()), clear: Some(f64::from(*clear).into()) }
             })
         };
         let mut input = RuleInput {

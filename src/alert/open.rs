@@ -25,11 +25,20 @@ impl OpenAlert {
 
 /// Ends alerts of a device that is no longer in the config.
 pub fn resolve_removed(open: impl IntoIterator<Item = OpenAlert>, at: Now, out: &mut Vec<Transition>) {
+    resolve(open, REMOVED_DEVICE, at, out);
+}
+
+/// Ends alerts of groups that no device is in any more.
+pub fn resolve_orphans(open: impl IntoIterator<Item = OpenAlert>, at: Now, out: &mut Vec<Transition>) {
+    resolve(open, "no device is in the group any more", at, out);
+}
+
+fn resolve(open: impl IntoIterator<Item = OpenAlert>, reason: &str, at: Now, out: &mut Vec<Transition>) {
     out.extend(open.into_iter().map(|it| Transition {
         kind: TransitionKind::Resolve,
         severity: it.severity,
         at: at.unix,
-        reason: REMOVED_DEVICE.to_owned(),
+        reason: reason.to_owned(),
         facts: it.facts,
     }));
 }

@@ -5,9 +5,12 @@ use super::board::{AlertView, Frozen};
 use super::cycle::{Cycle, Step};
 use super::facts::Subject;
 use super::open::OpenAlert;
-use super::{AlertFacts, AlertKey, DeviceAlerts, Phase, Transition, TransitionKind};
-use crate::model::{Now, UnixMillis};
-use crate::rules::{Program, Standing, Standings};
+use super::side::Begins;
+use super::{AlertFacts, AlertKey, DeviceAlerts, Phase, Progress, Remembered, Transition, TransitionKind};
+use crate::model::{Moment, Now, SourceKind, UnixMillis};
+use crate::rules::words::duration;
+use crate::rules::{CompiledRule, Program, Standing, Standings, Waits};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +23,10 @@ pub(super) struct Opens {
     places: Vec<u32>,
     /// Keys that the board still shows and that are over.
     pub(super) retired: Vec<AlertKey>,
+    /// When alerts began whose rules damp flapping.
+    begins: Begins,
+    /// Waits from before a restart that have not been taken up yet.
+    remembered: BTreeMap<AlertKey, Remembered>,
 }
 
 /// A pending or firing alert.
@@ -32,6 +39,10 @@ pub(super) struct Open {
     pub(super) since: UnixMillis,
     pub(super) fired_at: Option<UnixMillis>,
     pub(super) frozen: Option<Frozen>,
+    /// When a sample was last judged.
+    judged: Moment,
+    /// Whether it began so often of late that its end has to wait.
+    pub(super) is_flapping: bool,
     /// Complete polls in which the component was gone.
     pub(super) gone_polls: u32,
     /// Whether the board shows it.
@@ -41,9 +52,10 @@ pub(super) struct Open {
 }
 
 impl Opens {
-    /// None, but for keys that the board still shows.
-    pub(super) fn with_retired(retired: Vec<AlertKey>) -> Self {
-        Self { retired, ..Self::default() }
+    /// None, but for what outlives alerts: keys that the board still shows, and when alerts began.
+    pub(super) fn after(previous: Self) -> (Self, Vec<Open>) {
+        let Self { alerts, retired, begins, remembered, .. } = previous;
+        (Self { retired, begins, remembered, ..Self::default() }, alerts)
     }
 
     /// Whether the check has an open alert.
@@ -87,45 +99,72 @@ impl Opens {
         program: &Program,
         check: u32,
         subject: &Subject<'_>,
-        standings: &Standings,
+        standings: Standings,
         out: &mut Vec<Transition>,
     ) {
-        let now = subject.batch.time;
-        let Some(place) = self.place(check) else {
-            if standings.contains(&Standing::Crossing) {
-                self.add(program, begin(check, subject, standings, out));
+        let standings = subject.rule.at(subject.now.unix, standings);
+        match self.place(check) {
+            None if standings.contains(&Standing::Crossing) => {
+                let before =
+                    if self.remembered.is_empty() { None } else { self.remembered.remove(&subject.key()) };
+                let past = Past { begins: &mut self.begins, remembered: before };
+                let begun = Open::begin(Some(check), subject, &standings, past, out);
+                self.add(program, begun);
             }
-            return;
-        };
-        let Some(alert) = self.alerts.get_mut(place) else { return };
-        let was_frozen = alert.frozen.take().is_some();
-        let worst_before = alert.cycle.worst_crossing();
-        let step = alert.cycle.step(now.moment, standings, subject.rule);
-        let is_shown_otherwise = alert.fired_at.is_none() && worst_before != alert.cycle.worst_crossing();
-        alert.is_stale |= was_frozen || is_shown_otherwise;
-        match step {
-            Step::Stay => (),
-            Step::Forget => self.close(place),
-            Step::Trigger(_) | Step::Change { .. } => {
-                alert.retell(subject, step);
-                alert.fired_at = alert.fired_at.or(Some(now.unix));
-                out.extend(transition(step, now, subject.reason(step), &alert.facts));
-            }
-            Step::Resolve { is_pending, .. } => {
-                alert.retell(subject, step);
-                out.extend(transition(step, now, subject.reason(step), &alert.facts));
-                if is_pending {
-                    (alert.fired_at, alert.since) = (None, now.unix);
-                    alert.facts = Arc::new(subject.facts(subject.key(), now.unix, subject.limit(Step::Stay)));
-                } else {
+            None => (),
+            Some(place) => {
+                let Some(alert) = self.alerts.get_mut(place) else { return };
+                if alert.advance(subject, &standings, &mut self.begins, out) == Fate::Over {
                     self.close(place);
                 }
             }
         }
     }
 
+    /// Gives back the waits of alerts from before a restart, which are not to count until the first
+    /// poll: those of alerts that were announced at once, those of others when they begin anew.
+    pub(super) fn remember(&mut self, remembered: Vec<Remembered>, now: Moment) {
+        self.remembered = remembered.into_iter().map(|it| (it.key.clone(), it)).collect();
+        for open in &mut self.alerts {
+            if let Some(before) = self.remembered.remove(&open.facts.key) {
+                open.resume(&before, now);
+            }
+        }
+    }
+
+    /// The time until the first poll after a restart does not count either.
+    pub(super) fn freeze_restored(&mut self, passed: Duration, is_theirs: impl Fn(&Open) -> bool) {
+        for open in self.alerts.iter_mut().filter(|it| it.frozen == Some(Frozen::NotPolled) && is_theirs(it))
+        {
+            open.cycle.freeze(passed);
+        }
+    }
+
+    /// Waits from before a restart whose alert did not begin anew, although its reading is known by
+    /// now, are over.
+    pub(super) fn forget_remembered(&mut self, is_known: impl Fn(&AlertKey) -> bool) {
+        self.remembered.retain(|key, _| !is_known(key));
+    }
+
+    /// Whether any waits from before a restart have not been taken up.
+    pub(super) fn remembers(&self) -> bool {
+        !self.remembered.is_empty()
+    }
+
     /// Counts a complete poll against alerts whose component is gone.
-    pub(super) fn count_gone(&mut self, now: Now, passed: Duration, out: &mut Vec<Transition>) {
+    pub(super) fn count_gone(
+        &mut self,
+        source: SourceKind,
+        now: Now,
+        passed: Duration,
+        out: &mut Vec<Transition>,
+    ) {
+        let (after, (whose, what)) = match source {
+            SourceKind::Device => (DeviceAlerts::GONE_AFTER_POLLS, ("device", "polls")),
+            SourceKind::Inventory { gone_after_snapshots } => {
+                (gone_after_snapshots, ("inventory", "snapshots"))
+            }
+        };
         for place in (0..self.alerts.len()).rev() {
             let Some(open) = self.alerts.get_mut(place).filter(|it| it.check.is_none()) else { continue };
             open.cycle.freeze(passed);
@@ -134,9 +173,8 @@ impl Opens {
             }
             open.stand_still(Frozen::Gone);
             open.gone_polls += 1;
-            if DeviceAlerts::GONE_AFTER_POLLS <= open.gone_polls {
-                let polls = DeviceAlerts::GONE_AFTER_POLLS;
-                out.extend(open.ended(now, &format!("gone: the device has not had it for {polls} polls")));
+            if after <= open.gone_polls {
+                out.extend(open.ended(now, &format!("gone: the {whose} has not had it for {after} {what}")));
                 self.close(place);
             }
         }
@@ -168,11 +206,7 @@ impl Opens {
 
     /// The firing ones, by key.
     pub(super) fn firing(&self) -> Vec<OpenAlert> {
-        let announced = self.alerts.iter().filter_map(|it| {
-            let facts = Arc::clone(&it.facts);
-            Some(OpenAlert { severity: it.cycle.severity()?, fired_at: it.fired_at?, facts })
-        });
-        let mut firing: Vec<OpenAlert> = announced.collect();
+        let mut firing: Vec<OpenAlert> = self.alerts.iter().filter_map(Open::announced).collect();
         firing.sort_by(|left, right| left.key().cmp(right.key()));
         firing
     }
@@ -182,9 +216,8 @@ impl Opens {
         for key in self.retired.drain(..) {
             tell(&key, None);
         }
-        for open in self.alerts.iter_mut().filter(|it| it.is_stale) {
-            (open.is_stale, open.is_published) = (false, true);
-            tell(&open.facts.key, open.view());
+        for open in &mut self.alerts {
+            open.publish(&mut tell);
         }
     }
 
@@ -206,22 +239,46 @@ impl Opens {
     }
 }
 
-/// An alert that begins, and whose begin may already be announced.
-fn begin(check: u32, subject: &Subject<'_>, standings: &Standings, out: &mut Vec<Transition>) -> Open {
-    let now = subject.batch.time;
-    let mut cycle = Cycle::default();
-    let step = cycle.step(now.moment, standings, subject.rule);
-    let facts = subject.facts(subject.key(), now.unix, subject.limit(step));
-    let mut begun = Open::new(Some(check), cycle, Arc::new(facts), now.unix);
-    if let Step::Trigger(_) = step {
-        begun.fired_at = Some(now.unix);
-        out.extend(transition(step, now, subject.reason(step), &begun.facts));
-    }
-    begun
+/// What an alert that begins should know of the past.
+pub(super) struct Past<'a> {
+    pub(super) begins: &'a mut Begins,
+    /// Its waits from before a restart.
+    pub(super) remembered: Option<Remembered>,
+}
+
+/// What becomes of an alert after a sample.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Fate {
+    GoesOn,
+    Over,
 }
 
 impl Open {
-    fn new(check: Option<u32>, cycle: Cycle, facts: Arc<AlertFacts>, since: UnixMillis) -> Self {
+    /// An alert that begins, and whose begin may already be announced.
+    pub(super) fn begin(
+        check: Option<u32>,
+        subject: &Subject<'_>,
+        standings: &Standings,
+        past: Past<'_>,
+        out: &mut Vec<Transition>,
+    ) -> Self {
+        let (mut cycle, mut since) = (Cycle::default(), subject.now.unix);
+        if let Some(before) = past.remembered {
+            cycle.resume(subject.now.moment, &before.crossing, None);
+            since = before.since;
+        }
+        let step = cycle.step(subject.now.moment, standings, subject.rule.waits);
+        let facts = subject.facts(subject.key(), since, step);
+        let mut begun = Self::of(check, cycle, Arc::new(facts), since);
+        begun.judged = subject.now.moment;
+        if step.is_rise() {
+            begun.fired_at = Some(subject.now.unix);
+            begun.announce(subject, step, subject.rule.waits, past.begins, out);
+        }
+        begun
+    }
+
+    fn of(check: Option<u32>, cycle: Cycle, facts: Arc<AlertFacts>, since: UnixMillis) -> Self {
         Self {
             check,
             cycle,
@@ -229,17 +286,92 @@ impl Open {
             since,
             fired_at: None,
             frozen: None,
+            judged: Moment::ZERO,
+            is_flapping: false,
             gone_polls: 0,
             is_published: false,
             is_stale: true,
         }
     }
 
+    /// Takes a sample's standings; says what is to be announced.
+    pub(super) fn advance(
+        &mut self,
+        subject: &Subject<'_>,
+        standings: &Standings,
+        begins: &mut Begins,
+        out: &mut Vec<Transition>,
+    ) -> Fate {
+        let (now, rule) = (subject.now, subject.rule);
+        let waits = if self.is_flapping { rule.flapping_waits() } else { rule.waits };
+        let was_frozen = self.frozen.take().is_some();
+        let before = self.cycle.pattern();
+        let step = self.cycle.step(now.moment, standings, waits);
+        self.is_stale |= was_frozen || before != self.cycle.pattern();
+        self.judged = now.moment;
+        match step {
+            Step::Stay => return Fate::GoesOn,
+            Step::Forget => return Fate::Over,
+            Step::Trigger(_) | Step::Change { .. } | Step::Resolve { .. } => self.retell(subject, step),
+        }
+        self.announce(subject, step, waits, begins, out);
+        let Step::Resolve { is_pending, .. } = step else {
+            self.fired_at = self.fired_at.or(Some(now.unix));
+            return Fate::GoesOn;
+        };
+        if !is_pending {
+            return Fate::Over;
+        }
+        (self.fired_at, self.since, self.is_flapping) = (None, now.unix, false);
+        self.facts = Arc::new(subject.facts(subject.key(), now.unix, Step::Stay));
+        Fate::GoesOn
+    }
+
+    fn announce(
+        &mut self,
+        subject: &Subject<'_>,
+        step: Step,
+        waits: Waits,
+        begins: &mut Begins,
+        out: &mut Vec<Transition>,
+    ) {
+        let waited = if step.is_rise() { waits.hold_for } else { waits.keep_firing_for };
+        let mut reason = subject.reason(step, Duration::from_nanos(waited));
+        if step.is_rise() {
+            self.note_begin(subject.rule, subject.now, begins, &mut reason);
+        } else if self.is_flapping {
+            reason.push_str(" (it was flapping)");
+        }
+        out.extend(transition(step, subject.now, reason, &self.facts));
+    }
+
+    fn note_begin(&mut self, rule: &CompiledRule, now: Now, begins: &mut Begins, reason: &mut String) {
+        let Some(flapping) = rule.rule.flapping else { return };
+        let flaps = begins.note(&self.facts.key, now.moment, flapping);
+        if flaps && !self.is_flapping {
+            let within = duration(flapping.within);
+            let words = format!(
+                "; it flaps: begun {} times within {within}, it ends once calm for as long",
+                flapping.begins
+            );
+            reason.push_str(&words);
+        }
+        self.is_flapping |= flaps;
+    }
+
     /// An alert that an earlier process announced.
     pub(super) fn restored(alert: OpenAlert) -> Self {
         let since = alert.facts.since;
-        let restored = Self::new(None, Cycle::announced(alert.severity), alert.facts, since);
+        let restored = Self::of(None, Cycle::announced(alert.severity), alert.facts, since);
         Self { fired_at: Some(alert.fired_at), frozen: Some(Frozen::NotPolled), ..restored }
+    }
+
+    /// Takes its waits up from before a restart.
+    pub(super) fn resume(&mut self, before: &Remembered, now: Moment) {
+        self.cycle.resume(now, &before.crossing, before.falling);
+        self.is_flapping = before.is_flapping;
+        self.judged = now;
+        self.is_stale = true;
     }
 
     /// Its end for a reason that is not in the readings; none if it was never announced.
@@ -257,12 +389,26 @@ impl Open {
 
     /// New facts after a step. Once announced, it ends where it began: the integrations stay.
     fn retell(&mut self, subject: &Subject<'_>, step: Step) {
-        let mut facts = subject.facts(self.facts.key.clone(), self.since, subject.limit(step));
+        let mut facts = subject.facts(self.facts.key.clone(), self.since, step);
         if self.fired_at.is_some() {
             facts.integrations = Arc::clone(&self.facts.integrations);
         }
         self.facts = Arc::new(facts);
         self.is_stale = true;
+    }
+
+    /// As the outbox keeps it, once it was announced.
+    pub(super) fn announced(&self) -> Option<OpenAlert> {
+        let facts = Arc::clone(&self.facts);
+        Some(OpenAlert { severity: self.cycle.severity()?, fired_at: self.fired_at?, facts })
+    }
+
+    /// Tells how it is, if that changed since the last time.
+    pub(super) fn publish(&mut self, tell: &mut impl FnMut(&AlertKey, Option<AlertView>)) {
+        if std::mem::take(&mut self.is_stale) {
+            self.is_published = true;
+            tell(&self.facts.key, self.view());
+        }
     }
 
     fn view(&self) -> Option<AlertView> {
@@ -273,6 +419,8 @@ impl Open {
             severity,
             since: self.since,
             fired_at: self.fired_at,
+            is_flapping: self.is_flapping,
+            progress: Progress { at: self.judged, cycle: self.cycle.clone() },
             frozen: self.frozen.clone(),
         })
     }

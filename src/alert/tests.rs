@@ -11,11 +11,11 @@ use std::time::Duration;
 
 const RATED: f64 = 32.0;
 
-fn level(value: f64, clear: f64) -> Option<LevelInput> {
-    Some(LevelInput { value: Some(value), clear: Some(clear) })
+pub(super) fn level(value: f64, clear: f64) -> Option<LevelInput> {
+    Some(LevelInput { value: Some(value.into()), clear: Some(clear.into()) })
 }
 
-fn overload(hold_for: f64, keep: f64) -> RuleInput {
+pub(super) fn overload(hold_for: f64, keep: f64) -> RuleInput {
     RuleInput {
         name: "overload".to_owned(),
         rule_type: "power_unit_infeed".to_owned(),
@@ -29,7 +29,7 @@ fn overload(hold_for: f64, keep: f64) -> RuleInput {
     }
 }
 
-fn state_rule(rule_type: &str, trigger: &str) -> RuleInput {
+pub(super) fn state_rule(rule_type: &str, trigger: &str) -> RuleInput {
     RuleInput {
         name: "state".to_owned(),
         rule_type: rule_type.to_owned(),
@@ -40,7 +40,7 @@ fn state_rule(rule_type: &str, trigger: &str) -> RuleInput {
 }
 
 /// A device with one infeed current and one state.
-fn shape() -> Arc<Shape> {
+pub(super) fn shape() -> Arc<Shape> {
     let ratings = Ratings { current_amperes: Some(RATED), ..Ratings::default() };
     let component = |kind, label: &str| Component {
         kind,
@@ -81,7 +81,7 @@ fn shape() -> Arc<Shape> {
     })
 }
 
-fn source() -> Arc<Source> {
+pub(super) fn source() -> Arc<Source> {
     Arc::new(Source {
         device: "pdu-1".into(),
         address: "192.0.2.1:161".to_owned(),
@@ -91,34 +91,34 @@ fn source() -> Arc<Source> {
     })
 }
 
-fn at(seconds: u64) -> Now {
+pub(super) fn at(seconds: u64) -> Now {
     let milliseconds = i64::try_from(seconds * 1000).unwrap();
     Now { moment: Moment::after_zero(Duration::from_secs(seconds)), unix: UnixMillis(milliseconds) }
 }
 
-fn rules(inputs: &[RuleInput]) -> Ruleset {
+pub(super) fn rules(inputs: &[RuleInput]) -> Ruleset {
     Ruleset::compile(check_all(inputs).unwrap())
 }
 
 /// A device's alerts with the clock and the readings at hand.
-struct Bench {
-    ruleset: Ruleset,
-    shape: Arc<Shape>,
-    alerts: Option<DeviceAlerts>,
-    now: u64,
-    said: Vec<Transition>,
-    board: Board,
+pub(super) struct Bench {
+    pub(super) ruleset: Ruleset,
+    pub(super) shape: Arc<Shape>,
+    pub(super) alerts: Option<DeviceAlerts>,
+    pub(super) now: u64,
+    pub(super) said: Vec<Transition>,
+    pub(super) board: Board,
 }
 
 impl Bench {
-    fn new(inputs: &[RuleInput]) -> Self {
+    pub(super) fn new(inputs: &[RuleInput]) -> Self {
         let (ruleset, shape) = (rules(inputs), shape());
         let mut bench = Self { ruleset, shape, alerts: None, now: 0, said: Vec::new(), board: Board::new() };
         bench.bind(Vec::new());
         bench
     }
 
-    fn bind(&mut self, restored: Vec<OpenAlert>) {
+    pub(super) fn bind(&mut self, restored: Vec<OpenAlert>) {
         let previous = self.alerts.take();
         let alerts = DeviceAlerts::bind(
             &self.ruleset,
@@ -132,7 +132,7 @@ impl Bench {
         self.board.apply(self.alerts.insert(alerts));
     }
 
-    fn poll(&mut self, samples: &[Sample], error: Option<PollError>) {
+    pub(super) fn poll(&mut self, samples: &[Sample], error: Option<PollError>) {
         let batch = Batch {
             source: source(),
             time: at(self.now),
@@ -147,7 +147,7 @@ impl Bench {
         self.board.apply(alerts);
     }
 
-    fn restart(&mut self) {
+    pub(super) fn restart(&mut self) {
         let open = self.alerts.take().unwrap().firing();
         self.board = Board::new();
         self.bind(open);
@@ -155,7 +155,7 @@ impl Bench {
 
     /// `TIME=WHAT`: amperes, `s3` (state 3), `-` (missing), `x` (no answer), `e` (an error's answer),
     /// `restart`, `gone` (learnt anew without components), `back`.
-    fn play(&mut self, line: &str) -> &mut Self {
+    pub(super) fn play(&mut self, line: &str) -> &mut Self {
         for step in line.split_whitespace() {
             let (time, what) = step.split_once('=').unwrap();
             self.now = time.parse().unwrap();
@@ -187,21 +187,21 @@ impl Bench {
         self
     }
 
-    fn reload(&mut self, inputs: &[RuleInput]) -> &mut Self {
+    pub(super) fn reload(&mut self, inputs: &[RuleInput]) -> &mut Self {
         self.ruleset = rules(inputs);
         self.bind(Vec::new());
         self
     }
 
     #[track_caller]
-    fn says(&mut self, expected: &[&str]) -> &mut Self {
+    pub(super) fn says(&mut self, expected: &[&str]) -> &mut Self {
         let said: Vec<String> = self.said.drain(..).map(|it| words(&it)).collect();
         assert_eq!(said, expected, "{said:#?}");
         self
     }
 
     #[track_caller]
-    fn shows(&mut self, expected: &[&str]) -> &mut Self {
+    pub(super) fn shows(&mut self, expected: &[&str]) -> &mut Self {
         let views = self.board.list();
         let shown: Vec<String> = views
             .iter()
@@ -216,7 +216,7 @@ impl Bench {
     }
 }
 
-fn words(it: &Transition) -> String {
+pub(super) fn words(it: &Transition) -> String {
     let kind = match it.kind {
         TransitionKind::Trigger => "trigger".to_owned(),
         TransitionKind::Change { from } => format!("{from} to"),
@@ -226,7 +226,7 @@ fn words(it: &Transition) -> String {
 }
 
 #[track_caller]
-fn check(rule: RuleInput, line: &str, expected: &[&str]) {
+pub(super) fn check(rule: RuleInput, line: &str, expected: &[&str]) {
     Bench::new(&[rule]).play(line).says(expected);
 }
 

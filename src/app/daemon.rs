@@ -2,12 +2,13 @@
 //! the same one.
 
 use super::inventory::Inventories;
+use super::memory::{self, Keeper};
 use super::pipeline::{Observer, Pipeline, Shared};
 use super::redfish::Services;
 use super::resolve::{self, Cause, Names, Resolved};
 use super::traps::{self, Engine, TrapError, TrapSocket, Traps};
 use super::{status, supervise};
-use crate::alert::{Board, Transition};
+use crate::alert::{OpenAlert, Transition};
 use crate::config::Settings;
 use crate::http::{self, AppState, Readiness};
 use crate::model::SystemClock;
@@ -16,17 +17,14 @@ use crate::notify::outbox::Outbox;
 use crate::poller::settings::DeviceSettings;
 use crate::poller::{Command, ShardHandle, StartError};
 use crate::profile::ProfileSet;
-use crate::rules::Ruleset;
-use crate::store::{Store, StoreSettings};
 use crate::telemetry::{
     alert as alert_events, config as config_events, names as name_events, snmp as snmp_events,
 };
-use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -89,6 +87,7 @@ pub struct Daemon {
     tasks: Vec<AbortHandle>,
     pub(super) inventories: Inventories,
     pub(super) services: Services,
+    waits: Arc<Mutex<Keeper>>,
 }
 
 /// A shard's thread takes so many devices with ease; more devices, more threads, up to the cores.
@@ -129,23 +128,19 @@ impl Daemon {
             tracing::warn!("{warning}");
         }
         let mut restored: HashMap<Arc<str>, Vec<_>> = HashMap::new();
-        for alert in open {
+        let is_group = |it: &OpenAlert| it.key().parts().is_some_and(|it| it.is_group());
+        let (of_groups, of_devices): (Vec<OpenAlert>, Vec<OpenAlert>) = open.into_iter().partition(is_group);
+        for alert in of_devices {
             restored.entry(Arc::clone(&alert.facts.device)).or_default().push(alert);
         }
-        let names = Arc::new(Names::new(clock));
         let shared = Arc::new(Shared {
-            names: Arc::clone(&names),
-            keys: Arc::default(),
-            engines: Arc::default(),
-            store: Arc::new(Store::new(StoreSettings::default())),
-            board: Arc::new(Board::new()),
-            outbox,
-            rules: ArcSwap::from_pointee(ruleset(&settings)),
             restored: Mutex::new(restored),
-            polled_once: AtomicUsize::new(0),
-            observer,
-            enrichment: ArcSwap::default(),
+            ..Shared::new(&settings, outbox, clock, observer)
         });
+        let names = Arc::clone(&shared.names);
+        let waits = shared.waits.take_of_groups();
+        shared.watch.load().groups.restore(of_groups, waits, &shared, clock.now());
+        let waits = Keeper::new(&settings.state_folder);
         let inventories = Inventories::start(Arc::clone(&shared), clock).map_err(AppError::Inventory)?;
         let services = Services::start(Arc::clone(&shared), clock).map_err(AppError::Redfish)?;
         let shards = start_shards(&settings, &profiles, clock, &shared)?;
@@ -166,6 +161,7 @@ impl Daemon {
             tasks: Vec::new(),
             inventories,
             services,
+            waits: Arc::new(Mutex::new(waits)),
         };
         daemon.listen_for_traps(&runtime, trap_socket);
         daemon.serve(&runtime, listener, ready_watch, stopped);
@@ -174,6 +170,8 @@ impl Daemon {
         daemon.begin_polling(&runtime);
         daemon.services.replace(&daemon.settings.services);
         daemon.inventories.replace(&daemon.settings.inventories);
+        let (waits, board) = (Arc::clone(&daemon.waits), Arc::clone(&daemon.shared.board));
+        daemon.tasks.push(supervise::spawn(&runtime, "waits", memory::run(waits, board, clock)));
         Ok(daemon)
     }
 
@@ -203,12 +201,14 @@ impl Daemon {
             task.abort();
         }
         let (shared, inventories, services) = (Arc::clone(&self.shared), self.inventories, self.services);
+        let (waits, clock) = (self.waits, self.clock);
         let stopping = tokio::task::spawn_blocking(move || {
             inventories.stop();
             services.stop();
             for shard in shards.iter() {
                 shard.stop();
             }
+            waits.lock().unwrap_or_else(std::sync::PoisonError::into_inner).save(&shared.board, clock.now());
             shared.outbox.stop(STOP_LIMIT)
         });
         match stopping.await {
@@ -255,6 +255,7 @@ impl Daemon {
             outbox: Arc::new(status::Paging(self.shared.outbox.clone())),
             traps: self.trap_status(),
             sources: self.source_status(),
+            rules: self.rule_status(),
             ready,
             clock: Arc::new(move || clock.now()),
             started: clock.now(),
@@ -269,6 +270,14 @@ impl Daemon {
     fn trap_status(&self) -> http::TrapStatus {
         let traps = self.traps.clone();
         Arc::new(move || traps.as_ref().map(|it| it.facts()))
+    }
+
+    fn rule_status(&self) -> http::RuleStatus {
+        let shared = Arc::clone(&self.shared);
+        Arc::new(move || {
+            let watch = shared.watch.load();
+            status::rules(&watch.ruleset, watch.tally.list(&watch.ruleset))
+        })
     }
 
     fn source_status(&self) -> http::SourceStatus {
@@ -358,19 +367,6 @@ fn open_traps(settings: &Settings) -> Result<Option<(TrapSocket, SocketAddr)>, T
     let address = socket.address().unwrap_or(wanted);
     crate::telemetry::traps::listening(address, is_handed_over);
     Ok(Some((socket, address)))
-}
-
-/// The rules in force, with the ratings that devices are given by hand.
-pub(crate) fn ruleset(settings: &Settings) -> Ruleset {
-    let of_agents = settings.devices.iter().map(|it| (&it.name, &it.rated_current_amperes));
-    let of_services = settings.services.iter().map(|it| (&it.name, &it.rated_current_amperes));
-    let ratings = of_agents.chain(of_services).filter(|(_, rated)| !rated.is_empty()).map(|(name, rated)| {
-        let by_kind = rated.iter().map(|(kind, amperes)| {
-            (*kind, crate::model::Ratings { current_amperes: Some(*amperes), ..Default::default() })
-        });
-        (Arc::clone(name), by_kind.collect())
-    });
-    Ruleset::compile(settings.rules.clone()).with_device_ratings(ratings)
 }
 
 /// What tells whether the user's own profiles and modules have changed.

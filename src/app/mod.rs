@@ -5,14 +5,18 @@
 
 pub mod daemon;
 mod enrich;
+mod groups;
 mod inventory;
+mod memory;
 pub mod pipeline;
 mod redfish;
 mod reload;
 pub mod resolve;
 mod status;
 mod supervise;
+mod tally;
 mod traps;
+mod watch;
 
 pub use daemon::{AppError, Daemon};
 pub use enrich::Enrichment;

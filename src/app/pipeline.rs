@@ -6,15 +6,19 @@
 //! pointer in the store.
 
 use super::enrich::{Enrichment, Lent};
+use super::groups::{self, Membership};
+use super::memory::Waits;
 use super::resolve::Names;
+use super::watch::Watch;
 use crate::alert::{AlertKey, Board, DeviceAlerts, OpenAlert, Transition, TransitionKind};
-use crate::model::{Batch, Moment, Now, Shape, Source};
+use crate::config::Settings;
+use crate::model::{Batch, Moment, Now, Shape, Source, SystemClock};
 use crate::notify::outbox::OutboxHandle;
 use crate::poller::engines::Engines;
 use crate::poller::{Outcome, Sink};
 use crate::rules::Ruleset;
 use crate::snmp::v3::KeyCache;
-use crate::store::{Place, Store};
+use crate::store::{Place, Store, StoreSettings};
 use crate::telemetry::{alert as alert_events, snmp as events};
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
@@ -35,10 +39,14 @@ pub struct Shared {
     pub board: Arc<Board>,
     /// Paging.
     pub outbox: OutboxHandle,
-    /// The rules in force.
-    pub rules: ArcSwap<Ruleset>,
+    /// What is watched: rules, groups, links.
+    pub(super) watch: ArcSwap<Watch>,
+    /// How many devices and inventories are configured: once so many are bound, all is known.
+    pub sources: AtomicUsize,
     /// Alerts that went on when the process before ended, by device, until it is bound.
     pub restored: Mutex<HashMap<Arc<str>, Vec<OpenAlert>>>,
+    /// The waits of alerts when the process before ended, until their device is bound.
+    pub(super) waits: Waits,
     /// Devices whose first poll has ended, well or not.
     pub polled_once: AtomicUsize,
     /// Told of each transition: by the demo, to show it.
@@ -51,6 +59,56 @@ pub struct Shared {
 pub type Observer = Box<dyn Fn(&AlertKey, TransitionKind, Moment) + Send + Sync>;
 
 impl Shared {
+    /// What pipelines share under these settings, with nothing known yet.
+    #[must_use]
+    pub fn new(
+        settings: &Settings,
+        outbox: OutboxHandle,
+        clock: SystemClock,
+        observer: Option<Observer>,
+    ) -> Self {
+        Self {
+            names: Arc::new(Names::new(clock)),
+            keys: Arc::default(),
+            engines: Arc::default(),
+            store: Arc::new(Store::new(StoreSettings::default())),
+            board: Arc::new(Board::new()),
+            outbox,
+            watch: ArcSwap::from_pointee(Watch::new(settings, None, clock.now())),
+            sources: AtomicUsize::new(settings.devices.len() + settings.inventories.len()),
+            restored: Mutex::default(),
+            waits: Waits::read(&settings.state_folder, clock.now().unix),
+            polled_once: AtomicUsize::new(0),
+            observer,
+            enrichment: ArcSwap::default(),
+        }
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn ruleset(&self) -> Ruleset {
+        self.watch.load().ruleset.clone()
+    }
+
+    /// Tells what has happened: log, metrics, observer, outbox.
+    pub(super) fn announce(&self, transitions: Vec<Transition>, at: Moment) {
+        if transitions.is_empty() {
+            return;
+        }
+        for transition in &transitions {
+            let kind = match transition.kind {
+                TransitionKind::Trigger => "trigger",
+                TransitionKind::Change { .. } => "change",
+                TransitionKind::Resolve => "resolve",
+            };
+            alert_events::transition(kind, transition.severity, &transition.facts.key, &transition.reason);
+            if let Some(observe) = &self.observer {
+                observe(&transition.facts.key, transition.kind, at);
+            }
+        }
+        self.outbox.submit(transitions);
+    }
+
     fn take_restored(&self, device: &str) -> Vec<OpenAlert> {
         let mut restored = self.restored.lock().unwrap_or_else(PoisonError::into_inner);
         restored.remove(device).unwrap_or_default()
@@ -75,9 +133,59 @@ struct Bound {
     /// In the store.
     place: Place,
     alerts: DeviceAlerts,
-    rules: Arc<Ruleset>,
+    watch: Arc<Watch>,
+    groups: Vec<Membership>,
     source: Arc<Source>,
     shape: Arc<Shape>,
+}
+
+impl Bound {
+    /// Binds a device by what is watched now; what it was bound to before goes on as far as it can.
+    fn new(
+        shared: &Shared,
+        before: Option<Self>,
+        watch: Arc<Watch>,
+        (source, shape): (&Arc<Source>, &Arc<Shape>),
+        now: Now,
+        out: &mut Vec<Transition>,
+    ) -> Self {
+        let is_first = before.is_none();
+        let restored = if is_first {
+            if !source.kind.is_inventory() {
+                shared.polled_once.fetch_add(1, Ordering::Relaxed);
+            }
+            shared.take_restored(&source.device)
+        } else {
+            Vec::new()
+        };
+        let (mut is_up, mut failures, mut place) = (None, 0, Place::default());
+        let (mut groups, mut previous) = (Vec::new(), None);
+        if let Some(before) = before {
+            if Arc::ptr_eq(&before.watch, &watch) {
+                watch.tally.remove(&before.alerts);
+            }
+            (is_up, failures, place) = (before.is_up, before.failures, before.place);
+            (groups, previous) = (before.groups, Some(before.alerts));
+        }
+        let ruleset = &watch.ruleset;
+        let mut alerts = DeviceAlerts::bind(ruleset, source, shape, previous, restored, now, out);
+        let (own, parent) = watch.links_of(&source.device);
+        alerts.set_links(own, parent);
+        if is_first {
+            alerts.remember(shared.waits.take(&source.device));
+        }
+        for report in alerts.bindings().iter().filter(|it| it.unbound != 0) {
+            if let Some(complaint) = report.complaint() {
+                alert_events::cannot_judge(&report.rule, &source.device, &complaint);
+            }
+        }
+        let groups = watch.groups.join(ruleset, source, (alerts.program(), shape), &groups, now);
+        if watch.tally.add(&alerts) == shared.sources.load(Ordering::Acquire) {
+            watch.groups.sweep(shared, now);
+        }
+        let (source, shape) = (Arc::clone(source), Arc::clone(shape));
+        Self { is_up, failures, place, alerts, watch, groups, source, shape }
+    }
 }
 
 impl Pipeline {
@@ -94,61 +202,21 @@ impl Pipeline {
             self.devices.resize_with(slot + 1, || None);
         }
         let place = self.devices.get_mut(slot)?;
-        let rules = self.shared.rules.load();
+        let watch = self.shared.watch.load();
         let holds = place.as_ref().is_some_and(|it| {
-            Arc::ptr_eq(&it.rules, &rules) && Arc::ptr_eq(&it.shape, shape) && Arc::ptr_eq(&it.source, source)
+            Arc::ptr_eq(&it.watch, &watch) && Arc::ptr_eq(&it.shape, shape) && Arc::ptr_eq(&it.source, source)
         });
         if !holds {
-            let is_up = place.as_ref().and_then(|it| it.is_up);
-            let failures = place.as_ref().map_or(0, |it| it.failures);
-            let (previous, stored) = match place.take() {
-                Some(bound) => (Some(bound.alerts), bound.place),
-                None => (None, Place::default()),
-            };
-            let restored = if previous.is_none() {
-                if !source.kind.is_inventory() {
-                    self.shared.polled_once.fetch_add(1, Ordering::Relaxed);
-                }
-                self.shared.take_restored(&source.device)
-            } else {
-                Vec::new()
-            };
-            let alerts =
-                DeviceAlerts::bind(&rules, source, shape, previous, restored, now, &mut self.transitions);
-            for report in alerts.bindings().iter().filter(|it| it.unbound != 0) {
-                if let Some(complaint) = report.complaint() {
-                    alert_events::cannot_judge(&report.rule, &source.device, &complaint);
-                }
-            }
-            *place = Some(Bound {
-                is_up,
-                failures,
-                place: stored,
-                alerts,
-                rules: Arc::clone(&rules),
-                source: Arc::clone(source),
-                shape: Arc::clone(shape),
-            });
+            let watch = Arc::clone(&watch);
+            let before = place.take();
+            let bound = Bound::new(&self.shared, before, watch, (source, shape), now, &mut self.transitions);
+            *place = Some(bound);
         }
         place.as_mut()
     }
 
     fn hand_over(&mut self, at: Moment) {
-        if self.transitions.is_empty() {
-            return;
-        }
-        for transition in &self.transitions {
-            let kind = match transition.kind {
-                TransitionKind::Trigger => "trigger",
-                TransitionKind::Change { .. } => "change",
-                TransitionKind::Resolve => "resolve",
-            };
-            alert_events::transition(kind, transition.severity, &transition.facts.key, &transition.reason);
-            if let Some(observe) = &self.shared.observer {
-                observe(&transition.facts.key, transition.kind, at);
-            }
-        }
-        self.shared.outbox.submit(std::mem::take(&mut self.transitions));
+        self.shared.announce(std::mem::take(&mut self.transitions), at);
     }
 }
 
@@ -190,6 +258,9 @@ impl Pipeline {
             bound.is_up = Some(is_up);
             bound.alerts.evaluate(&batch, &mut transitions);
             shared.board.apply(&mut bound.alerts);
+            for membership in &bound.groups {
+                membership.report(&batch, &shared);
+            }
         }
         self.transitions.append(&mut transitions);
         self.hand_over(now.moment);
@@ -213,6 +284,8 @@ impl Sink for Pipeline {
 
     fn removed(&mut self, slot: u32, device: &Arc<str>, now: Now) {
         if let Some(bound) = self.devices.get_mut(slot as usize).and_then(Option::take) {
+            groups::leave(&bound.groups, device);
+            bound.watch.tally.remove(&bound.alerts);
             bound.alerts.remove(now, &mut self.transitions);
         }
         if let Some(place) = self.lent.get_mut(slot as usize) {

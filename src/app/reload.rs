@@ -1,24 +1,24 @@
 //! Reload by difference: only what changed is planned anew; a configuration with mistakes changes
 //! nothing.
 
-use super::daemon::{Daemon, digest, ruleset};
+use super::daemon::{Daemon, digest};
+use super::watch::Watch;
 use crate::config::{Difference, Settings};
 use crate::poller::Command;
 use crate::profile::ProfileSet;
 use crate::telemetry::{config as events, snmp as snmp_events};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 impl Daemon {
     /// Brings other settings into force.
     pub fn reload(&mut self, settings: Settings, profiles: Arc<ProfileSet>) {
         let difference = Settings::difference(&self.settings, &settings);
-        let rules = difference.rules
-            || difference.services
-            || !difference.changed.is_empty()
-            || !difference.added.is_empty();
+        let Difference { rules, parents, services, changed, added, removed, .. } = &difference;
+        let devices = *services || !changed.is_empty() || !added.is_empty() || !removed.is_empty();
         self.settings = settings;
-        if rules {
-            self.shared.rules.store(Arc::new(ruleset(&self.settings)));
+        if *rules || *parents || devices {
+            self.watch_anew();
             self.inventories.judge_anew();
         }
         if difference.notify {
@@ -45,6 +45,16 @@ impl Daemon {
         }
         let Difference { added, changed, removed, .. } = &difference;
         events::reloaded(added.len(), changed.len(), removed.len());
+    }
+
+    /// Brings other rules, groups or links into force. Devices are bound to them at their next poll.
+    fn watch_anew(&self) {
+        let (before, now) = (self.shared.watch.load_full(), self.clock.now());
+        let watch = Watch::new(&self.settings, Some(&before), now);
+        let count = self.settings.devices.len() + self.settings.inventories.len();
+        self.shared.sources.store(count, Ordering::Release);
+        watch.groups.succeed(&watch.ruleset, &before.groups, &before.ruleset, &self.shared, now);
+        self.shared.watch.store(Arc::new(watch));
     }
 
     fn reload_devices(&self, difference: &Difference) {

@@ -1,11 +1,12 @@
 //! What the HTTP side shows of alerts and paging.
 
 use crate::alert::{AlertFacts, AlertView, Board, Frozen};
-use crate::http::{ActiveAlert, AlertSource, OutboxFacts, OutboxStatus};
-use crate::model::{Missing, Quantity, UnixMillis};
+use crate::http::{ActiveAlert, AlertSource, OutboxFacts, OutboxStatus, RuleFacts};
+use crate::model::{Quantity, UnixMillis};
 use crate::notify::outbox::OutboxHandle;
 use crate::notify::outbox::health::{CircuitHealth, DiskHealth, IntegrationHealth};
-use crate::rules::words::{push_against, push_quantity};
+use crate::rules::words::{missing_words, push_against, push_quantity};
+use crate::rules::{Rule, RuleBindings, Ruleset};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -70,22 +71,48 @@ fn standing_error(it: &IntegrationHealth) -> Option<(String, Option<UnixMillis>)
     it.last_error.as_ref().filter(|_| !is_over).map(|(text, _)| (text.clone(), at))
 }
 
+/// The rules with what they are bound to, those that are switched off last.
+pub(super) fn rules(ruleset: &Ruleset, bindings: Vec<RuleBindings>) -> Vec<RuleFacts> {
+    let of = |rule: &Rule, enabled| RuleFacts {
+        name: rule.name.to_string(),
+        rule_type: rule.rule_type.name(),
+        trigger: rule.trigger.name,
+        enabled,
+        devices: 0,
+        unlearnt: 0,
+        bound: 0,
+        unbound: 0,
+        complaint: None,
+        examples: Vec::new(),
+    };
+    let enabled = ruleset.rules().iter().zip(bindings).map(|(compiled, it)| RuleFacts {
+        devices: it.devices,
+        unlearnt: it.unlearnt,
+        bound: it.bound,
+        unbound: it.unbound,
+        complaint: it.complaint(),
+        examples: it.examples.iter().map(|it| (it.object.clone(), it.reason.to_string())).collect(),
+        ..of(&compiled.rule, true)
+    });
+    enabled.chain(ruleset.disabled().map(|it| of(it, false))).collect()
+}
+
 /// What was read against what, and why the alert stands still if it does: the words of the pages.
 fn reason(view: &AlertView) -> String {
     let words = condition(&view.facts);
     match &view.frozen {
         Some(frozen) => format!("{words} (stands still: {})", frozen_words(frozen)),
+        None if view.is_flapping => format!("{words} (flapping: ends once it has been calm for a while)"),
         None => words,
     }
 }
 
 fn condition(facts: &AlertFacts) -> String {
-    if facts.component.is_none() {
+    let Some(reading) = facts.key.parts().and_then(|it| it.reading) else {
         return class_words(&facts.reading).to_owned();
-    }
+    };
     if facts.operator.is_empty() {
-        let name = facts.key.parts().and_then(|it| it.reading).map(|it| it.name).unwrap_or_default();
-        let what = if name.is_empty() { "state" } else { &name };
+        let what = if reading.name.is_empty() { reading.quantity } else { reading.name };
         return format!("{what} is {}", facts.reading);
     }
     let (Some(value), Some(threshold)) = (facts.value, facts.threshold) else {
@@ -141,36 +168,21 @@ fn frozen_words(frozen: &Frozen) -> Cow<'static, str> {
         Frozen::Missing(missing) => missing_words(*missing).into(),
         Frozen::NotPolled
         | Frozen::Suspect
+        | Frozen::ParentSilent(_)
+        | Frozen::MemberUnknown(_)
+        | Frozen::MembersDiffer
         | Frozen::UnknownState
+        | Frozen::NoHistory
         | Frozen::OtherShape
         | Frozen::Gone
         | Frozen::NotEvaluable(_) => frozen.to_string().into(),
     }
 }
 
-const fn missing_words(missing: Missing) -> &'static str {
-    match missing {
-        Missing::NoSuchObject => "the agent does not know what is read",
-        Missing::NoSuchInstance => "the agent no longer has what is read",
-        Missing::NotSupported => "the agent says that it does not measure this",
-        Missing::Unavailable => "the agent says that its value does not hold",
-        Missing::OutOfRange => "the agent's value is out of range",
-        Missing::WrongType => "the agent's value is no number",
-        Missing::NoScale => "the value's scale is missing",
-        Missing::Timeout => "no answer in time",
-        Missing::AgentError => "the agent answers with an error",
-        Missing::TooBig => "the agent cannot fit the answer",
-        Missing::NotPolled => "it was not polled",
-        Missing::NotGiven => "the inventory does not say",
-        Missing::NotDefined => "it cannot be worked out",
-        Missing::SnapshotFailed => "the last snapshot of the inventory failed",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{class_words, reason};
-    use crate::alert::{AlertFacts, AlertKey, AlertView, Frozen, Phase};
+    use crate::alert::{AlertFacts, AlertKey, AlertView, Frozen, Phase, Progress};
     use crate::model::{ComponentKind, Labels, Missing, Oid, PollError, Severity, SnapshotError, UnixMillis};
     use std::sync::Arc;
 
@@ -204,6 +216,8 @@ mod tests {
             severity: Severity::Critical,
             since: UnixMillis(0),
             fired_at: None,
+            is_flapping: false,
+            progress: Progress::default(),
             frozen: None,
         }
     }

@@ -137,6 +137,15 @@ impl Checker<'_, '_> {
         Some(Value::from(dict))
     }
 
+    /// `flapping = { begins = 5, within = "30m" }`. With any mistake in it there is none of it.
+    pub(super) fn inline(&mut self, spot: &Spot<'_, '_>, table: &'static Table) -> Option<Value> {
+        let DeValue::Table(tree) = spot.value.get_ref() else { return self.wrong_type(spot) };
+        self.titles.push(format!("`{}`", spot.key.name));
+        let (dict, wrong) = self.keys_and_wrong(tree, table);
+        self.titles.pop();
+        wrong.is_empty().then(|| Value::from(dict))
+    }
+
     /// `[credentials.NAME]`.
     pub(super) fn named(&mut self, spot: &Spot<'_, '_>, table: &'static Table) -> Option<Value> {
         let name = spot.key.name;

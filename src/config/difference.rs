@@ -18,6 +18,8 @@ pub struct Difference {
     pub removed: Vec<Arc<str>>,
     /// Whether Redfish services changed, came or went.
     pub services: bool,
+    /// Whether a device hangs on another one than before.
+    pub parents: bool,
     /// Whether any rule changed, came, went or moved.
     pub rules: bool,
     /// Whether paging changed: integrations, defaults, how we call ourselves.
@@ -53,6 +55,7 @@ impl fmt::Display for Difference {
             parts.push(format!("devices: {}", devices.join(", ")));
         }
         let flags = [
+            (self.parents, "parents"),
             (self.rules, "rules"),
             (self.notify, "paging"),
             (self.services, "Redfish services"),
@@ -80,6 +83,7 @@ impl Settings {
             changed: new.devices.iter().filter(is_other).cloned().collect(),
             removed: old.devices.iter().filter(is_gone).map(|it| Arc::clone(&it.name)).collect(),
             services: old.services != new.services,
+            parents: old.parents != new.parents,
             rules: old.rules != new.rules,
             notify: notify_differs(&old.notify, &new.notify),
             inventories: old.inventories != new.inventories,

@@ -152,6 +152,7 @@ pub(super) struct RawDevice {
     pub(super) interval: Option<Nanoseconds>,
     pub(super) timeout: Option<Nanoseconds>,
     pub(super) retries: Option<u32>,
+    pub(super) parent: Option<String>,
     pub(super) requests_per_second: Option<u32>,
     pub(super) tls_ca_file: Option<PathBuf>,
     #[serde(default)]
@@ -225,6 +226,11 @@ pub(super) struct RawAlert {
     pub(super) after_polls: Option<u32>,
     pub(super) r#for: Option<Nanoseconds>,
     pub(super) keep_firing_for: Option<Nanoseconds>,
+    pub(super) no_data: Option<String>,
+    pub(super) flapping: Option<RawFlapping>,
+    pub(super) rate: Option<RawRate>,
+    pub(super) group: Option<RawGroup>,
+    pub(super) schedule: Option<RawSchedule>,
     pub(super) resend: Option<Nanoseconds>,
     pub(super) rated_current: Option<f64>,
     pub(super) rated_power: Option<f64>,
@@ -239,8 +245,48 @@ pub(super) struct RawAlert {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawThreshold {
-    pub(super) value: f64,
-    pub(super) clear: Option<f64>,
+    pub(super) value: RawLimit,
+    pub(super) clear: Option<RawLimit>,
+}
+
+/// A number, or the two ends of a range.
+#[derive(Deserialize, Clone, Copy)]
+#[serde(untagged)]
+pub(super) enum RawLimit {
+    At(f64),
+    Between([f64; 2]),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawFlapping {
+    pub(super) begins: Option<u32>,
+    pub(super) within: Option<Nanoseconds>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRate {
+    pub(super) per: Option<String>,
+    pub(super) over: Option<Nanoseconds>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGroup {
+    #[serde(default)]
+    pub(super) by: Vec<String>,
+    pub(super) combine: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSchedule {
+    #[serde(default)]
+    pub(super) days: Vec<String>,
+    pub(super) from: Option<String>,
+    pub(super) to: Option<String>,
+    pub(super) timezone: Option<String>,
 }
 
 /// One of the three, as its form lowers it; `all` if none.

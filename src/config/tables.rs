@@ -1,12 +1,14 @@
 //! Every table and key of the configuration, as data. See [`super::schema`] for what reads it.
 
+mod alerts;
 mod inventory;
 
+use self::alerts::ALERT;
 use self::inventory::INVENTORY;
 use super::form::Form;
 use super::limits::{
-    FOR_MOST, HTTP_TIMEOUT_MOST, INTERVAL_LEAST, INTERVAL_MOST, POLLS_MOST, RATE_MOST,
-    REQUESTS_A_MINUTE_MOST, RESEND_LEAST, RETRIES_MOST, SPREAD_MOST, TIMEOUT_LEAST, TIMEOUT_MOST,
+    HTTP_TIMEOUT_MOST, INTERVAL_LEAST, INTERVAL_MOST, RATE_MOST, REQUESTS_A_MINUTE_MOST, RETRIES_MOST,
+    SPREAD_MOST, TIMEOUT_LEAST, TIMEOUT_MOST,
 };
 use super::schema::{Key, Table};
 use std::time::Duration;
@@ -478,6 +480,13 @@ static DEVICE: Table = Table {
         )
         .also(&["tags", "metadata"]),
         Key::new(
+            "parent",
+            Form::Text,
+            "\"gateway-1\"",
+            "The device behind which it is reached: while that one is silent, this one's silence is no news",
+        )
+        .also(&["depends_on", "dependency", "gateway", "parents"]),
+        Key::new(
             "rated_current",
             Form::Rated,
             "{ infeed = 16, bank = 10 }",
@@ -571,153 +580,13 @@ static PAGING: Table = Table {
     ],
 };
 
-static ALERT: Table = Table {
-    keys: &[
-        Key::new(
-            "name",
-            Form::Text,
-            "\"infeed-overload\"",
-            "What you call it: unique; part of the alert's identity, so renaming ends its open alerts",
-        )
-        .required()
-        .also(&["alert", "id", "title"]),
-        Key::new(
-            "type",
-            Form::Text,
-            "\"power_unit_infeed\"",
-            "What it watches; docs/rules.md lists the types",
-        )
-        .required()
-        .also(&["kind", "rule_type"]),
-        Key::new(
-            "trigger",
-            Form::Text,
-            "\"percent_of_rated\"",
-            "What of it is compared; docs/rules.md lists each type's triggers",
-        )
-        .also(&["measure", "metric", "quantity"]),
-        Key::new(
-            "apply_to",
-            Form::Selection,
-            "{ match = { site = \"ams*\" } }",
-            "Which objects: \"all\", a list of names and patterns, or a match of labels",
-        )
-        .default("\"all\"")
-        .also(&["objects", "devices", "match", "targets"]),
-        Key::new("components", Form::Texts, "[\"phase\"]", "Kinds of components that it is narrowed to"),
-        Key::new(
-            "indices",
-            Form::Texts,
-            "[\"1\", \"Feed *\"]",
-            "Indices or labels of components that it is narrowed to",
-        ),
-        Key::new(
-            "names",
-            Form::Texts,
-            "[\"line_to_line\"]",
-            "Names of readings, where a component has several of a quantity",
-        ),
-        Key::new("operator", Form::Text, "\">\"", "How the reading is compared with the thresholds").also(&[
-            "op",
-            "comparison",
-            "condition",
-        ]),
-        Key::new(
-            "info",
-            Form::Threshold,
-            "{ value = 60, clear = 55 }",
-            "From where on it is info, and where it clears",
-        ),
-        Key::new(
-            "warning",
-            Form::Threshold,
-            "{ value = 80, clear = 75 }",
-            "From where on it is a warning, and where it clears",
-        )
-        .also(&["warn", "threshold", "value"]),
-        Key::new(
-            "error",
-            Form::Threshold,
-            "{ value = 85, clear = 80 }",
-            "From where on it is an error, and where it clears",
-        ),
-        Key::new(
-            "critical",
-            Form::Threshold,
-            "{ value = 90, clear = 85 }",
-            "From where on it is critical, and where it clears",
-        )
-        .also(&["crit"]),
-        Key::new("for", FOR, "\"30s\"", "How long the condition must hold before anybody is paged")
-            .also(&["duration", "delay", "pending"]),
-        Key::new(
-            "keep_firing_for",
-            FOR,
-            "\"5m\"",
-            "How long the clear condition must hold before the alert ends",
-        ),
-        Key::new(
-            "after_polls",
-            Form::Count { least: 1, most: POLLS_MOST },
-            "3",
-            "How many polls in a row the condition must hold before anybody is paged",
-        )
-        .also(&["after_failures", "attempts"]),
-        Key::new("unit", Form::Text, "\"degF\"", "The unit of the thresholds, where it is not the usual one"),
-        Key::new(
-            "rated_current",
-            Form::Number,
-            "16",
-            "Rated current in A for percent_of_rated, in place of what the components say",
-        )
-        .also(&["rated", "rating"]),
-        Key::new("rated_power", Form::Number, "3680", "Rated active power in W, in the same way"),
-        Key::new("rated_apparent_power", Form::Number, "3000", "Rated apparent power in VA, in the same way"),
-        Key::new(
-            "severity",
-            Form::Choice(SEVERITIES),
-            "\"critical\"",
-            "The severity of rules without thresholds: states and reachability",
-        )
-        .also(&["priority"]),
-        Key::new(
-            "notes",
-            Form::Note,
-            "\"Feed A of row 4; call facilities\"",
-            "What whoever is woken should read",
-        )
-        .also(&["description", "summary", "message"]),
-        Key::new("runbook", Form::Url, "\"https://wiki.example.net/infeed\"", "Where it says what to do")
-            .also(&["runbook_url"]),
-        Key::new(
-            "integrations",
-            Form::Texts,
-            "[\"facilities\"]",
-            "Who is paged; [paging] default_integrations if you say nothing",
-        )
-        .also(&["integration", "receiver", "notify"]),
-        Key::new("enabled", Form::Flag, "true", "Whether it is evaluated")
-            .default("true")
-            .also(&["enable", "disabled"]),
-        Key::new(
-            "resend",
-            Form::Duration { least: RESEND_LEAST, most: FOR_MOST },
-            "\"4h\"",
-            "Kept for later: how often the page is to be sent again while the alert goes on; nothing acts on it yet",
-        )
-        .also(&["repeat_interval", "renotify"]),
-    ],
-};
-
 const INTERVAL: Form = Form::Duration { least: INTERVAL_LEAST, most: INTERVAL_MOST };
 const TIMEOUT: Form = Form::Duration { least: TIMEOUT_LEAST, most: TIMEOUT_MOST };
 const RETRIES: Form = Form::Count { least: 0, most: RETRIES_MOST };
 const RATE: Form = Form::Count { least: 0, most: RATE_MOST };
-const FOR: Form = Form::Duration { least: Duration::ZERO, most: FOR_MOST };
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 const FORMATS: &[&str] = &["text", "json"];
 const VERSIONS: &[&str] = &["1", "2c", "3"];
 const SECURITY_LEVELS: &[&str] = &["noAuthNoPriv", "authNoPriv", "authPriv"];
 const REGIONS: &[&str] = &["us", "eu"];
 const INTEGRATION_TYPES: &[&str] = &["pagerduty"];
-const SEVERITIES: &[&str] = &["info", "warning", "error", "critical"];

@@ -22,6 +22,6 @@ pub use limits::Limits;
 pub use server::{serve, serve_with};
 pub use settings::HttpSettings;
 pub use state::{
-    ActiveAlert, AlertSource, AppState, OutboxFacts, OutboxStatus, Readiness, SourceFacts, SourceStatus,
-    TrapFacts, TrapStatus,
+    ActiveAlert, AlertSource, AppState, OutboxFacts, OutboxStatus, Readiness, RuleFacts, RuleStatus,
+    SourceFacts, SourceStatus, TrapFacts, TrapStatus,
 };

@@ -22,6 +22,8 @@ pub struct AppState {
     pub traps: TrapStatus,
     /// The inventory sources.
     pub sources: SourceStatus,
+    /// The rules.
+    pub rules: RuleStatus,
     /// How far the start has come.
     pub ready: watch::Receiver<Readiness>,
     /// The time.
@@ -195,3 +197,31 @@ pub(super) fn sorted_alerts(app: &AppState) -> Vec<Arc<ActiveAlert>> {
     });
     alerts
 }
+
+/// One rule, and what it is bound to over the fleet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleFacts {
+    /// Its name.
+    pub name: String,
+    /// Its type, as `power_unit_infeed`.
+    pub rule_type: &'static str,
+    /// Its trigger.
+    pub trigger: &'static str,
+    /// Whether it is evaluated.
+    pub enabled: bool,
+    /// How many devices and inventories it is for.
+    pub devices: usize,
+    /// How many of them have not been learnt yet.
+    pub unlearnt: usize,
+    /// How many readings (or devices, for reachability) it judges.
+    pub bound: usize,
+    /// How many it should judge and cannot.
+    pub unbound: usize,
+    /// What a person should know, if anything.
+    pub complaint: Option<String>,
+    /// Some of those that it cannot judge: the object as rules name it, and why.
+    pub examples: Vec<(String, String)>,
+}
+
+/// Where the rules come from, in the order of the config.
+pub type RuleStatus = Arc<dyn Fn() -> Vec<RuleFacts> + Send + Sync>;

@@ -1,6 +1,7 @@
 //! From what a user wrote to a checked rule: reports everything that is wrong, each with the path of
 //! its key and what to write instead. Keys are named as in docs/rules.md.
 
+use super::check_extras::check_extras;
 use super::check_levels;
 use super::input::{ApplyTo, DurationInput, RuleInput};
 use super::kind::{Measure, RuleType, Trigger};
@@ -21,9 +22,11 @@ pub fn check(input: &RuleInput) -> Result<Rule, Vec<Problem>> {
     check_name(&input.name, found);
     let rule_type = check_type(&input.rule_type, found);
     let trigger = rule_type.and_then(|it| check_trigger(it, &input.trigger, found));
-    let selection = check_selection(&input.apply_to, trigger, found);
-    let components = check_components(&input.components, trigger, found);
+    let kinds = rule_type.map_or(&ComponentKind::ALL[..], RuleType::kinds);
+    let selection = check_selection(&input.apply_to, kinds, trigger, found);
+    let components = check_components(&input.components, kinds, trigger, found);
     let condition = check_levels::check_condition(input, trigger, found);
+    let extras = check_extras(input, rule_type, trigger, found);
     let hold_for = check_duration("for", input.hold_for.as_ref(), found);
     let keep_firing_for = check_duration("keep_firing_for", input.keep_firing_for.as_ref(), found);
     let resend = check_resend(input.resend.as_ref(), found);
@@ -43,6 +46,11 @@ pub fn check(input: &RuleInput) -> Result<Rule, Vec<Problem>> {
             condition,
             hold_for,
             keep_firing_for,
+            no_data: extras.no_data,
+            flapping: extras.flapping,
+            rate: extras.rate,
+            group: extras.group,
+            schedule: extras.schedule,
             resend,
             rated,
             notes: input.notes.as_deref().filter(|it| !it.trim().is_empty()).map(Arc::from),
@@ -152,7 +160,12 @@ fn check_trigger(rule_type: RuleType, name: &str, found: &mut Vec<Problem>) -> O
     trigger
 }
 
-fn check_selection(apply_to: &ApplyTo, trigger: Option<&Trigger>, found: &mut Vec<Problem>) -> Selection {
+fn check_selection(
+    apply_to: &ApplyTo,
+    kinds: &'static [ComponentKind],
+    trigger: Option<&Trigger>,
+    found: &mut Vec<Problem>,
+) -> Selection {
     match apply_to {
         ApplyTo::All => Selection::All,
         ApplyTo::Objects(texts) => {
@@ -165,7 +178,7 @@ fn check_selection(apply_to: &ApplyTo, trigger: Option<&Trigger>, found: &mut Ve
                 );
             }
             for (at, text) in texts.iter().enumerate() {
-                if let Some(problem) = wrong_object(text, trigger) {
+                if let Some(problem) = wrong_object(text, kinds, trigger) {
                     found.push(Problem { field: format!("apply_to[{at}]"), ..problem });
                 }
             }
@@ -193,7 +206,7 @@ fn check_selection(apply_to: &ApplyTo, trigger: Option<&Trigger>, found: &mut Ve
     }
 }
 
-fn wrong_object(text: &str, trigger: Option<&Trigger>) -> Option<Problem> {
+fn wrong_object(text: &str, kinds: &'static [ComponentKind], trigger: Option<&Trigger>) -> Option<Problem> {
     let shape_of_it = "write a device (\"pdu-1\"), its components of a kind (\"pdu-1/infeed\"), or one of them \
                        (\"pdu-1/infeed/1\"), each part with * if need be";
     let pattern = ObjectPattern::new(text);
@@ -206,8 +219,8 @@ fn wrong_object(text: &str, trigger: Option<&Trigger>) -> Option<Problem> {
         let message = format!("\"{text}\" names a component, but {} is about whole devices", trigger.name);
         return Some(Problem::new("", message).with_help(format!("write \"{}\"", pattern.device.text())));
     }
-    if !ComponentKind::OF_DEVICES.into_iter().any(|it| pattern.fits_kind(it)) {
-        let help = choices(kind.text(), ComponentKind::OF_DEVICES.iter().map(|it| it.name()), "there are");
+    if !kinds.iter().any(|it| pattern.fits_kind(*it)) {
+        let help = choices(kind.text(), kinds.iter().map(|it| it.name()), "there are");
         let message = format!("\"{}\" is no kind of component", kind.text());
         return Some(Problem::new("", message).with_help(help));
     }
@@ -220,16 +233,17 @@ fn wrong_object(text: &str, trigger: Option<&Trigger>) -> Option<Problem> {
 
 fn check_components(
     names: &[String],
+    kinds: &'static [ComponentKind],
     trigger: Option<&Trigger>,
     found: &mut Vec<Problem>,
 ) -> Box<[ComponentKind]> {
-    let mut kinds = Vec::new();
+    let mut wanted = Vec::new();
     for (at, name) in names.iter().enumerate() {
         let field = format!("components[{at}]");
-        let allowed = trigger.map_or(&ComponentKind::OF_DEVICES[..], |it| it.allowed);
+        let allowed: &[ComponentKind] = trigger.map_or(kinds, |it| it.allowed);
         match name.parse::<ComponentKind>() {
             Err(()) => {
-                let help = choices(name, ComponentKind::OF_DEVICES.iter().map(|it| it.name()), "there are");
+                let help = choices(name, kinds.iter().map(|it| it.name()), "there are");
                 let message = format!("\"{name}\" is no kind of component");
                 found.push(Problem::new(field, message).with_help(help));
             }
@@ -241,20 +255,29 @@ fn check_components(
             }
             Ok(kind) if !allowed.contains(&kind) => {
                 let message = format!("the trigger does not look at components of kind {kind}");
-                let help = format!("it looks at: {}; type = \"reading\" looks at any", list(allowed));
+                let elsewhere = if ComponentKind::OF_DEVICES.contains(&kind) {
+                    "; type = \"reading\" looks at any of a device"
+                } else {
+                    ""
+                };
+                let help = format!("it looks at: {}{elsewhere}", list(allowed));
                 found.push(Problem::new(field, message).with_help(help));
             }
-            Ok(kind) => kinds.push(kind),
+            Ok(kind) => wanted.push(kind),
         }
     }
-    if names.is_empty() { trigger.map_or(&[][..], |it| it.components).into() } else { kinds.into() }
+    if names.is_empty() { trigger.map_or(&[][..], |it| it.components).into() } else { wanted.into() }
 }
 
 fn list(kinds: &[ComponentKind]) -> String {
     kinds.iter().map(|it| it.name()).collect::<Vec<&str>>().join(", ")
 }
 
-fn check_duration(field: &str, input: Option<&DurationInput>, found: &mut Vec<Problem>) -> Duration {
+pub(super) fn check_duration(
+    field: &str,
+    input: Option<&DurationInput>,
+    found: &mut Vec<Problem>,
+) -> Duration {
     let Some(input) = input else { return Duration::ZERO };
     let help = "write, say, \"30s\", \"5m\" or \"1h 30m\"";
     let duration = match input {

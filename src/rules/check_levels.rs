@@ -3,8 +3,10 @@
 use super::check::{check_severity, choices};
 use super::input::{LevelInput, RuleInput};
 use super::kind::{Measure, Trigger};
-use super::rule::{Condition, Level, Operator, RuleUnit};
-use super::words::{number, quantity};
+use super::limit::{Limit, Operator};
+use super::rule::{Condition, Level};
+use super::unit::{Per, RuleUnit};
+use super::words::{limit_text, number, quantity};
 use crate::model::{Problem, Quantity, Severity, WireUnit};
 
 /// The condition, if it can be told; without a known trigger only what is wrong with any.
@@ -19,7 +21,7 @@ pub(super) fn check_condition(
     }
     if !matches!(measure, None | Some(Measure::Reachability { .. })) && input.after_polls.is_some() {
         found.push(
-            Problem::new("after_polls", "only power_unit_offline counts polls")
+            Problem::new("after_polls", "only triggers about reachability count polls")
                 .with_help("write for = \"30s\" to wait before the alert is announced"),
         );
     }
@@ -45,6 +47,7 @@ pub(super) fn check_condition(
             Some(Condition::Health)
         }
         Some(Measure::Meaning(_)) => Some(Condition::State { severity: required_severity(input, found)? }),
+        Some(Measure::Presence(_)) => Some(Condition::Present { severity: required_severity(input, found)? }),
         Some(Measure::Reachability { .. }) => {
             let after_polls = after_polls(input, found);
             Some(Condition::Unreachable { severity: required_severity(input, found)?, after_polls })
@@ -123,7 +126,11 @@ fn after_polls(input: &RuleInput, found: &mut Vec<Problem>) -> u32 {
 
 fn thresholds(input: &RuleInput, measure: Option<Measure>, found: &mut Vec<Problem>) -> Option<Condition> {
     let operator = check_operator(input, measure, found);
-    let unit = check_unit(input, measure, found);
+    let per = input
+        .rate
+        .as_ref()
+        .and_then(|it| Per::ALL.into_iter().find(|per| Some(per.name()) == it.per.as_deref()));
+    let unit = check_unit(input, measure, found).map(|it| per.map_or(it, |per| it.per(per)));
     let given: Vec<(Severity, LevelInput)> = levels_of(input).collect();
     if given.is_empty() && measure.is_some() {
         found
@@ -138,7 +145,8 @@ fn thresholds(input: &RuleInput, measure: Option<Measure>, found: &mut Vec<Probl
     if let Some(operator) = operator {
         check_order(&levels, operator, found);
     }
-    if let (Some(operator), Some(unit), Some(measure)) = (operator, unit, measure) {
+    // Anything may change by anything.
+    if let (Some(operator), Some(unit), Some(measure), None) = (operator, unit, measure, &input.rate) {
         for level in &levels {
             check_range(level, operator, unit, measure, found);
         }
@@ -147,7 +155,7 @@ fn thresholds(input: &RuleInput, measure: Option<Measure>, found: &mut Vec<Probl
 }
 
 fn check_operator(input: &RuleInput, measure: Option<Measure>, found: &mut Vec<Problem>) -> Option<Operator> {
-    let all = "write one of >, >=, <, <=";
+    let all = "write one of >, >=, <, <=, outside, inside";
     match input.operator.as_deref() {
         None if measure.is_none() => None,
         None => {
@@ -196,7 +204,7 @@ fn check_unit(input: &RuleInput, measure: Option<Measure>, found: &mut Vec<Probl
             }
             unit
         }
-        Measure::Health | Measure::Meaning(_) | Measure::Reachability { .. } => None,
+        Measure::Health | Measure::Meaning(_) | Measure::Presence(_) | Measure::Reachability { .. } => None,
     }
 }
 
@@ -214,42 +222,86 @@ fn check_level(
         return None;
     };
     let clear = level.clear.unwrap_or(value);
-    let mut is_number = true;
+    let before = found.len();
     for (key, it) in [("value", value), ("clear", clear)] {
-        if !it.is_finite() && (key == "value" || level.clear.is_some()) {
+        if key == "clear" && level.clear.is_none() {
+            continue;
+        }
+        let field = format!("{severity}.{key}");
+        if let Some(odd) = it.ends().find(|end| !end.is_finite()) {
             found.push(
-                Problem::new(format!("{severity}.{key}"), format!("{it} is no threshold"))
-                    .with_help("write a finite number"),
+                Problem::new(field, format!("{odd} is no threshold")).with_help("write a finite number"),
             );
-            is_number = false;
+        } else if let Some(operator) = operator {
+            check_form(field, it, operator, found);
         }
     }
-    if let Some(operator) = operator.filter(|it| is_number && it.is_beyond(clear, value)) {
-        let (symbol, side) =
-            (operator.symbol(), if operator.is_upper() { "at or below" } else { "at or above" });
-        let message = format!("clear {} lies on the wrong side of value {}", number(clear), number(value));
-        let help =
-            format!("with {symbol} the alert ends on the way back: write a clear {side} {}", number(value));
-        found.push(Problem::new(format!("{severity}.clear"), message).with_help(help));
+    let is_sound = before == found.len();
+    if let Some(operator) = operator.filter(|it| is_sound && it.is_beyond(clear, value)) {
+        found.push(wrong_side(severity, Level { severity, value, clear }, operator));
     }
-    is_number.then_some(Level { severity, value, clear })
+    is_sound.then_some(Level { severity, value, clear })
+}
+
+/// A range where the operator takes one, else a number.
+fn check_form(field: String, limit: Limit, operator: Operator, found: &mut Vec<Problem>) {
+    let symbol = operator.symbol();
+    let problem = match (limit, operator.is_range()) {
+        (Limit::At(number), true) => {
+            let ends = [number, number + 10.0].map(super::words::number).join(", ");
+            Problem::new(field, format!("{symbol} takes a range, not one number"))
+                .with_help(format!("write both ends, as [{ends}]"))
+        }
+        (Limit::Between { .. }, false) => {
+            Problem::new(field, format!("{symbol} takes one number, not a range"))
+                .with_help("write one number, or operator = \"outside\" or \"inside\"")
+        }
+        (Limit::Between { low, high }, true) if high <= low => {
+            Problem::new(field, format!("the range from {} to {} is empty", number(low), number(high)))
+                .with_help("write the lower end first")
+        }
+        _ => return,
+    };
+    found.push(problem);
+}
+
+fn wrong_side(severity: Severity, level: Level, operator: Operator) -> Problem {
+    let (value, clear) = (limit_text(level.value, ""), limit_text(level.clear, ""));
+    let side = match operator {
+        Operator::Greater | Operator::GreaterOrEqual => "at or below",
+        Operator::Less | Operator::LessOrEqual => "at or above",
+        Operator::Outside => "within",
+        Operator::Inside => "around",
+    };
+    Problem::new(
+        format!("{severity}.clear"),
+        format!("clear {clear} lies on the wrong side of value {value}"),
+    )
+    .with_help(format!(
+        "with {} the alert ends on the way back: write a clear {side} {value}",
+        operator.symbol()
+    ))
 }
 
 fn check_order(levels: &[Level], operator: Operator, found: &mut Vec<Problem>) {
     for pair in levels.windows(2) {
         let [milder, worse] = pair else { continue };
-        if operator.is_beyond(worse.value, milder.value) {
+        let is_further = operator.is_beyond(worse.value, milder.value);
+        if is_further && !operator.is_beyond(milder.value, worse.value) {
             continue;
         }
-        let (above, symbol) = (if operator.is_upper() { "above" } else { "below" }, operator.symbol());
+        let side = match operator {
+            Operator::Greater | Operator::GreaterOrEqual => "above",
+            Operator::Less | Operator::LessOrEqual => "below",
+            Operator::Outside => "around",
+            Operator::Inside => "within",
+        };
+        let (own, other) = (limit_text(worse.value, ""), limit_text(milder.value, ""));
         let message = format!(
-            "{} ({}) is not further out than {} ({}): one would never be seen",
-            worse.severity,
-            number(worse.value),
-            milder.severity,
-            number(milder.value)
+            "{} ({own}) is not further out than {} ({other}): one would never be seen",
+            worse.severity, milder.severity,
         );
-        let help = format!("with {symbol} write a {} {above} {}", worse.severity, number(milder.value));
+        let help = format!("with {} write a {} {side} {other}", operator.symbol(), worse.severity);
         found.push(Problem::new(format!("{}.value", worse.severity), message).with_help(help));
     }
 }
@@ -266,12 +318,13 @@ fn check_range(
     let what = match measure {
         Measure::Value(quantity) => quantity.name(),
         Measure::PercentOfRated => "percent_of_rated",
-        Measure::Health | Measure::Meaning(_) | Measure::Reachability { .. } => return,
+        Measure::Health | Measure::Meaning(_) | Measure::Presence(_) | Measure::Reachability { .. } => return,
     };
     let shown = |base: f64| quantity(unit.from_base(base), unit.symbol);
-    for (key, value) in [("value", level.value), ("clear", level.clear)] {
-        let base = unit.to_base(value);
-        if (low..=high).contains(&base) || (key == "clear" && value.to_bits() == level.value.to_bits()) {
+    let ends = level.value.ends().map(|it| ("value", it));
+    let clear = level.clear.ends().filter(|_| level.clear != level.value).map(|it| ("clear", it));
+    for (key, value) in ends.chain(clear) {
+        if (low..=high).contains(&unit.to_base(value)) {
             continue;
         }
         let message = format!("{what} never reaches {}", quantity(value, unit.symbol));
@@ -282,12 +335,14 @@ fn check_range(
         };
         found.push(Problem::new(format!("{}.{key}", level.severity), message).with_help(help));
     }
-    let is_fraction = unit.symbol == "%" && operator.is_upper() && 0.0 < level.value && level.value < 1.0;
-    if is_fraction {
-        let message = format!("{} is less than one percent", quantity(level.value, "%"));
+    let is_upper = matches!(operator, Operator::Greater | Operator::GreaterOrEqual);
+    if let Some(value) =
+        level.value.number().filter(|it| is_upper && unit.symbol == "%" && 0.0 < *it && *it < 1.0)
+    {
+        let message = format!("{} is less than one percent", quantity(value, "%"));
         found.push(
             Problem::new(format!("{}.value", level.severity), message)
-                .with_help(format!("percentages go to 100: write {}", number(level.value * 100.0))),
+                .with_help(format!("percentages go to 100: write {}", number(value * 100.0))),
         );
     }
 }
@@ -322,6 +377,7 @@ fn range(measure: Measure) -> (f64, f64) {
         )
         | Measure::Health
         | Measure::Meaning(_)
+        | Measure::Presence(_)
         | Measure::Reachability { .. } => (f64::NEG_INFINITY, f64::INFINITY),
     }
 }

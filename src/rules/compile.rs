@@ -23,7 +23,7 @@ pub struct Ruleset(Arc<Compiled>);
 struct Compiled {
     rules: Vec<CompiledRule>,
     by_name: HashMap<Arc<str>, u32>,
-    disabled: BTreeSet<Arc<str>>,
+    disabled: BTreeMap<Arc<str>, Rule>,
     device_ratings: BTreeMap<Arc<str>, Vec<(ComponentKind, Ratings)>>,
     index: Index,
     programs: Arc<Programs>,
@@ -66,7 +66,7 @@ impl Ruleset {
                 compiled.by_name.insert(Arc::clone(&rule.name), at);
                 compiled.rules.push(CompiledRule::new(rule));
             } else {
-                compiled.disabled.insert(rule.name);
+                compiled.disabled.insert(Arc::clone(&rule.name), rule);
             }
         }
         Self(Arc::new(compiled))
@@ -89,6 +89,11 @@ impl Ruleset {
         &self.0.rules
     }
 
+    /// The rules that are switched off, by name.
+    pub fn disabled(&self) -> impl Iterator<Item = &Rule> {
+        self.0.disabled.values()
+    }
+
     /// The rule at a place that a check names.
     #[must_use]
     pub fn rule(&self, at: u32) -> Option<&CompiledRule> {
@@ -101,7 +106,7 @@ impl Ruleset {
         let found = self.0.by_name.get(name).and_then(|at| Some((*at, self.rule(*at)?)));
         match found {
             Some((at, rule)) => Lookup::Rule(at, rule),
-            None if self.0.disabled.contains(name) => Lookup::Disabled,
+            None if self.0.disabled.contains_key(name) => Lookup::Disabled,
             None => Lookup::Removed,
         }
     }
@@ -115,14 +120,19 @@ impl Ruleset {
         for at in self.0.index.candidates(&source.device) {
             let Some(compiled) = self.rule(at) else { continue };
             let rule = &compiled.rule;
-            if !rule.selection.fits_device(&source.device, &source.labels) {
+            if !rule.is_for(source) {
                 continue;
             }
             if let Measure::Reachability { .. } = rule.trigger.measure {
                 draft.reachability(at);
             }
+            let group = rule.group.as_ref().map(|it| it.of_source(source).err());
             select(rule, source, &parts, ratings, |found| match found {
-                Found::Reading { slot, rated } => draft.reading(compiled, at, slot, rated),
+                Found::Reading { slot, rated } => match &group {
+                    None => draft.reading(compiled, at, slot, rated),
+                    Some(None) => draft.member(at, slot, rated),
+                    Some(Some(label)) => draft.without_label(label),
+                },
                 Found::Unbound { component, reason } => {
                     draft.unbound(UnboundObject::Component(component), reason);
                 }

@@ -1,6 +1,7 @@
 //! A rule as a user wrote it: plain texts and numbers, not yet checked. [`super::check`] makes a
 //! [`super::Rule`] of it or says all that is wrong.
 
+use super::limit::Limit;
 use std::time::Duration;
 
 /// What a user says of a rule. `RuleInput::default()` is an enabled rule without a name.
@@ -22,7 +23,7 @@ pub struct RuleInput {
     pub indices: Vec<String>,
     /// Names of readings, with `*`; empty: the main one of its quantity, or for states all.
     pub names: Vec<String>,
-    /// `>`, `>=`, `<`, `<=`; for triggers that measure.
+    /// `>`, `>=`, `<`, `<=`, or with ranges `outside`, `inside`; for triggers that measure.
     pub operator: Option<String>,
     /// The unit of the thresholds; `None`: the base unit of what is measured.
     pub unit: Option<String>,
@@ -42,6 +43,16 @@ pub struct RuleInput {
     pub hold_for: Option<DurationInput>,
     /// How long the condition must be over before the alert is resolved; `None`: not at all.
     pub keep_firing_for: Option<DurationInput>,
+    /// `keep`, `ignore` or `alert`: what it means that a reading is missing; `None`: keep.
+    pub no_data: Option<String>,
+    /// When an alert is taken to flap.
+    pub flapping: Option<FlappingInput>,
+    /// That the change of a reading is judged.
+    pub rate: Option<RateInput>,
+    /// That readings are judged together.
+    pub group: Option<GroupInput>,
+    /// When alerts may begin.
+    pub schedule: Option<ScheduleInput>,
     /// How often an alert that goes on is announced anew; `None`: once.
     pub resend: Option<DurationInput>,
     /// Rated current in A, in place of the component's own.
@@ -74,9 +85,49 @@ pub enum ApplyTo {
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct LevelInput {
     /// The condition holds where a reading lies beyond it.
-    pub value: Option<f64>,
+    pub value: Option<Limit>,
     /// It ends only where a reading lies no more beyond this; `None`: the same as `value`.
-    pub clear: Option<f64>,
+    pub clear: Option<Limit>,
+}
+
+/// When an alert is taken to flap.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FlappingInput {
+    /// So many begins..
+    pub begins: Option<u32>,
+    /// ..within this time.
+    pub within: Option<DurationInput>,
+}
+
+/// That the change of a reading is judged.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RateInput {
+    /// `minute` or `hour`: what the thresholds refer to.
+    pub per: Option<String>,
+    /// Over how long the change is measured.
+    pub over: Option<DurationInput>,
+}
+
+/// That readings are judged together.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GroupInput {
+    /// Labels of devices, or `component.index`, `component.label`, `component.kind`.
+    pub by: Vec<String>,
+    /// `sum` or `difference`; `None`: sum.
+    pub combine: Option<String>,
+}
+
+/// When alerts may begin.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ScheduleInput {
+    /// `mon`, `tue` .., or spans as `mon-fri`; empty: all.
+    pub days: Vec<String>,
+    /// `08:00`; `None`: from midnight.
+    pub from: Option<String>,
+    /// `18:00`; `None`: to midnight.
+    pub to: Option<String>,
+    /// `Europe/Amsterdam`; `None`: UTC.
+    pub timezone: Option<String>,
 }
 
 /// A duration as a user writes it.
@@ -115,6 +166,11 @@ impl Default for RuleInput {
             after_polls: None,
             hold_for: None,
             keep_firing_for: None,
+            no_data: None,
+            flapping: None,
+            rate: None,
+            group: None,
+            schedule: None,
             resend: None,
             rated_current_amperes: None,
             rated_active_power_watts: None,

@@ -6,26 +6,37 @@
 //! that cannot be made (no rating) is reported by [`Ruleset::bindings`], never taken as zero.
 
 mod check;
+mod check_extras;
 mod check_levels;
 mod compile;
 mod eval;
+mod extras;
 mod input;
 mod kind;
+mod limit;
 mod program;
 mod rule;
 mod select;
 mod selector;
+mod unit;
 pub mod words;
 
 pub use check::{check, check_all};
 pub use compile::{Lookup, Ruleset};
-pub use eval::{CompiledRule, Standing, Standings};
-pub use input::{ApplyTo, DurationInput, LevelInput, RuleInput};
-pub use kind::{Measure, RuleType, Trigger, known_name};
-pub use program::{Check, NumberGuard, Program, RuleReport, StateGuard, UnboundObject};
-pub use rule::{Condition, EQUAL_WITHIN, Level, Operator, Rule, RuleUnit};
+pub use eval::{CompiledRule, Standing, Standings, Waits};
+pub use extras::{Combine, Flapping, Group, GroupBy, GroupValues, NoData, Rate, Schedule};
+pub use input::{
+    ApplyTo, DurationInput, FlappingInput, GroupInput, LevelInput, RateInput, RuleInput, ScheduleInput,
+};
+pub use kind::{Measure, ReadingName, RuleType, Trigger, known_name};
+pub use limit::{EQUAL_WITHIN, Limit, Operator};
+pub use program::{Check, Member, NumberGuard, Program, RuleReport, StateGuard, UnboundObject};
+pub use rule::{Condition, Level, Rule};
 pub use select::{RuleBindings, Unbound, UnboundReason};
 pub use selector::{Glob, ObjectPattern, Selection};
+pub use unit::{Per, RuleUnit};
 
+#[cfg(test)]
+mod extras_tests;
 #[cfg(test)]
 mod tests;

@@ -33,6 +33,8 @@ pub struct Program {
     reachability: u32,
     /// What percentages refer to, in base units; checks name their place.
     ratings: Box<[f64]>,
+    /// The readings that are judged together with others', by rule.
+    pub members: Box<[Member]>,
     /// What became of each rule that is for the device, by rule.
     pub report: Box<[RuleReport]>,
 }
@@ -70,6 +72,15 @@ pub struct Check {
     rated: u32,
 }
 
+/// One reading that a rule judges together with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Member {
+    /// The rule, and what a percentage refers to.
+    pub check: Check,
+    /// The reading: a place in the shape.
+    pub slot: u32,
+}
+
 /// What one rule is bound to on one device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleReport {
@@ -88,6 +99,8 @@ pub enum UnboundObject {
     Component(u32),
     /// A chosen object that is not there, as the rule names it.
     Pattern(Box<str>),
+    /// The device itself.
+    Device,
 }
 
 impl NumberGuard {
@@ -210,6 +223,7 @@ impl Hash for Program {
             (guard.calm, guard.slot, guard.first).hash(to);
         }
         self.checks.hash(to);
+        self.members.hash(to);
         self.ratings.iter().for_each(|it| it.to_bits().hash(to));
         // What was not bound may differ between equals in hash: equality looks at it.
         self.report.len().hash(to);
@@ -222,6 +236,7 @@ pub(super) struct Draft {
     numbers: Vec<(u32, Check)>,
     states: Vec<(u32, Check)>,
     device: Vec<Check>,
+    members: Vec<Member>,
     ratings: Vec<f64>,
     report: Vec<RuleReport>,
     unbound: Vec<(UnboundObject, UnboundReason)>,
@@ -232,9 +247,17 @@ impl Draft {
     /// A reading under a rule.
     pub(super) fn reading(&mut self, compiled: &CompiledRule, rule: u32, slot: u32, rated: Option<f64>) {
         let check = Check { rule, rated: rated.map_or(0, |it| self.rated(it)) };
-        let is_number = matches!(compiled.rule.condition, Condition::Threshold { .. });
+        let is_number =
+            matches!(compiled.rule.condition, Condition::Threshold { .. } | Condition::Present { .. });
         let readings = if is_number { &mut self.numbers } else { &mut self.states };
         readings.push((slot, check));
+        self.bound += 1;
+    }
+
+    /// A reading that a rule judges together with others.
+    pub(super) fn member(&mut self, rule: u32, slot: u32, rated: Option<f64>) {
+        let check = Check { rule, rated: rated.map_or(0, |it| self.rated(it)) };
+        self.members.push(Member { check, slot });
         self.bound += 1;
     }
 
@@ -247,6 +270,14 @@ impl Draft {
     /// Something that the rule should judge and cannot.
     pub(super) fn unbound(&mut self, object: UnboundObject, reason: UnboundReason) {
         self.unbound.push((object, reason));
+    }
+
+    /// The device lacks a label by which the rule's groups are told apart.
+    pub(super) fn without_label(&mut self, label: &str) {
+        let reason = UnboundReason::NoLabel { label: label.into() };
+        if !self.unbound.iter().any(|(_, it)| *it == reason) {
+            self.unbound.push((UnboundObject::Device, reason));
+        }
     }
 
     /// Nothing more of this rule, which is for the device.
@@ -275,6 +306,9 @@ impl Draft {
             let (mut low, mut high) = (f64::NEG_INFINITY, f64::INFINITY);
             for (_, check) in of_reading {
                 let Some(compiled) = ruleset.rule(check.rule) else { continue };
+                if compiled.looks_at_all() {
+                    (low, high) = (f64::INFINITY, f64::NEG_INFINITY);
+                }
                 let (from, to) = compiled.calm_range(program.rated(*check));
                 (low, high) = (low.max(from), high.min(to));
             }
@@ -300,6 +334,7 @@ impl Draft {
         program.numbers = numbers.into();
         program.states = states.into();
         program.checks = checks.into();
+        program.members = self.members.into();
         program.report = self.report.into();
         program
     }
@@ -308,6 +343,9 @@ impl Draft {
 /// The numbers under which a rule's condition does not hold, a bit each. Those that the table does not
 /// list say nothing, and so begin nothing.
 fn calm_states(rule: &CompiledRule, table: &StateTable) -> u64 {
+    if rule.looks_at_all() {
+        return 0;
+    }
     let crossing = table.values.iter().filter(|(_, state)| {
         rule.of_state(Some(state)).is_some_and(|standings| standings.contains(&Standing::Crossing))
     });

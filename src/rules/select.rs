@@ -1,9 +1,11 @@
 //! Which readings of a device a rule is about, and why some that it should be about cannot be judged.
 
 use super::compile::Ruleset;
-use super::kind::Measure;
+use super::extras::Rate;
+use super::kind::{Measure, ReadingName};
 use super::program::{RuleReport, UnboundObject};
 use super::rule::Rule;
+use super::words::duration;
 use crate::model::{Component, ComponentKind, Health, Quantity, Ratings, ReadingShape, Shape, Source};
 use std::fmt;
 use std::sync::Arc;
@@ -38,6 +40,7 @@ pub struct Unbound {
 fn named(object: &UnboundObject, source: &Source, shape: &Shape) -> String {
     match object {
         UnboundObject::Pattern(text) => text.to_string(),
+        UnboundObject::Device => source.device.to_string(),
         UnboundObject::Component(place) => shape
             .components
             .get(*place as usize)
@@ -60,6 +63,18 @@ pub enum UnboundReason {
     },
     /// A chosen object that the device does not have.
     NoSuchComponent,
+    /// The device lacks a label by which the rule's groups are told apart.
+    NoLabel {
+        /// The label's name.
+        label: Box<str>,
+    },
+    /// A rate of change over less time than passes between two polls.
+    PolledTooSeldom {
+        /// Between two polls.
+        interval: std::time::Duration,
+        /// What the rule measures over.
+        over: std::time::Duration,
+    },
 }
 
 impl RuleBindings {
@@ -130,7 +145,19 @@ impl fmt::Display for UnboundReason {
                     names.join(", ")
                 )
             }
-            Self::NoSuchComponent => f.write_str("the device has no such component"),
+            Self::NoSuchComponent => f.write_str("there is no such component"),
+            Self::NoLabel { label } => {
+                write!(
+                    f,
+                    "the device has no label {label}, and so is in no group; add it to the device's labels"
+                )
+            }
+            Self::PolledTooSeldom { interval, over } => write!(
+                f,
+                "it is read every {}, which is longer than the {} of the rule's rate; lengthen over",
+                duration(*interval),
+                duration(*over)
+            ),
         }
     }
 }
@@ -218,11 +245,11 @@ pub(super) fn select(
         return;
     }
     for Part { place, component, readings } in &parts.0 {
-        if !is_wanted(rule, source, component) {
+        if !rule.wants(source, component) {
             continue;
         }
         let outcome = match rule.trigger.measure {
-            Measure::Value(quantity) => main_reading(rule, quantity, readings)
+            Measure::Value(quantity) | Measure::Presence(quantity) => main_reading(rule, quantity, readings)
                 .map(|slots| slots.into_iter().map(|slot| (slot, None)).collect()),
             Measure::PercentOfRated => {
                 percent(rule, readings, &Rated { rule, component, device: device_ratings })
@@ -230,18 +257,21 @@ pub(super) fn select(
             Measure::Health | Measure::Meaning(_) => Ok(states(rule, readings)),
             Measure::Reachability { .. } => Ok(Vec::new()),
         };
-        match outcome {
+        match outcome.and_then(|it| often_enough(rule, source, it)) {
             Ok(slots) => slots.into_iter().for_each(|(slot, rated)| found(Found::Reading { slot, rated })),
             Err(reason) => found(Found::Unbound { component: *place, reason }),
         }
     }
 }
 
-fn is_wanted(rule: &Rule, source: &Source, component: &Component) -> bool {
-    rule.components.contains(&component.kind)
-        && rule.selection.fits_component(&source.device, component)
-        && (rule.indices.is_empty()
-            || rule.indices.iter().any(|it| it.matches(&component.index) || it.matches(&component.label)))
+/// A rate of change cannot be told from polls that are further apart than what it is measured over.
+fn often_enough<T>(rule: &Rule, source: &Source, slots: Vec<T>) -> Result<Vec<T>, UnboundReason> {
+    match rule.rate {
+        Some(Rate { over, .. }) if over < source.interval && !slots.is_empty() => {
+            Err(UnboundReason::PolledTooSeldom { interval: source.interval, over })
+        }
+        _ => Ok(slots),
+    }
 }
 
 /// The readings of a quantity: those that the rule names, else the main one, else the only one.
@@ -251,9 +281,18 @@ fn main_reading(
     readings: &[(u32, &ReadingShape)],
 ) -> Result<Vec<u32>, UnboundReason> {
     let of_quantity = || readings.iter().filter(|(_, it)| it.quantity == quantity);
+    let called = |name: &str| of_quantity().find(|(_, it)| *it.name == *name).map(|(slot, _)| *slot);
+    if let ReadingName::Only(name) = rule.trigger.reading {
+        return Ok(called(name).into_iter().collect());
+    }
     if !rule.names.is_empty() {
         let named = of_quantity().filter(|(_, it)| rule.names.iter().any(|name| name.matches(&it.name)));
         return Ok(named.map(|(slot, _)| *slot).collect());
+    }
+    if let ReadingName::Rather(name) = rule.trigger.reading
+        && let Some(slot) = called(name)
+    {
+        return Ok(vec![slot]);
     }
     if let Some((slot, _)) = of_quantity().find(|(_, it)| it.name.is_empty()) {
         return Ok(vec![*slot]);
@@ -299,7 +338,10 @@ fn states(rule: &Rule, readings: &[(u32, &ReadingShape)]) -> Vec<(u32, Option<f6
             match rule.trigger.measure {
                 Measure::Meaning(meaning) => states.any(|state| state.meanings.contains(&meaning)),
                 Measure::Health => states.any(|state| Health::Warning <= state.health),
-                Measure::Value(_) | Measure::PercentOfRated | Measure::Reachability { .. } => false,
+                Measure::Value(_)
+                | Measure::PercentOfRated
+                | Measure::Presence(_)
+                | Measure::Reachability { .. } => false,
             }
         })
         .map(|(slot, _)| (*slot, None))

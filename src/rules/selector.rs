@@ -1,6 +1,6 @@
 //! Which objects a rule is for: all, chosen ones by pattern, or those with certain labels.
 
-use crate::model::{Component, ComponentKind, Labels};
+use crate::model::{Component, ComponentKind, Source};
 
 /// A text with `*` for any run of characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct ObjectPattern {
     pub device: Glob,
     /// The component's kind; `None`: any.
     pub kind: Option<Glob>,
-    /// The component's index or label; `None`: any.
+    /// The component's index or label (of a subnet its network too); `None`: any.
     pub index: Option<Glob>,
 }
 
@@ -69,11 +69,13 @@ impl ObjectPattern {
     /// Whether it fits that component of a device that it fits.
     #[must_use]
     pub fn fits_component(&self, component: &Component) -> bool {
+        let network = component.labels.value("network").filter(|_| component.kind == ComponentKind::Subnet);
         self.fits_kind(component.kind)
-            && self
-                .index
-                .as_ref()
-                .is_none_or(|it| it.matches(&component.index) || it.matches(&component.label))
+            && self.index.as_ref().is_none_or(|it| {
+                it.matches(&component.index)
+                    || it.matches(&component.label)
+                    || network.is_some_and(|network| it.matches(network))
+            })
     }
 
     /// Whether components of that kind can fit.
@@ -105,34 +107,55 @@ pub enum Selection {
 }
 
 impl Selection {
-    /// Whether it can hold anything of that device.
+    /// Whether it can hold anything of that device or inventory.
     #[must_use]
-    pub fn fits_device(&self, device: &str, labels: &Labels) -> bool {
+    pub fn fits_source(&self, source: &Source) -> bool {
         match self {
             Self::All => true,
-            Self::Objects(patterns) => patterns.iter().any(|it| it.device.matches(device)),
-            Self::Match(wanted) => wanted
-                .iter()
-                .all(|(name, pattern)| labels.value(name).is_some_and(|value| pattern.matches(value))),
-        }
-    }
-
-    /// Whether it holds that component of a device that it fits.
-    #[must_use]
-    pub fn fits_component(&self, device: &str, component: &Component) -> bool {
-        match self {
-            Self::All | Self::Match(_) => true,
-            Self::Objects(patterns) => {
-                patterns.iter().any(|it| it.device.matches(device) && it.fits_component(component))
+            Self::Objects(patterns) => patterns.iter().any(|it| it.device.matches(&source.device)),
+            // Objects of an inventory have labels of their own.
+            Self::Match(_) if source.kind.is_inventory() => true,
+            Self::Match(wanted) => {
+                wanted.iter().all(|(name, pattern)| fits_label(pattern, source.labels.value(name)))
             }
         }
     }
+
+    /// Whether it holds that component of a device or inventory that it fits.
+    #[must_use]
+    pub fn fits_component(&self, source: &Source, component: &Component) -> bool {
+        match self {
+            Self::All => true,
+            Self::Match(_) if component.labels.is_empty() && !source.kind.is_inventory() => true,
+            Self::Match(wanted) => wanted.iter().all(|(name, pattern)| {
+                let value = component.labels.value(name).or_else(|| source.labels.value(name));
+                fits_label(pattern, value)
+            }),
+            Self::Objects(patterns) => {
+                patterns.iter().any(|it| it.device.matches(&source.device) && it.fits_component(component))
+            }
+        }
+    }
+
+    /// Whether it says itself which of the objects with that label it means.
+    #[must_use]
+    pub fn decides(&self, label: &str) -> bool {
+        match self {
+            Self::All => false,
+            Self::Objects(patterns) => patterns.iter().all(|it| it.index.is_some()),
+            Self::Match(wanted) => wanted.iter().any(|(name, _)| **name == *label),
+        }
+    }
+}
+
+fn fits_label(pattern: &Glob, value: Option<&str>) -> bool {
+    value.is_some_and(|it| pattern.matches(it))
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Glob, ObjectPattern, Selection};
-    use crate::model::{Component, ComponentKind, Labels, Ratings};
+    use crate::model::{Component, ComponentKind, Labels, Source, SourceKind};
 
     #[track_caller]
     fn check(pattern: &str, text: &str, fits: bool) {
@@ -165,9 +188,9 @@ mod tests {
             kind,
             index: index.into(),
             label: label.into(),
-            ratings: Ratings::default(),
-            labels: Labels::default(),
+            ..Component::default()
         };
+        let source = Source { device: "pdu-1".into(), ..Source::default() };
         let infeed = component(ComponentKind::Infeed, "1", "Feed A");
         let bank = component(ComponentKind::Bank, "1", "Bank 1");
         for (pattern, on_infeed, on_bank) in [
@@ -179,8 +202,8 @@ mod tests {
             ("pdu-1/bank/2", false, false),
         ] {
             let selection = Selection::Objects([ObjectPattern::new(pattern)].into());
-            assert_eq!(selection.fits_component("pdu-1", &infeed), on_infeed, "{pattern}");
-            assert_eq!(selection.fits_component("pdu-1", &bank), on_bank, "{pattern}");
+            assert_eq!(selection.fits_component(&source, &infeed), on_infeed, "{pattern}");
+            assert_eq!(selection.fits_component(&source, &bank), on_bank, "{pattern}");
             assert_eq!(ObjectPattern::new(pattern).to_string(), pattern);
         }
     }
@@ -192,7 +215,46 @@ mod tests {
             [("site", "ams-*", true), ("site", "fra-*", false), ("rack", "*", false), ("feed", "A", true)]
         {
             let selection = Selection::Match([(name.into(), Glob::new(pattern))].into());
-            assert_eq!(selection.fits_device("any", &labels), fits, "{name}={pattern}");
+            let source = Source { labels: labels.clone(), ..Source::default() };
+            assert_eq!(selection.fits_source(&source), fits, "{name}={pattern}");
+        }
+    }
+
+    #[test]
+    fn objects_of_inventories() {
+        let kind = SourceKind::Inventory { gone_after_snapshots: 3 };
+        let source =
+            Source { kind, device: "nb".into(), labels: Labels::new([("site", "ams")]), ..Source::default() };
+        let subnet = Component {
+            kind: ComponentKind::Subnet,
+            index: "17".into(),
+            label: "servers".into(),
+            labels: Labels::new([("network", "10.0.0.0/24"), ("vrf", "prod")]),
+            ..Component::default()
+        };
+        for (pattern, fits) in [
+            ("nb/subnet/17", true),
+            ("nb/subnet/servers", true),
+            ("nb/subnet/10.0.0.0/24", true),
+            ("nb/subnet/10.0.*", true),
+            ("*/subnet", true),
+            ("nb/subnet/10.0.0.0/16", false),
+            ("nb/software/17", false),
+        ] {
+            let selection = Selection::Objects([ObjectPattern::new(pattern)].into());
+            assert!(selection.fits_source(&source));
+            assert_eq!(selection.fits_component(&source, &subnet), fits, "{pattern}");
+        }
+        for (pairs, fits) in [
+            (&[("vrf", "prod")][..], true),
+            (&[("vrf", "prod"), ("site", "ams")], true),
+            (&[("vrf", "test")], false),
+            (&[("vrf", "prod"), ("site", "fra")], false),
+            (&[("tenant", "*")], false),
+        ] {
+            let wanted = pairs.iter().map(|(name, value)| ((*name).into(), Glob::new(value)));
+            let selection = Selection::Match(wanted.collect());
+            assert_eq!(selection.fits_component(&source, &subnet), fits, "{pairs:?}");
         }
     }
 }

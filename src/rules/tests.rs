@@ -10,13 +10,13 @@ use crate::model::{
 };
 use std::sync::Arc;
 
-fn level(value: f64, clear: f64) -> Option<LevelInput> {
-    Some(LevelInput { value: Some(value), clear: (!clear.is_nan()).then_some(clear) })
+pub(super) fn level(value: f64, clear: f64) -> Option<LevelInput> {
+    Some(LevelInput { value: Some(value.into()), clear: (!clear.is_nan()).then_some(clear.into()) })
 }
 
-const NONE: f64 = f64::NAN;
+pub(super) const NONE: f64 = f64::NAN;
 
-fn infeed() -> RuleInput {
+pub(super) fn infeed() -> RuleInput {
     RuleInput {
         name: "overload".to_owned(),
         rule_type: "power_unit_infeed".to_owned(),
@@ -28,7 +28,7 @@ fn infeed() -> RuleInput {
     }
 }
 
-fn on_battery() -> RuleInput {
+pub(super) fn on_battery() -> RuleInput {
     RuleInput {
         name: "on battery".to_owned(),
         rule_type: "ups".to_owned(),
@@ -38,7 +38,7 @@ fn on_battery() -> RuleInput {
     }
 }
 
-fn offline() -> RuleInput {
+pub(super) fn offline() -> RuleInput {
     RuleInput {
         name: "offline".to_owned(),
         rule_type: "power_unit_offline".to_owned(),
@@ -50,7 +50,7 @@ fn offline() -> RuleInput {
 
 /// All problems of a rule, a line each: `field: message (help)`.
 #[track_caller]
-fn says(mut input: RuleInput, change: impl FnOnce(&mut RuleInput), expected: &[&str]) {
+pub(super) fn says(mut input: RuleInput, change: impl FnOnce(&mut RuleInput), expected: &[&str]) {
     change(&mut input);
     let problems = check(&input).err().unwrap_or_default();
     let said: Vec<String> = problems
@@ -61,7 +61,7 @@ fn says(mut input: RuleInput, change: impl FnOnce(&mut RuleInput), expected: &[&
 }
 
 const COMPONENT_KINDS: &str = "device, infeed, phase, bank, outlet, sensor, input, output, bypass, battery";
-const SIDES: &str = "write one of >, >=, <, <=";
+const SIDES: &str = "write one of >, >=, <, <=, outside, inside";
 const OBJECTS: &str = "write a device (\"pdu-1\"), its components of a kind (\"pdu-1/infeed\"), or one of \
                        them (\"pdu-1/infeed/1\"), each part with * if need be";
 const DURATIONS: &str = "write, say, \"30s\", \"5m\" or \"1h 30m\"";
@@ -105,13 +105,15 @@ fn golden_names() {
         on_battery(),
         |it| it.rule_type = "upss".to_owned(),
         &["type: \"upss\" is no rule type (did you mean \"ups\"? there are: power_unit_sensor, \
-         power_unit_infeed, power_unit_offline, bank, ups, reading, state)"],
+         power_unit_infeed, power_unit_offline, bank, ups, license, software, prohibited_software, \
+         operating_system, subnet, part_model, inventory, reading, state)"],
     );
     says(
         on_battery(),
         |it| it.rule_type = String::new(),
         &["type: the rule has no type (there are: power_unit_sensor, power_unit_infeed, \
-         power_unit_offline, bank, ups, reading, state)"],
+         power_unit_offline, bank, ups, license, software, prohibited_software, operating_system, subnet, \
+         part_model, inventory, reading, state)"],
     );
     says(
         infeed(),
@@ -182,7 +184,7 @@ fn golden_objects() {
         |it| it.components = vec!["bank".to_owned(), "phase".to_owned()],
         &[
             "components[0]: the trigger does not look at components of kind bank (it looks at: infeed, phase, \
-         input, device; type = \"reading\" looks at any)",
+         input, device; type = \"reading\" looks at any of a device)",
         ],
     );
     says(
@@ -292,7 +294,7 @@ fn golden_levels() {
     );
     says(
         infeed(),
-        |it| it.critical = Some(LevelInput { value: None, clear: Some(1.0) }),
+        |it| it.critical = Some(LevelInput { value: None, clear: Some(1.0.into()) }),
         &["critical: the threshold has no value (write critical = { value = .. })"],
     );
     says(
@@ -307,7 +309,7 @@ fn golden_levels() {
         infeed(),
         |it| it.after_polls = Some(2),
         &[
-            "after_polls: only power_unit_offline counts polls (write for = \"30s\" to wait before the alert is \
+            "after_polls: only triggers about reachability count polls (write for = \"30s\" to wait before the alert is \
          announced)",
         ],
     );
@@ -512,6 +514,33 @@ fn compile(inputs: &[RuleInput]) -> Ruleset {
     Ruleset::compile(check_all(inputs).unwrap())
 }
 
+/// A battery's run time is what is left of it, where profiles give the time on battery too.
+#[test]
+fn run_times() {
+    let bound = |names: &[&str], wanted: &[&str]| {
+        let (source, mut shape) = pdu();
+        shape.components = vec![Component { kind: ComponentKind::Battery, ..Component::default() }];
+        shape.readings = names
+            .iter()
+            .map(|name| ReadingShape {
+                component: 0,
+                quantity: Quantity::Runtime,
+                name: (*name).into(),
+                source: Oid::default().into(),
+                states: None,
+            })
+            .collect();
+        let names = wanted.iter().map(|it| (*it).to_owned()).collect();
+        let program = compile(&[RuleInput { names, ..typed("ups", "runtime") }]).bind(&source, &shape);
+        program.numbers.iter().map(|it| it.slot).collect::<Vec<u32>>()
+    };
+    assert_eq!(bound(&["on_battery", "remaining"], &[]), [1]);
+    assert_eq!(bound(&["on_battery", "remaining", ""], &[]), [1]);
+    assert_eq!(bound(&["on_battery", ""], &[]), [1]);
+    assert_eq!(bound(&["on_battery", "remaining"], &["on_battery"]), [0]);
+    assert_eq!(bound(&["fuel", "on_battery"], &[]), [0; 0]);
+}
+
 /// The slots that a rule is bound to.
 #[track_caller]
 fn binds(input: RuleInput, change: impl FnOnce(&mut RuleInput), slots: &[u32]) -> Arc<Program> {
@@ -688,7 +717,7 @@ fn complaints() {
     chosen.apply_to = ApplyTo::Objects(vec!["pdu-1/phase/1".to_owned(), "pdu-1/phase/9".to_owned()]);
     assert_eq!(
         complaint(chosen.clone(), &shape),
-        "cannot judge 1 of 2, for instance pdu-1/phase/9: the device has no such component"
+        "cannot judge 1 of 2, for instance pdu-1/phase/9: there is no such component"
     );
     chosen.apply_to = ApplyTo::Objects(vec!["pdu-7".to_owned()]);
     assert_eq!(complaint(chosen, &shape), "applies to no device");

@@ -1,6 +1,8 @@
 //! Numbers, units and durations as a woken person reads them, and the nearest known word to a
 //! mistyped one.
 
+use super::limit::Limit;
+use crate::model::Missing;
 use std::time::Duration;
 
 /// A number with at most three decimals that say something: `23.4`, `0.0412`, never `18.900000001`.
@@ -16,6 +18,17 @@ pub fn number(value: f64) -> String {
 pub fn quantity(value: f64, unit: &str) -> String {
     let mut text = String::with_capacity(NUMBER_CHARS);
     push_quantity(&mut text, value, unit);
+    text
+}
+
+/// What a reading is held against: `20 A`, `18 °C to 27 °C`.
+#[must_use]
+pub fn limit_text(limit: Limit, unit: &str) -> String {
+    let mut text = quantity(limit.low(), unit);
+    if limit.number().is_none() {
+        text.push_str(" to ");
+        push_quantity(&mut text, limit.high(), unit);
+    }
     text
 }
 
@@ -66,15 +79,43 @@ pub fn duration(duration: Duration) -> String {
     if said.is_empty() { "0 s".to_owned() } else { said.join(" ") }
 }
 
+/// Why a sample is missing.
+#[must_use]
+pub const fn missing_words(missing: Missing) -> &'static str {
+    match missing {
+        Missing::NoSuchObject => "the agent does not know what is read",
+        Missing::NoSuchInstance => "the agent no longer has what is read",
+        Missing::NotSupported => "the agent says that it does not measure this",
+        Missing::Unavailable => "the agent says that its value does not hold",
+        Missing::OutOfRange => "the agent's value is out of range",
+        Missing::WrongType => "the agent's value is no number",
+        Missing::NoScale => "the value's scale is missing",
+        Missing::Timeout => "no answer in time",
+        Missing::AgentError => "the agent answers with an error",
+        Missing::TooBig => "the agent cannot fit the answer",
+        Missing::NotPolled => "it was not polled",
+        Missing::NotGiven => "the inventory does not say",
+        Missing::NotDefined => "it cannot be worked out",
+        Missing::SnapshotFailed => "the last snapshot of the inventory failed",
+    }
+}
+
 fn push_unit(text: &mut String, unit: &str) {
-    let words = match unit {
-        "1" | "" => return,
+    let (base, period) = unit.split_once('/').unwrap_or((unit, ""));
+    let words = match base {
+        "1" => "",
         "degC" => "°C",
         "degF" => "°F",
         other => other,
     };
-    text.push(' ');
-    text.push_str(words);
+    if !words.is_empty() || !period.is_empty() {
+        text.push(' ');
+        text.push_str(words);
+    }
+    if !period.is_empty() {
+        text.push('/');
+        text.push_str(period);
+    }
 }
 
 fn decimals(value: f64) -> usize {
@@ -124,7 +165,7 @@ const DECIMALS_MAX: usize = 9;
 
 #[cfg(test)]
 mod tests {
-    use super::{duration, number, push_against, quantity};
+    use super::{duration, limit_text, number, push_against, quantity};
     use std::time::Duration;
 
     #[test]
@@ -169,6 +210,9 @@ mod tests {
     fn units_and_durations_are_words() {
         assert_eq!(quantity(27.0, "degC"), "27 °C");
         assert_eq!(quantity(0.9, "1"), "0.9");
+        assert_eq!(quantity(5.0, "degF/h"), "5 °F/h");
+        assert_eq!(quantity(5.0, "1/min"), "5 /min");
+        assert_eq!(limit_text([18.0, 27.0].into(), "degC"), "18 °C to 27 °C");
         for (milliseconds, shown) in [
             (0, "0 s"),
             (500, "500 ms"),

@@ -32,3 +32,13 @@ pub fn transition(kind: &'static str, severity: Severity, key: &dyn std::fmt::Di
 pub fn cannot_judge(rule: &str, device: &str, complaint: &str) {
     tracing::warn!(rule, device, complaint, "a rule cannot judge what it is for");
 }
+
+/// The waits of alerts from before the start are lost: they begin anew.
+pub fn waits_unread(path: &std::path::Path, error: &dyn std::error::Error) {
+    tracing::warn!(path = %path.display(), %error, "pending alerts begin to wait anew: their file cannot be used");
+}
+
+/// The waits of alerts cannot be kept: a restart would lose them.
+pub fn waits_unwritten(path: &std::path::Path, error: &dyn std::error::Error) {
+    tracing::warn!(path = %path.display(), %error, "pending alerts would begin anew after a restart: their file cannot be written");
+}

@@ -100,7 +100,7 @@ fn rule(name: &str, rule_type: &str, trigger: &str) -> RuleInput {
 }
 
 fn level(value: f64, clear: f64) -> Option<LevelInput> {
-    Some(LevelInput { value: Some(value), clear: Some(clear) })
+    Some(LevelInput { value: Some(value.into()), clear: Some(clear.into()) })
 }
 
 /// On battery at once, the charge falls below two thresholds, the mains return, the battery charges.

@@ -4,10 +4,8 @@
 
 use super::tally::{Counting, Tally, lock};
 use super::usage::{Cpu, resident_octets};
-use crate::alert::Board;
-use crate::app::daemon::{ruleset, shard_count, shard_of};
+use crate::app::daemon::{shard_count, shard_of};
 use crate::app::pipeline::{Pipeline, Shared};
-use crate::app::resolve::Names;
 use crate::config::{Config, Settings, render};
 use crate::http::Exposition;
 use crate::model::{Moment, Oid, SystemClock};
@@ -15,13 +13,10 @@ use crate::notify::outbox::Outbox;
 use crate::poller::settings::DeviceSettings;
 use crate::poller::{Command, ShardHandle};
 use crate::profile::ProfileSet;
-use crate::store::{Store, StoreSettings};
 use crate::telemetry;
-use arc_swap::ArcSwap;
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -89,19 +84,7 @@ impl Rig {
         let folder = tempfile::Builder::new().prefix("rackwarden-bench-").tempdir()?;
         let settings = settings(folder.path(), rules)?;
         let (outbox, _, _) = Outbox::open(&settings.notify, clock, runtime)?;
-        let shared = Arc::new(Shared {
-            names: Arc::new(Names::new(clock)),
-            keys: Arc::default(),
-            engines: Arc::default(),
-            store: Arc::new(Store::new(StoreSettings::default())),
-            board: Arc::new(Board::new()),
-            outbox,
-            rules: ArcSwap::from_pointee(ruleset(&settings)),
-            restored: Mutex::new(HashMap::new()),
-            polled_once: AtomicUsize::new(0),
-            observer: None,
-            enrichment: ArcSwap::default(),
-        });
+        let shared = Arc::new(Shared::new(&settings, outbox, clock, None));
         let (mut shards, mut tallies) = (Vec::new(), Vec::new());
         for number in 0..shard_count(devices.len()) {
             let tally = Arc::new(Mutex::new(Tally::new()?));
@@ -166,10 +149,17 @@ impl Rig {
             return 0;
         };
         let (batch, mut transitions) = (published.batch(), Vec::new());
-        let (rules, source, shape) = (self.shared.rules.load(), &batch.source, &batch.shape);
+        let (ruleset, source, shape) = (self.shared.ruleset(), &batch.source, &batch.shape);
         let now = self.clock.now();
-        let bound =
-            crate::alert::DeviceAlerts::bind(&rules, source, shape, None, Vec::new(), now, &mut transitions);
+        let bound = crate::alert::DeviceAlerts::bind(
+            &ruleset,
+            source,
+            shape,
+            None,
+            Vec::new(),
+            now,
+            &mut transitions,
+        );
         bound.comparisons()
     }
 

@@ -76,6 +76,8 @@ pub enum Form {
     Threshold,
     /// Which objects a rule is for.
     Selection,
+    /// A small table, as the value of a key of another.
+    Inline(&'static Table),
     /// A table.
     Table(&'static Table),
     /// Tables, each with a name of the user's.
@@ -107,7 +109,8 @@ impl Form {
             Self::Url => "a URL",
             Self::Labels => "a table of names and texts",
             Self::Rated => "a table of component kinds and amperes",
-            Self::Threshold => "a number, or a table with value and clear",
+            Self::Threshold => "a number or range, or a table with value and clear",
+            Self::Inline(_) => "a table",
             Self::Selection => "\"all\", a list of names, or a table with match",
             Self::Table(_) => "a table",
             Self::Named(_) => "tables with names",
@@ -160,6 +163,7 @@ impl Form {
             Self::Rated => labels::rated(checker, spot),
             Self::Threshold => threshold::threshold(checker, spot),
             Self::Selection => selection::selection(checker, spot),
+            Self::Inline(table) => checker.inline(spot, table),
             Self::Table(table) => checker.one(spot, table),
             Self::Named(table) => checker.named(spot, table),
             Self::List(table) => checker.list(spot, table),

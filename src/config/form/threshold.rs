@@ -6,22 +6,25 @@ use crate::config::suggest::instead;
 use figment::value::{Dict, Value};
 use toml::de::DeValue;
 
-/// Lowered to a table with `value`, and `clear` if it is given.
+/// Lowered to a table with `value`, and `clear` if it is given; each a number or a pair.
 pub(super) fn threshold(checker: &mut Checker<'_, '_>, spot: &Spot<'_, '_>) -> Option<Value> {
     let name = spot.key.name;
-    let mut numbers = Dict::new();
+    let mut limits = Dict::new();
     let DeValue::Table(table) = spot.value.get_ref() else {
-        if matches!(spot.value.get_ref(), DeValue::Integer(_) | DeValue::Float(_) | DeValue::String(_)) {
-            numbers.insert("value".to_owned(), Value::from(finite(checker, spot)?));
-            return Some(Value::from(numbers));
+        if matches!(
+            spot.value.get_ref(),
+            DeValue::Integer(_) | DeValue::Float(_) | DeValue::String(_) | DeValue::Array(_)
+        ) {
+            limits.insert("value".to_owned(), limit(checker, spot)?);
+            return Some(Value::from(limits));
         }
         return checker.wrong_type(spot);
     };
     for (key, value) in table.iter() {
         let written = key.get_ref().as_ref();
         if KEYS.contains(&written) {
-            if let Some(number) = finite(checker, &Spot { key: spot.key, value }) {
-                numbers.insert(written.to_owned(), Value::from(number));
+            if let Some(limit) = limit(checker, &Spot { key: spot.key, value }) {
+                limits.insert(written.to_owned(), limit);
             }
         } else {
             checker
@@ -35,7 +38,25 @@ pub(super) fn threshold(checker: &mut Checker<'_, '_>, spot: &Spot<'_, '_>) -> O
             .help(format!("write {name} = {}", spot.key.example));
         return None;
     }
-    numbers.contains_key("value").then(|| Value::from(numbers))
+    limits.contains_key("value").then(|| Value::from(limits))
+}
+
+/// A number, or the two ends of a range.
+fn limit(checker: &mut Checker<'_, '_>, spot: &Spot<'_, '_>) -> Option<Value> {
+    let DeValue::Array(ends) = spot.value.get_ref() else {
+        return finite(checker, spot).map(Value::from);
+    };
+    if ends.len() != 2 {
+        checker
+            .mistake(&spot.value.span(), format!("a range has two ends, not {}", ends.len()))
+            .help("write the lower end and the upper one, as [18, 27]");
+        return None;
+    }
+    let numbers: Vec<Value> = ends
+        .iter()
+        .filter_map(|value| finite(checker, &Spot { key: spot.key, value }).map(Value::from))
+        .collect();
+    (numbers.len() == 2).then(|| Value::from(numbers))
 }
 
 const KEYS: &[&str] = &["value", "clear"];
@@ -58,8 +79,22 @@ mod tests {
     }
 
     #[test]
+    fn takes_ranges() {
+        for written in ["[18, 27.5]", "{ value = [18, 27.5] }"] {
+            let threshold = lowered("alerts", &format!("warning = {written}"), "warning").unwrap();
+            let ends = threshold.find_ref("value").and_then(|it| it.as_array()).unwrap();
+            let numbers: Vec<f64> = ends.iter().map(|it| it.to_num().unwrap().to_f64().unwrap()).collect();
+            assert_eq!(numbers, [18.0, 27.5], "{written}");
+        }
+    }
+
+    #[test]
     fn teaches() {
         for (written, words) in [
+            (
+                "[18]",
+                "a range has two ends, not 1 (help: write the lower end and the upper one, as [18, 27])",
+            ),
             (
                 "{ clear = 75 }",
                 "`warning` lacks its value: only when it clears is given (help: write warning = { value = 80, clear = 75 })",
@@ -71,7 +106,7 @@ mod tests {
             ),
             (
                 "\"80%\"",
-                "`warning` takes a number, or a table with value and clear, not a text (\"80%\") (help: write warning = { value = 80, clear = 75 })",
+                "`warning` takes a number or range, or a table with value and clear, not a text (\"80%\") (help: write warning = { value = 80, clear = 75 })",
             ),
             (
                 "nan",
@@ -79,7 +114,7 @@ mod tests {
             ),
             (
                 "true",
-                "`warning` takes a number, or a table with value and clear, not true (help: write warning = { value = 80, clear = 75 })",
+                "`warning` takes a number or range, or a table with value and clear, not true (help: write warning = { value = 80, clear = 75 })",
             ),
         ] {
             assert_eq!(said("alerts", &format!("warning = {written}")), [words], "{written}");

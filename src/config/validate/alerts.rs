@@ -6,12 +6,15 @@ use super::integrations;
 use super::place::Element;
 use crate::config::layer::Step;
 use crate::config::limits::ALERTS_MOST;
-use crate::config::raw::{RawAlert, RawConfig, RawSelection, RawThreshold};
+use crate::config::raw::{RawAlert, RawConfig, RawLimit, RawSelection, RawThreshold};
 use crate::config::report::Place;
 use crate::config::suggest::instead;
 use crate::model::Problem;
 use crate::poller::settings::DeviceSettings;
-use crate::rules::{self, ApplyTo, Glob, LevelInput, ObjectPattern, Rule, RuleInput};
+use crate::rules::{
+    self, ApplyTo, FlappingInput, Glob, GroupInput, LevelInput, Limit, ObjectPattern, RateInput, Rule,
+    RuleInput, ScheduleInput,
+};
 use std::collections::{BTreeSet, HashMap};
 
 /// All rules without a mistake.
@@ -65,6 +68,22 @@ fn input(raw: &RawAlert) -> RuleInput {
         after_polls: raw.after_polls,
         hold_for: raw.r#for.map(|it| it.duration().into()),
         keep_firing_for: raw.keep_firing_for.map(|it| it.duration().into()),
+        no_data: raw.no_data.clone(),
+        flapping: raw
+            .flapping
+            .as_ref()
+            .map(|it| FlappingInput { begins: it.begins, within: it.within.map(|it| it.duration().into()) }),
+        rate: raw
+            .rate
+            .as_ref()
+            .map(|it| RateInput { per: it.per.clone(), over: it.over.map(|it| it.duration().into()) }),
+        group: raw.group.as_ref().map(|it| GroupInput { by: it.by.clone(), combine: it.combine.clone() }),
+        schedule: raw.schedule.as_ref().map(|it| ScheduleInput {
+            days: it.days.clone(),
+            from: it.from.clone(),
+            to: it.to.clone(),
+            timezone: it.timezone.clone(),
+        }),
         resend: raw.resend.map(|it| it.duration().into()),
         rated_current_amperes: raw.rated_current,
         rated_active_power_watts: raw.rated_power,
@@ -85,8 +104,15 @@ fn apply_to(raw: &RawSelection) -> ApplyTo {
     }
 }
 
-const fn level(raw: &RawThreshold) -> LevelInput {
-    LevelInput { value: Some(raw.value), clear: raw.clear }
+fn level(raw: &RawThreshold) -> LevelInput {
+    LevelInput { value: Some(limit(raw.value)), clear: raw.clear.map(limit) }
+}
+
+fn limit(raw: RawLimit) -> Limit {
+    match raw {
+        RawLimit::At(number) => number.into(),
+        RawLimit::Between(ends) => ends.into(),
+    }
 }
 
 /// Gives problems their places. What follows from keys that were refused before is left out.

@@ -8,6 +8,7 @@ mod devices;
 mod integrations;
 mod inventories;
 mod one_secret;
+mod parents;
 mod place;
 mod services;
 mod tls;
@@ -47,6 +48,7 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
     let inventories = inventories::inventories(context, raw);
     let traps = traps::traps(context, &raw.traps, &credentials);
     let rules = alerts::rules(context, raw, &devices);
+    let parents = parents::parents(context, raw, &devices, &rules);
     let notify = integrations::notify(context, raw);
     if rules.iter().any(|it| it.enabled) && notify.integrations.is_empty() && !context.report.any_broken() {
         let message = "alerts are evaluated, but nobody is paged: there is no integration";
@@ -68,6 +70,7 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
         credentials: credentials.into_iter().filter_map(|(name, it)| Some((name.into(), it?))).collect(),
         devices,
         services,
+        parents,
         rules,
         notify,
         inventories,

@@ -8,6 +8,7 @@ mod devices;
 mod filter;
 mod objects;
 mod readings;
+mod rules;
 mod sources;
 mod status;
 
@@ -77,6 +78,11 @@ fn polled(app: &AppState) -> Vec<Arc<Published>> {
 pub(super) async fn alerts(State(shared): State<Shared>, pairs: Pairs) -> Result<Json, ApiError> {
     let filter = Filter::read(pairs, &["device", "phase", "match"])?;
     shared.query(move |app| Json::of(&alerts::list(&super::state::sorted_alerts(app), &filter))).await
+}
+
+/// GET /api/v1/rules
+pub(super) async fn rules(State(shared): State<Shared>) -> Result<Json, ApiError> {
+    shared.query(|app| Json::of(&rules::list(&(app.rules)()))).await
 }
 
 /// GET /api/v1/status

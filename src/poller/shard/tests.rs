@@ -1,5 +1,6 @@
 //! Stories of a room of simulated agents in virtual time: no sockets, no sleeps, seeded faults.
 
+mod behaviour_tests;
 mod engine_tests;
 mod faults_tests;
 mod mutation_tests;

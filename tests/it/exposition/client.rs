@@ -19,6 +19,7 @@ pub(super) struct Others {
     pub(super) alerts: Mutex<Vec<Arc<ActiveAlert>>>,
     pub(super) outbox: Mutex<Vec<OutboxFacts>>,
     pub(super) sources: Mutex<Vec<SourceFacts>>,
+    pub(super) rules: Mutex<Vec<rackwarden::http::RuleFacts>>,
 }
 
 impl AlertSource for Others {
@@ -53,13 +54,14 @@ impl Server {
         let done = Readiness { config_loaded: true, listening: true, polling: true };
         let (ready, readiness) = watch::channel(done);
         let clock: Arc<dyn Fn() -> Now + Send + Sync> = Arc::new(|| at(NOW));
-        let told = Arc::clone(&others);
+        let (told, ruled) = (Arc::clone(&others), Arc::clone(&others));
         let state = AppState {
             store: Arc::clone(&store),
             alerts: Arc::<Others>::clone(&others),
             outbox: Arc::<Others>::clone(&others),
             traps: Arc::new(|| None),
             sources: Arc::new(move || told.sources.lock().unwrap().clone()),
+            rules: Arc::new(move || ruled.rules.lock().unwrap().clone()),
             ready: readiness,
             clock,
             started: at(0),
