@@ -99,6 +99,7 @@ fn read(room: &Room) -> String {
             let text = match sample {
                 Sample::Value(number) => format!("{number} {}", wanted.unit().symbol()),
                 Sample::Missing(missing) => missing.name().to_owned(),
+                Sample::Suspect(number) => format!("{number} {} (suspect)", wanted.unit().symbol()),
             };
             *counts.entry(text).or_default() += 1;
         }
