@@ -275,7 +275,8 @@ impl Client {
             status: 401,
             ..Fault::new(SnapshotError::Access, format!("{}: {reason}", self.shown))
         };
-        match self.access().gate(self.clock.moment()) {
+        let gate = self.access().gate(self.clock.moment());
+        match gate {
             Gate::Pass(pass) => return Ok(pass),
             Gate::Closed(reason) => return Err(closed(reason)),
             Gate::Login => (),
@@ -286,7 +287,9 @@ impl Client {
         if gate == Gate::Login {
             self.log_in().await?;
         }
-        match self.access().gate(self.clock.moment()) {
+        // Not within the match: it would hold the lock that its arms want.
+        let gate = self.access().gate(self.clock.moment());
+        match gate {
             Gate::Pass(pass) => Ok(pass),
             Gate::Closed(reason) => Err(closed(reason)),
             Gate::Login => {

@@ -83,6 +83,8 @@ pub struct Wanted<'a> {
     pub uri: &'a ResourceUri,
     /// Which property; the document has it.
     pub pointer: String,
+    /// Where within it the value usually stands; often empty.
+    pub tail: &'a str,
     /// How it is read.
     pub decode: Decode,
 }
@@ -109,7 +111,7 @@ impl Draft {
 
     /// Adds a reading, unless there is one like it. Its place.
     pub fn add(&mut self, wanted: Wanted<'_>) -> Option<usize> {
-        let Wanted { component, quantity, name, uri, pointer, decode } = wanted;
+        let Wanted { component, quantity, name, uri, pointer, tail, decode } = wanted;
         if READINGS_MAX <= self.readings.len() || !self.taken.insert((component, quantity, name.into())) {
             return None;
         }
@@ -127,7 +129,7 @@ impl Draft {
             Decode::Transfer => Some(StateKind::Transfer.table()),
             Decode::Number(_) | Decode::Linear(..) | Decode::Sum(_) => None,
         };
-        let source = Locator::Property(format!("{}#{pointer}", uri.key()).into());
+        let source = Locator::Property(format!("{}#{pointer}{tail}", uri.key()).into());
         self.readings.push(ReadingShape { component, quantity, name: name.into(), source, states });
         self.cells.push(Cell { document, pointer: pointer.into(), decode, guard: None });
         Some(self.readings.len() - 1)
@@ -293,6 +295,7 @@ mod tests {
                 name: "",
                 uri: &uri,
                 pointer: pointer.to_owned(),
+                tail: "",
                 decode,
             })
         };

@@ -1,4 +1,4 @@
-//! Learning a service: which resources it has that can be read. Pure: [`Learner::next`] says what to ask,
+//! Learning a service: which resources it has that can be read. Pure: [`Learner::ask`] says what to ask,
 //! [`Learner::take`] takes what came.
 //!
 //! $expand is used where the service says that it knows it, and believed once one member that was asked by itself
@@ -128,7 +128,7 @@ impl Learner {
     }
 
     /// What to ask next; `None`: nothing before an answer has come, or nothing at all.
-    pub fn next(&mut self) -> Option<Want> {
+    pub fn ask(&mut self) -> Option<Want> {
         if self.queue.is_empty() && self.in_flight == 0 {
             self.resume();
         }
@@ -281,6 +281,12 @@ impl Learner {
     }
 
     fn take_collection(&mut self, want: Want, document: Value) {
+        // Members that do not say who they are: the collection by itself has links.
+        let is_nameless = |it: &Value| is_whole(it) && link(it).is_none();
+        if Some(&*want.query) == self.expand && members_of(&document).iter().any(is_nameless) {
+            self.queue.push_front(Want { query: String::new(), ..want });
+            return;
+        }
         let is_expanded = Some(&*want.query) == self.expand || want.page != 0;
         let first = members_of(&document).iter().find(|it| is_whole(it));
         let first = first.and_then(link).and_then(|it| self.origin.resource(it).ok());

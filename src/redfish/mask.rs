@@ -58,7 +58,7 @@ impl Mask {
             }
             Value::Array(array) => array.iter().for_each(|it| self.walk(it, all)),
             Value::String(text) if !text.starts_with("/redfish") && (all || is_address(text)) => {
-                self.add(text)
+                self.add(text);
             }
             _ => (),
         }

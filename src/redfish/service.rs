@@ -15,7 +15,8 @@ use super::settings::ServiceSettings;
 use super::tree::{Role, Tree};
 use super::uri::ResourceUri;
 use crate::model::{
-    Batch, Effort, Missing, Moment, Now, PollError, Sample, Shape, SnapshotError, Source, SystemClock,
+    Batch, Effort, Missing, Moment, Now, PollError, Quantity, Sample, Shape, SnapshotError, Source,
+    SystemClock,
 };
 use crate::telemetry::redfish as events;
 use futures_util::StreamExt;
@@ -201,6 +202,8 @@ impl Service {
         match self.plan.clone() {
             Some(plan) => self.ask(&client, plan, begun).await,
             None => {
+                // What an error has left half done is begun anew.
+                self.learner = None;
                 self.learn_until(None).await?;
                 let tree = self.finish_learning().await?;
                 // What was learnt is what a poll would bring.
@@ -254,7 +257,7 @@ impl Service {
             }
             while flights.len() < IN_FLIGHT
                 && !is_late
-                && let Some(want) = learner.next()
+                && let Some(want) = learner.ask()
             {
                 flights.push(fetch(Arc::clone(&client), want));
             }
@@ -296,6 +299,13 @@ impl Service {
         let Mapped { draft, identity } = map(&self.settings.origin, &tree);
         if draft.readings.is_empty() && self.plan.is_none() {
             return Err(nothing_to_read(&self.settings, &tree));
+        }
+        let has_power = draft.readings.iter().any(|it| it.quantity == Quantity::ActivePower);
+        if !has_power && self.plan.is_none() && tree.of_role(Role::Unit).next().is_none() {
+            self.notes.push(
+                "it has no power equipment, and no power readings: only what its chassis say of temperature and health"
+                    .to_owned(),
+            );
         }
         let mut planner = Planner::new(&self.settings.origin, &tree, draft);
         for trial in planner.trials() {

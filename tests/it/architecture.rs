@@ -65,7 +65,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("simulator", &["model", "mib", "snmp"]),
     // Compiled for the fuzzer and its tests alone.
-    ("fuzz", &["model", "mib", "snmp", "profile", "config", "simulator"]),
+    ("fuzz", &["model", "mib", "snmp", "profile", "redfish", "config", "simulator"]),
     (
         "cli",
         &[
@@ -113,6 +113,17 @@ const PURE: &[&str] = &[
     "inventory/snapshot.rs",
     "inventory/table.rs",
     "app/enrich.rs",
+    "redfish/document.rs",
+    "redfish/draft.rs",
+    "redfish/kinds.rs",
+    "redfish/learn.rs",
+    "redfish/map",
+    "redfish/mask.rs",
+    "redfish/plan.rs",
+    "redfish/session.rs",
+    "redfish/sse.rs",
+    "redfish/states.rs",
+    "redfish/tree.rs",
     "poller/learn.rs",
     "poller/device.rs",
     "poller/kinds.rs",

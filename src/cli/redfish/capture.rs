@@ -67,7 +67,7 @@ fn capture(arguments: &CaptureArguments) -> Result<(), Exit> {
 
 async fn learn(client: &Client, origin: &crate::redfish::uri::Origin) -> Result<Tree, String> {
     let mut learner = Learner::new(origin.clone());
-    while let Some(want) = learner.next() {
+    while let Some(want) = learner.ask() {
         let is_root = want.uri == ResourceUri::root();
         let answer = if is_root { client.root().await } else { client.get(&want.uri, &want.query).await };
         if let Err(fault) = &answer

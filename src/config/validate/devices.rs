@@ -17,11 +17,14 @@ use crate::redfish::{Login, ServiceSettings};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+/// What stands under `[credentials]`, by name; `None` for what has a mistake.
+type ByName<T> = BTreeMap<String, Option<T>>;
+
 /// All devices without a mistake.
 pub(super) fn devices(
     context: &mut Context<'_, '_>,
     raw: &RawConfig,
-    (credentials, logins): (&BTreeMap<String, Option<Credential>>, &BTreeMap<String, Option<Login>>),
+    (credentials, logins): (&ByName<Credential>, &ByName<Login>),
 ) -> (Vec<DeviceSettings>, Vec<ServiceSettings>) {
     check_count(context, raw);
     let mut checks = Checks {

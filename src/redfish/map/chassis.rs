@@ -35,7 +35,9 @@ const BATTERY: [(&str, Quantity, &str); 7] = [
 
 impl Mapper<'_> {
     pub(super) fn chassis(&mut self, chassis: Node<'_>) {
-        let index = chassis.uri.segment(0).to_owned();
+        // Power equipment and chassis number from 1 alike.
+        let id = chassis.uri.segment(0);
+        let index = if self.unit_indices.contains(id) { format!("Chassis.{id}") } else { id.to_owned() };
         let label = label_of(chassis.document);
         let tree = self.tree;
         let is_equipment = self.equipped.contains(chassis.uri);

@@ -40,6 +40,7 @@ impl Mapper<'_> {
     pub(super) fn unit(&mut self, unit: Node<'_>) {
         let index = prefixed("RackPDUs", unit.uri.segment(1), unit.uri.segment(0));
         let device = self.draft.component(ComponentKind::Device, &index, &label_of(unit.document));
+        self.unit_indices.insert(index.clone());
         if let Some(ratings) = self.draft.ratings(device) {
             ratings.apparent_power_volt_amperes = rating_at(unit.document, "/PowerCapacityVA");
         }

@@ -1,7 +1,7 @@
 //! From resources to components, quantities, states, ratings and identity. Pure.
 //!
 //! An index is made of the names that the service gives in its URIs: `1.A1` is outlet A1 of rack PDU 1; what does
-//! not stand in RackPDUs has its collection before it. It does not depend on what else the service has.
+//! not stand in RackPDUs has its collection before it, and a chassis that has the number of a PDU the word Chassis.
 //! An excerpt within a circuit or outlet is the reading; its sensor, if it is there, gives thresholds alone.
 
 mod chassis;
@@ -36,6 +36,7 @@ pub fn map(origin: &Origin, tree: &Tree) -> Mapped {
         draft: Draft::default(),
         excerpts: BTreeMap::new(),
         equipped: BTreeSet::new(),
+        unit_indices: BTreeSet::new(),
     };
     for unit in tree.of_role(Role::Unit) {
         mapper.unit(unit);
@@ -58,6 +59,8 @@ struct Mapper<'t> {
     excerpts: BTreeMap<ResourceUri, usize>,
     /// Chassis of power equipment.
     equipped: BTreeSet<ResourceUri>,
+    /// Of power equipment.
+    unit_indices: BTreeSet<String>,
 }
 
 /// What a quantity's property is called, how it becomes base units, and what else is in an excerpt of it.
@@ -92,8 +95,16 @@ impl<'t> Mapper<'t> {
         pointer: String,
         decode: Decode,
     ) -> Option<usize> {
-        node.document.pointer(&pointer)?;
-        self.draft.add(Wanted { component, quantity, name, uri: node.uri, pointer, decode })
+        let value = node.document.pointer(&pointer)?;
+        let tail = match decode {
+            Decode::State(StateKind::Status) => match decisive(value)? {
+                "HealthRollup" => "/HealthRollup",
+                "State" => "/State",
+                _ => "/Health",
+            },
+            _ => "",
+        };
+        self.draft.add(Wanted { component, quantity, name, uri: node.uri, pointer, tail, decode })
     }
 
     /// Adds what an excerpt holds: `{"Reading": ..}`, or the number itself.

@@ -91,7 +91,6 @@ pub(super) fn measured(sensor: &Value) -> Option<(Quantity, Decode)> {
             if !agrees || (by_type.is_none() && !kind.is_empty()) {
                 return None;
             }
-            #[expect(clippy::float_cmp, reason = "a literal of the table above")]
             let is_plain = *offset == 0.0;
             let decode = if is_plain { Decode::Number(*factor) } else { Decode::Linear(*factor, *offset) };
             Some((*quantity, decode))
