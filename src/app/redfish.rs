@@ -5,7 +5,7 @@
 //! configuration, or is asked otherwise from now on, has its session deleted first.
 
 use super::pipeline::{Pipeline, Shared};
-use crate::model::{Moment, Now, SystemClock};
+use crate::model::{Cells, Moment, Now, SystemClock};
 use crate::poller::{Outcome, Sink as _};
 use crate::redfish::client::{Client, Pool};
 use crate::redfish::kinds::Kinds;
@@ -105,7 +105,7 @@ impl Desk {
         let next = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
         let slot = *self.slots.entry(Arc::clone(name)).or_insert(next);
         let Polled { batch, notes, .. } = polled;
-        self.pipeline.polled(slot, Outcome { batch, ready: None, cells: Vec::new(), notes });
+        self.pipeline.polled(slot, &Outcome { batch, ready: None, cells: Cells::default(), notes });
     }
 
     fn remove(&mut self, name: &Arc<str>, now: Now) {

@@ -15,6 +15,7 @@ mod bench;
 mod check;
 mod demo;
 mod exit;
+mod explain;
 mod generate;
 mod inventory;
 mod page;
@@ -53,6 +54,8 @@ enum Verb {
     Redfish(redfish::Verb),
     /// Write what a Redfish service has to a folder, with serial numbers and addresses masked
     Capture(redfish::CaptureArguments),
+    /// Where each value comes from: cell, octets, scale, profile, rules
+    Explain(explain::Arguments),
     /// Walk an agent's objects, with names where they are known
     Walk(walk::Arguments),
     /// List, show and match device profiles
@@ -101,6 +104,7 @@ pub fn main() -> std::process::ExitCode {
         Verb::Poll(arguments) => poll::run(&arguments),
         Verb::Redfish(verb) => redfish::run(&verb),
         Verb::Capture(arguments) => redfish::capture(&arguments),
+        Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Walk(arguments) => walk::run(&arguments),
         Verb::Profile(verb) => profile::run(&verb),
         Verb::Simulate(arguments) => simulate::run(&arguments),

@@ -4,13 +4,12 @@ use super::exit::Exit;
 use super::redfish::{self, ServiceArguments};
 use super::target::{self, Ready, TargetArguments};
 use crate::model::{
-    Batch, Component, Health, Missing, PollError, Quantity, ReadingShape, Sample, SystemClock, Value,
+    Batch, Cells, Component, Health, Missing, PollError, Quantity, ReadingShape, Sample, SystemClock, Value,
 };
 use crate::poller::Ready as Known;
 use crate::poller::once;
 use crate::poller::settings::{Credential, SnmpVersion};
 use crate::redfish::ServiceSettings;
-use crate::snmp::Cell;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -267,16 +266,16 @@ fn readings<'a>(shown: &Shown<'a>) -> Vec<ReadingJson<'a>> {
     .collect()
 }
 
-fn raw(ready: &Known, reading: usize, cells: &[Cell]) -> Option<serde_json::Value> {
-    let value = ready.plan.raw(reading, cells).as_ref().ok()?;
+fn raw(ready: &Known, reading: usize, cells: &Cells) -> Option<serde_json::Value> {
+    let value = ready.plan.raw(reading, cells).ok()?;
     Some(match value {
-        Value::Counter64(it) => serde_json::Value::from(*it),
+        Value::Counter64(it) => serde_json::Value::from(it),
         value => match (value.integer(), value.text()) {
             (Some(number), _) => serde_json::Value::from(number),
             (None, Some(text)) => serde_json::Value::from(text),
             (None, None) => match value {
                 Value::ObjectIdentifier(oid) => serde_json::Value::from(oid.to_string()),
-                Value::Opaque(octets) => serde_json::Value::from(hex(octets)),
+                Value::Opaque(octets) => serde_json::Value::from(hex(&octets)),
                 _ => return None,
             },
         },
@@ -348,7 +347,8 @@ fn print_table(shown_poll: &Shown<'_>) {
     }
 }
 
-fn shown(component: &Component, reading: &ReadingShape, sample: Sample) -> String {
+/// The value with its unit, state or reason.
+pub(super) fn shown(component: &Component, reading: &ReadingShape, sample: Sample) -> String {
     let value = match sample {
         Sample::Missing(missing) => return format!("- ({})", words(missing)),
         Sample::Value(value) | Sample::Suspect(value) => value,

@@ -35,6 +35,8 @@ pub(super) const TIMEOUT_MOST: Duration = Duration::from_secs(60);
 pub(super) const HTTP_TIMEOUT_MOST: Duration = Duration::from_secs(120);
 /// More than any agent answers.
 pub(super) const RATE_MOST: i64 = 100_000;
+/// As in profiles, which must allow it.
+pub(super) const IN_FLIGHT_MOST: i64 = crate::profile::AgentLimits::IN_FLIGHT_MAX as i64;
 /// Further repeats only keep a dead device's poll open.
 pub(super) const RETRIES_MOST: i64 = 10;
 /// Devices would be unknown for longer than anybody waits after a start.

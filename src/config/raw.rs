@@ -159,6 +159,7 @@ pub(super) struct RawDevice {
     pub(super) tls_pins: Vec<String>,
     pub(super) tls_verify: Option<bool>,
     pub(super) events: Option<bool>,
+    pub(super) requests_in_flight: Option<u8>,
     #[serde(default)]
     pub(super) labels: BTreeMap<String, String>,
     #[serde(default)]

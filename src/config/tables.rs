@@ -7,8 +7,8 @@ use self::alerts::ALERT;
 use self::inventory::INVENTORY;
 use super::form::Form;
 use super::limits::{
-    HTTP_TIMEOUT_MOST, INTERVAL_LEAST, INTERVAL_MOST, RATE_MOST, REQUESTS_A_MINUTE_MOST, RETRIES_MOST,
-    SPREAD_MOST, TIMEOUT_LEAST, TIMEOUT_MOST,
+    HTTP_TIMEOUT_MOST, IN_FLIGHT_MOST, INTERVAL_LEAST, INTERVAL_MOST, RATE_MOST, REQUESTS_A_MINUTE_MOST,
+    RETRIES_MOST, SPREAD_MOST, TIMEOUT_LEAST, TIMEOUT_MOST,
 };
 use super::schema::{Key, Table};
 use std::time::Duration;
@@ -191,7 +191,7 @@ static CREDENTIAL: Table = Table {
         Key::new(
             "password_file",
             Form::Path,
-            "\"/etc/rackwarden/credentials/redfish\"",
+            "\"/etc/rackwarden/credentials.d/redfish\"",
             "A file whose first line is the password of the Redfish user",
         ),
         Key::new(
@@ -442,7 +442,13 @@ static DEVICE: Table = Table {
             "requests_per_second",
             RATE,
             "5",
-            "The most requests a second that it gets; [polling] requests_per_second if you say nothing",
+            "The most requests a second that it gets; [polling] requests_per_second if you say nothing. A lower limit of its profile holds",
+        ),
+        Key::new(
+            "requests_in_flight",
+            Form::Count { least: 1, most: IN_FLIGHT_MOST },
+            "1",
+            "The most requests that it gets at a time, where its profile allows more than one",
         ),
         Key::new(
             "tls_ca_file",

@@ -4,15 +4,15 @@
 //! [`Shard::handle_timeout`] take what comes and the time, [`Shard::poll_timeout`] says when to come
 //! back. Call `poll_transmit` until it gives nothing after each of the others.
 //!
-//! Sketch: a device costs a slot here and two heap entries a poll; a request id holds the slot's number,
+//! Sketch: a device costs a slot here and an entry in a heap; a request id holds the slot's number,
 //! so an answer finds its device without a hash map, a task or a timer of its own. 10,000 devices every
 //! 10 s are 1,000 polls a second, some 5 us each, nearly all of it the kernel's.
 //!
-//! Invariants: one request in flight a device, and no more of them a second than its settings say; an answer
+//! Invariants: one request in flight a device, or as many as its profile allows; no more of them a second than its settings say; an answer
 //! counts only from the address that was asked, with the id of the request in flight and the marks of its
 //! session; polls of a device do not pile up; polls come before learning between polls.
 
-use super::device::{Device, Outcome, Step};
+use super::device::{Device, Outcome, Room, Step};
 use super::windows::{Class, Windows};
 use crate::model::{Moment, Now, PollError};
 use crate::profile::ProfileSet;
@@ -52,16 +52,23 @@ pub enum Disposition {
 pub struct Shard {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    /// (when, slot, stamp): entries whose stamp is not the slot's are void.
-    deadlines: BinaryHeap<Reverse<(Moment, u32, u32)>>,
+    /// (when, slot): for each slot with a deadline one entry that is not later; entries that are not the one
+    /// that the slot knows of are void.
+    deadlines: BinaryHeap<Reverse<(Moment, u32)>>,
     /// Slots with a datagram to send.
     outgoing: VecDeque<u32>,
+    /// Slots whose agents may get another request beside the one that is in flight.
+    beside: VecDeque<u32>,
     windows: Windows,
     /// Slots that need keys, by ticket.
     key_requests: VecDeque<(u32, u32, EngineId)>,
     /// What SNMPv3 decrypts into.
     scratch: Vec<u8>,
+    room: Room,
     random: u64,
+    /// What hides the slot in a request id, so that who does not see the requests cannot guess it: it takes
+    /// the kernel's port and these 24 bits to forge an answer from afar.
+    mask: u32,
 }
 
 /// Keys that a device needs before it can be asked.
@@ -80,12 +87,17 @@ struct Slot {
     device: Option<Device>,
     address: Option<SocketAddr>,
     state: State,
-    /// Raised with each deadline that is set: older ones are void.
-    stamp: u32,
+    /// When something is due for it.
+    deadline: Moment,
+    /// The time of its entry among the deadlines. A deadline that is moved back leaves the entry where it is:
+    /// most requests are answered, and a device costs the heap nothing until the entry's time comes.
+    entered: Moment,
     /// Raised with each entry in a queue of those that are due: older ones are void.
     ticket: u32,
     /// 1 to 127: the id's first octet, so that the id always takes four octets (X.690 section 8.3.2).
     generation: u8,
+    /// The last that was given to a request, to the one that is due or beside it.
+    last_generation: u8,
     /// Which window its request counts in, if any.
     window: Option<Class>,
     /// Where in its interval it is asked.
@@ -132,7 +144,10 @@ impl Shard {
     /// No devices yet. `random` makes request ids and nonces differ from those of the process's earlier life.
     #[must_use]
     pub fn new(random: u64, sizes: WindowSizes) -> Self {
-        Self { random, windows: Windows::new(sizes), ..Self::default() }
+        let mut stream = !random;
+        let [_, a, b, c] = next_nonce(&mut stream).to_be_bytes();
+        let mask = u32::from_be_bytes([0, a, b, c]);
+        Self { random, mask, windows: Windows::new(sizes), ..Self::default() }
     }
 
     /// Adds a device; its first poll comes within `spread`. The slot's number, or `None` when there are
@@ -151,9 +166,11 @@ impl Shard {
             device: Some(device),
             address,
             state: State::Resting,
-            stamp: 0,
+            deadline: Moment::NEVER,
+            entered: Moment::NEVER,
             ticket: 0,
             generation: (self.random.to_be_bytes()[0] & 0x7f).max(1),
+            last_generation: (self.random.to_be_bytes()[0] & 0x7f).max(1),
             window: None,
             phase,
             turn,
@@ -164,8 +181,9 @@ impl Shard {
         let at = match self.free.pop() {
             Some(at) => {
                 if let Some(place) = self.slots.get_mut(at as usize) {
-                    let (stamp, ticket, generation) = (place.stamp, place.ticket, place.generation);
-                    *place = Slot { stamp, ticket, generation, ..slot };
+                    let (ticket, entered) = (place.ticket, place.entered);
+                    let (generation, last_generation) = (place.generation, place.last_generation);
+                    *place = Slot { ticket, generation, last_generation, entered, ..slot };
                 }
                 at
             }
@@ -184,7 +202,7 @@ impl Shard {
         self.leave_queues(at);
         let slot = self.slots.get_mut(at as usize)?;
         let device = slot.device.take()?;
-        slot.stamp = slot.stamp.wrapping_add(1);
+        slot.deadline = Moment::NEVER;
         slot.state = State::Resting;
         self.free.push(at);
         Some(device)
@@ -255,11 +273,26 @@ impl Shard {
     /// When [`Self::handle_timeout`] is due.
     #[must_use]
     pub fn poll_timeout(&mut self) -> Option<Moment> {
-        while let Some(Reverse((when, at, stamp))) = self.deadlines.peek().copied() {
-            if self.slot(at).is_some_and(|slot| slot.stamp == stamp) {
-                return Some(when);
+        self.first_deadline().map(|(when, _)| when)
+    }
+
+    /// The first of all deadlines, and whose it is.
+    fn first_deadline(&mut self) -> Option<(Moment, u32)> {
+        while let Some(Reverse((when, at))) = self.deadlines.peek().copied() {
+            let slot = self.slots.get_mut(at as usize).filter(|it| it.entered == when);
+            match slot {
+                Some(slot) if slot.deadline <= when => return Some((when, at)),
+                Some(slot) => {
+                    // It was moved back meanwhile.
+                    slot.entered = slot.deadline;
+                    let entry = (slot.deadline != Moment::NEVER).then_some(Reverse((slot.deadline, at)));
+                    self.deadlines.pop();
+                    self.deadlines.extend(entry);
+                }
+                None => {
+                    self.deadlines.pop();
+                }
             }
-            self.deadlines.pop();
         }
         None
     }
@@ -271,7 +304,7 @@ impl Shard {
             out.clear();
             let Some(slot) = self.slots.get_mut(at as usize) else { continue };
             let Some(device) = &mut slot.device else { continue };
-            let (id, nonce) = (request_id(at, slot.generation), next_nonce(&mut self.random));
+            let (id, nonce) = (request_id(at ^ self.mask, slot.generation), next_nonce(&mut self.random));
             if let Err(need) = device.write_request(id, nonce, now.moment, out) {
                 slot.state = State::AwaitingKeys;
                 self.key_requests.push_back((at, slot.ticket, need.engine));
@@ -280,12 +313,34 @@ impl Shard {
             }
             slot.state = State::InFlight;
             let (deadline, address) = (device.deadline(), slot.address);
+            let allows_beside = device.allows_beside();
             // Without an address (its name was lost meanwhile) the request is as good as lost on the way.
             self.set_deadline(at, deadline);
             if let Some(address) = address {
+                self.beside.extend(allows_beside.then_some(at));
                 events::request_sent();
                 return Some((at, address));
             }
+        }
+        self.transmit_beside(now, out)
+    }
+
+    /// The next request that goes out beside one that is in flight.
+    fn transmit_beside(&mut self, now: Now, out: &mut Vec<u8>) -> Option<(u32, SocketAddr)> {
+        while let Some(at) = self.beside.pop_front() {
+            let Some(slot) = self.slots.get_mut(at as usize) else { continue };
+            let (Some(device), Some(address)) = (&mut slot.device, slot.address) else { continue };
+            let generation = next_generation(slot.last_generation);
+            out.clear();
+            if slot.state != State::InFlight
+                || !device.write_beside(generation, request_id(at ^ self.mask, generation), now.moment, out)
+            {
+                continue;
+            }
+            slot.last_generation = generation;
+            self.beside.push_front(at);
+            events::request_sent();
+            return Some((at, address));
         }
         None
     }
@@ -307,7 +362,7 @@ impl Shard {
         request: &KeyRequest,
         keys: Option<&Arc<LocalizedKeys>>,
         now: Now,
-        sink: &mut dyn FnMut(u32, Outcome),
+        sink: &mut dyn FnMut(u32, &Outcome),
     ) {
         let at = request.slot;
         let Some(slot) = self.slots.get_mut(at as usize) else { return };
@@ -323,7 +378,7 @@ impl Shard {
             }
             None => {
                 let error = PollError::Security("no keys can be made for this user".to_owned());
-                self.with_device(at, now, sink, |it| Step::Finished(Box::new(it.on_error(error, now))));
+                self.with_device(at, now, sink, |it, _| it.on_error(error, now));
             }
         }
     }
@@ -334,9 +389,14 @@ impl Shard {
         at: u32,
         error: PollError,
         now: Now,
-        sink: &mut dyn FnMut(u32, Outcome),
+        sink: &mut dyn FnMut(u32, &Outcome),
     ) {
-        self.with_device(at, now, sink, |device| Step::Finished(Box::new(device.on_error(error, now))));
+        self.with_device(at, now, sink, |device, _| device.on_error(error, now));
+    }
+
+    /// The datagram that [`Self::poll_transmit`] gave for that slot is longer than the way to it bears.
+    pub fn handle_too_long(&mut self, at: u32, now: Now, sink: &mut dyn FnMut(u32, &Outcome)) {
+        self.with_device(at, now, sink, |device, room| device.on_too_long(now, room));
     }
 
     /// Takes a datagram.
@@ -345,17 +405,24 @@ impl Shard {
         now: Now,
         from: SocketAddr,
         datagram: &[u8],
-        sink: &mut dyn FnMut(u32, Outcome),
+        sink: &mut dyn FnMut(u32, &Outcome),
     ) -> Disposition {
         let Ok(incoming) = Incoming::parse(datagram) else { return Disposition::Malformed };
         let [generation, a, b, c] = incoming.id().to_be_bytes();
-        let at = u32::from_be_bytes([0, a, b, c]);
+        let at = u32::from_be_bytes([0, a, b, c]) ^ self.mask;
         let Some(slot) = self.slots.get_mut(at as usize) else { return Disposition::Foreign };
         let Some(device) = &mut slot.device else { return Disposition::Late };
         let others = &device.settings().answers_from;
         let is_address = slot.address == Some(from) || others.contains(&from.ip());
         if !is_address || !device.session().fits(&incoming) {
             return Disposition::Foreign;
+        }
+        if let Incoming::Community(message) = &incoming
+            && device.is_beside(generation)
+        {
+            device.on_response_beside(generation, &message.pdu, now, &mut self.room);
+            self.beside.push_back(at);
+            return Disposition::Correlated;
         }
         // An answer to what was sent counts also where the same request is about to be sent again: otherwise a
         // forged report that comes just before it would undo it.
@@ -368,7 +435,7 @@ impl Shard {
         let disposition = match device.session_mut().read(incoming, now.moment, &mut scratch) {
             Received::Response(pdu) => {
                 self.unqueue(at, is_queued);
-                self.with_device(at, now, sink, |device| device.on_response(&pdu, now));
+                self.with_device(at, now, sink, |device, room| device.on_response(&pdu, now, room));
                 Disposition::Correlated
             }
             Received::WriteAgain => {
@@ -400,29 +467,27 @@ impl Shard {
         at: u32,
         error: &UsmError,
         now: Now,
-        sink: &mut dyn FnMut(u32, Outcome),
+        sink: &mut dyn FnMut(u32, &Outcome),
     ) -> Disposition {
-        self.with_device(at, now, sink, |device| device.on_refused(error, now));
+        self.with_device(at, now, sink, |device, _| device.on_refused(error, now));
         Disposition::Refused
     }
 
     /// Does what is due: requests that were not answered in time, and polls whose turn has come.
-    pub fn handle_timeout(&mut self, now: Now, sink: &mut dyn FnMut(u32, Outcome)) {
-        while let Some(Reverse((when, at, stamp))) = self.deadlines.peek().copied() {
-            let live = self.slot(at).is_some_and(|slot| slot.stamp == stamp);
-            if live && now.moment < when {
-                return;
+    pub fn handle_timeout(&mut self, now: Now, sink: &mut dyn FnMut(u32, &Outcome)) {
+        while let Some((when, at)) = self.first_deadline()
+            && when <= now.moment
+        {
+            if let Some(slot) = self.slots.get_mut(at as usize) {
+                (slot.deadline, slot.entered) = (Moment::NEVER, Moment::NEVER);
             }
             self.deadlines.pop();
-            if !live {
-                continue;
-            }
             match self.slot(at).map(|slot| slot.state) {
                 Some(State::InFlight) => {
                     events::request_timed_out();
                     // From now on it is waited for, but nobody else's turn is held up by it.
                     self.leave_window(at);
-                    self.with_device(at, now, sink, |device| device.on_timeout(now));
+                    self.with_device(at, now, sink, |device, room| device.on_timeout(now, room));
                 }
                 Some(State::Pausing) => {
                     if let Some(slot) = self.slots.get_mut(at as usize) {
@@ -438,7 +503,7 @@ impl Shard {
     }
 
     /// Its turn to be polled has come.
-    fn fall_due(&mut self, at: u32, now: Now, sink: &mut dyn FnMut(u32, Outcome)) {
+    fn fall_due(&mut self, at: u32, now: Now, sink: &mut dyn FnMut(u32, &Outcome)) {
         let Some(slot) = self.slots.get_mut(at as usize) else { return };
         let Some(device) = &slot.device else { return };
         slot.is_learning = false;
@@ -449,17 +514,13 @@ impl Shard {
         if slot.address.is_none() {
             let name = device.settings().host.clone();
             let error = PollError::Name { name, reason: "the resolver finds none".to_owned() };
-            self.with_device(at, now, sink, |device| {
+            self.with_device(at, now, sink, |device, _| {
                 device.begin(now);
-                Step::Finished(Box::new(device.on_error(error, now)))
+                device.on_error(error, now)
             });
             return;
         }
-        let class = match (device.is_dead(), device.is_known()) {
-            (true, _) => Class::Dead,
-            (false, true) => Class::Living,
-            (false, false) => Class::Learning,
-        };
+        let class = class_of(device);
         self.enqueue(at, class);
     }
 
@@ -500,7 +561,8 @@ impl Shard {
         let Some(slot) = self.slots.get_mut(at as usize) else { return };
         let Some(device) = &slot.device else { return };
         if id == Id::New {
-            slot.generation = if slot.generation == 0x7f { 1 } else { slot.generation + 1 };
+            slot.last_generation = next_generation(slot.last_generation);
+            slot.generation = slot.last_generation;
         }
         let when = device.may_be_asked_at();
         if now.moment < when {
@@ -518,12 +580,12 @@ impl Shard {
         &mut self,
         at: u32,
         now: Now,
-        sink: &mut dyn FnMut(u32, Outcome),
-        act: impl FnOnce(&mut Device) -> Step,
+        sink: &mut dyn FnMut(u32, &Outcome),
+        act: impl FnOnce(&mut Device, &mut Room) -> Step,
     ) {
         let Some(slot) = self.slots.get_mut(at as usize) else { return };
         let Some(device) = &mut slot.device else { return };
-        let step = act(device);
+        let step = act(device, &mut self.room);
         let its_turn = slot.is_learning && slot.turn <= now.moment;
         match step {
             Step::Ask | Step::Repeat if its_turn => {
@@ -531,16 +593,24 @@ impl Shard {
                 self.fall_due(at, now, sink);
             }
             Step::Ask => self.send(at, Id::New, now),
+            Step::Await(generation) => {
+                slot.state = State::InFlight;
+                slot.generation = generation;
+                let deadline = device.deadline();
+                self.set_deadline(at, deadline);
+                self.beside.push_back(at);
+            }
             Step::Repeat => self.send(at, Id::Same, now),
             Step::Learnt => {
                 self.leave_window(at);
                 self.rest(at, now);
             }
-            Step::Finished(outcome) => {
+            Step::Finished => {
+                sink(at, device.outcome());
+                device.give_back(&mut self.room);
+                slot_turn(slot, now.moment);
                 self.leave_window(at);
-                slot_turn(self.slots.get_mut(at as usize), now.moment);
                 self.rest(at, now);
-                sink(at, *outcome);
             }
         }
     }
@@ -554,10 +624,18 @@ impl Shard {
         if slot.address.is_none() {
             slot.turn = slot.turn.max(next_turn(now.moment, device.interval(), slot.phase));
         }
-        let turn = slot.turn;
-        if now.moment < turn && slot.address.is_some() && device.wants_learning(now.moment) {
-            slot.is_learning = true;
-            self.enqueue(at, Class::Learning);
+        let (turn, class) = (slot.turn, class_of(device));
+        if slot.address.is_some() {
+            if turn <= now.moment {
+                // Its turn has come already: it stands in line again at once.
+                slot.deadline = Moment::NEVER;
+                self.enqueue(at, class);
+                return;
+            }
+            if device.wants_learning(now.moment) {
+                slot.is_learning = true;
+                self.enqueue(at, Class::Learning);
+            }
         }
         self.set_deadline(at, turn);
     }
@@ -578,9 +656,11 @@ impl Shard {
     }
 
     fn set_deadline(&mut self, at: u32, when: Moment) {
-        if let Some(slot) = self.slots.get_mut(at as usize) {
-            slot.stamp = slot.stamp.wrapping_add(1);
-            self.deadlines.push(Reverse((when, at, slot.stamp)));
+        let Some(slot) = self.slots.get_mut(at as usize) else { return };
+        slot.deadline = when;
+        if when < slot.entered {
+            slot.entered = when;
+            self.deadlines.push(Reverse((when, at)));
         }
     }
 
@@ -589,19 +669,31 @@ impl Shard {
     }
 }
 
+/// Whose windows its polls count in.
+const fn class_of(device: &Device) -> Class {
+    match (device.is_dead(), device.is_known()) {
+        (true, _) => Class::Dead,
+        (false, true) => Class::Living,
+        (false, false) => Class::Learning,
+    }
+}
+
 /// A poll ended: turns that have passed meanwhile are skipped, not made up for.
-fn slot_turn(slot: Option<&mut Slot>, now: Moment) {
-    if let Some(slot) = slot
-        && let Some(device) = &slot.device
-    {
+fn slot_turn(slot: &mut Slot, now: Moment) {
+    if let Some(device) = &slot.device {
         slot.turn =
             if std::mem::take(&mut slot.again) { now } else { next_turn(now, device.interval(), slot.phase) };
     }
 }
 
-fn request_id(at: u32, generation: u8) -> i32 {
-    let [_, a, b, c] = at.to_be_bytes();
+/// The id of a slot's request, of which `masked` is the number, masked.
+fn request_id(masked: u32, generation: u8) -> i32 {
+    let [_, a, b, c] = masked.to_be_bytes();
     i32::from_be_bytes([generation & 0x7f, a, b, c])
+}
+
+const fn next_generation(generation: u8) -> u8 {
+    if generation == 0x7f { 1 } else { generation + 1 }
 }
 
 /// Positive and never the one before (splitmix64): answers prove with it which request they are for.

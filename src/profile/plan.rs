@@ -3,12 +3,13 @@
 //! Invariants: one decoder a reading, in the order of [`Shape::readings`]; decoding allocates
 //! nothing but room in the samples' vector.
 
+use super::definition::Place;
 use super::lookup::Test;
 use super::number;
 use super::physics::{Plausible, Triple};
 use super::quick::Quick;
 use super::scaling::{Linear, ScaleFrom, Scaling, UnitFrom};
-use crate::model::{Identity, Missing, Oid, Sample, Shape, StateTable, Value};
+use crate::model::{Cells, Identity, Missing, Oid, Reasons, Sample, Shape, StateTable, Value};
 use std::sync::Arc;
 
 /// What to ask and how to read it.
@@ -24,8 +25,8 @@ pub struct Plan {
     pub shape: Arc<Shape>,
     /// What was odd about the device.
     pub warnings: Warnings,
-    /// The other cells that carry the same, a list a reading: they are known, and not asked for.
-    pub(super) also: Arc<[Box<[Oid]>]>,
+    /// Where each reading comes from.
+    pub(super) origins: Arc<[Origin]>,
     pub(super) decoders: Arc<Decoders>,
 }
 
@@ -50,23 +51,54 @@ impl Warnings {
     }
 }
 
+/// Where a reading comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Other cells that carry the same: they are known, and not asked for.
+    pub also: Box<[Oid]>,
+    /// Its lines in a profile.
+    pub place: Place,
+}
+
+/// How a number becomes its quantity's, for people.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ScaleNote<'a> {
+    /// What a wire number of 1 is, before what is polled with it; `None`: the agent does not tell its scale.
+    pub one: Option<f64>,
+    /// What a wire number of 0 is: not 0 for degrees Fahrenheit.
+    pub zero: Option<f64>,
+    /// The unit on the wire, where the profile says it.
+    pub unit: &'static str,
+    /// The object that says how many decimal digits there are.
+    pub digits: Option<&'a Oid>,
+    /// The object that says the factor.
+    pub scale_from: Option<&'a Oid>,
+    /// The object that says the unit.
+    pub unit_from: Option<&'a Oid>,
+    /// Wire numbers that mean "not there".
+    pub missing: &'a [f64],
+    /// Wire numbers outside are out of range.
+    pub range: Option<(f64, f64)>,
+}
+
 /// How the readings are read, in their order.
 #[derive(Debug)]
 pub(super) struct Decoders {
     all: Box<[Decoder]>,
-    /// The short way of each, where there is one.
-    quick: Box<[Option<Quick>]>,
+    /// The short way of each; one that never leads anywhere, where there is none.
+    quick: Box<[Quick]>,
     /// What is held against each other.
     triples: Box<[Triple]>,
 }
 
 impl Decoders {
     pub(super) fn new(all: Vec<Decoder>, triples: Vec<Triple>) -> Self {
-        Self { quick: all.iter().map(Quick::of).collect(), all: all.into(), triples: triples.into() }
+        let quick = all.iter().map(|it| Quick::of(it).unwrap_or(Quick::NONE)).collect();
+        Self { quick, all: all.into(), triples: triples.into() }
     }
 
     /// The long ways and the short ones.
-    pub(super) const fn both(&self) -> (&[Decoder], &[Option<Quick>]) {
+    pub(super) const fn both(&self) -> (&[Decoder], &[Quick]) {
         (&self.all, &self.quick)
     }
 }
@@ -115,16 +147,21 @@ pub(super) struct Polled {
 }
 
 impl Plan {
-    /// Turns the answers for [`Self::cells`] into one sample a reading; `samples` is emptied first.
-    /// A cell without an answer is [`Missing::NotPolled`].
-    pub fn decode(&self, cells: &[Result<Value, Missing>], samples: &mut Vec<Sample>) {
-        samples.clear();
+    /// Turns the answers for [`Self::cells`] into one sample a reading; `samples` is emptied first. A cell
+    /// without an answer is [`Missing::NotPolled`]. Why samples are missing, if any is.
+    pub fn decode(&self, cells: &Cells, samples: &mut Vec<Sample>) -> Reasons {
+        let mut reasons = Reasons::default();
         let (all, quick) = self.decoders.both();
-        samples.reserve(all.len());
-        samples.extend(all.iter().zip(quick).map(|(decoder, quick)| {
-            quick.as_ref().and_then(|it| it.read(cells)).unwrap_or_else(|| decoder.sample(cells))
-        }));
+        samples.clear();
+        samples.resize(quick.len(), Sample::Missing(Missing::NotPolled));
+        for (at, (quick, sample)) in quick.iter().zip(samples.iter_mut()).enumerate() {
+            match quick.read(cells) {
+                Some(value) => *sample = Sample::Value(value),
+                None => the_long_way(all.get(at), cells, sample, &mut reasons),
+            }
+        }
         self.decoders.triples.iter().for_each(|it| it.judge(samples));
+        reasons
     }
 
     /// Whether it has a reading that `other` lacks.
@@ -139,8 +176,8 @@ impl Plan {
         if self.cells == other.cells {
             self.cells = Arc::clone(&other.cells);
         }
-        if self.also == other.also {
-            self.also = Arc::clone(&other.also);
+        if self.origins == other.origins {
+            self.origins = Arc::clone(&other.origins);
         }
         if self.decoders == other.decoders {
             self.decoders = Arc::clone(&other.decoders);
@@ -156,18 +193,60 @@ impl Plan {
     /// The cells of other tables or modules that carry a reading too. They are not polled.
     #[must_use]
     pub fn also(&self, reading: usize) -> &[Oid] {
-        self.also.get(reading).map_or(&[], |it| it)
+        self.origins.get(reading).map_or(&[], |it| &it.also)
+    }
+
+    /// Where a reading comes from.
+    #[must_use]
+    pub fn origin(&self, reading: usize) -> Option<&Origin> {
+        self.origins.get(reading)
+    }
+
+    /// How a reading's number becomes its quantity's; `None` for states.
+    #[must_use]
+    pub fn scale(&self, reading: usize) -> Option<ScaleNote<'_>> {
+        let decoder = self.decoders.all.get(reading)?;
+        let linear = match &decoder.rule {
+            Rule::Number(linear) => Some(*linear),
+            Rule::Polled(polled) => Some(polled.linear),
+            Rule::NoScale => None,
+            Rule::State(_) => return None,
+        };
+        let scaling = &*decoder.scaling;
+        Some(ScaleNote {
+            one: linear.map(|it| it.apply(1.0)),
+            zero: linear.map(|it| it.apply(0.0)),
+            unit: scaling.unit.symbol,
+            digits: scaling.digits.as_ref().map(|it| &it.lookup.object.root),
+            scale_from: scaling.scale_from.as_ref().map(|it| &it.lookup.object.root),
+            unit_from: scaling.unit_from.as_ref().map(|it| &it.lookup.object.root),
+            missing: &scaling.missing,
+            range: scaling.range,
+        })
     }
 
     /// The answer behind a reading.
-    pub fn raw<'a>(&self, reading: usize, cells: &'a [Result<Value, Missing>]) -> &'a Result<Value, Missing> {
-        let cell = self.decoders.all.get(reading).and_then(|it| cells.get(it.cell as usize));
-        cell.unwrap_or(&Err(Missing::NotPolled))
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn raw(&self, reading: usize, cells: &Cells) -> Result<Value, Missing> {
+        let decoder = self.decoders.all.get(reading).ok_or(Missing::NotPolled)?;
+        cells.value(decoder.cell as usize)
+    }
+}
+
+/// Reads a sample by its decoder. Writes it where it belongs, so that the short way need not pass it on.
+#[cold]
+fn the_long_way(decoder: Option<&Decoder>, cells: &Cells, sample: &mut Sample, reasons: &mut Reasons) {
+    let Some(decoder) = decoder else { return };
+    *sample = decoder.sample(cells);
+    if let Sample::Missing(missing) = *sample {
+        reasons.insert(missing);
     }
 }
 
 impl Decoder {
-    pub(super) fn sample(&self, cells: &[Result<Value, Missing>]) -> Sample {
+    pub(super) fn sample(&self, cells: &Cells) -> Sample {
         match self.decode(cells) {
             Ok(number) if !number.is_finite() => Sample::Missing(Missing::OutOfRange),
             Ok(number) if self.plausible.holds(number) => Sample::Value(number),
@@ -176,11 +255,11 @@ impl Decoder {
         }
     }
 
-    fn decode(&self, cells: &[Result<Value, Missing>]) -> Result<f64, Missing> {
-        let value = answer(cells, self.cell)?;
+    fn decode(&self, cells: &Cells) -> Result<f64, Missing> {
+        let value = &answer(cells, self.cell)?;
         if let Some(valid) = &self.valid {
             let holds = match answer(cells, valid.cell) {
-                Ok(it) => valid.test.holds(it),
+                Ok(it) => valid.test.holds(&it),
                 Err(Missing::NoSuchObject | Missing::NoSuchInstance) => false,
                 Err(other) => return Err(other),
             };
@@ -218,29 +297,23 @@ impl Decoder {
 }
 
 impl Polled {
-    fn linear(&self, cells: &[Result<Value, Missing>]) -> Result<Linear, Missing> {
+    fn linear(&self, cells: &Cells) -> Result<Linear, Missing> {
         let mut linear = self.linear;
         let read = |cell: u32| match answer(cells, cell) {
             Err(Missing::NoSuchObject | Missing::NoSuchInstance) => Err(Missing::NoScale),
             other => other,
         };
         if let Some((cell, from)) = &self.scale {
-            linear = linear.times(from.factor(read(*cell)?).ok_or(Missing::NoScale)?);
+            linear = linear.times(from.factor(&read(*cell)?).ok_or(Missing::NoScale)?);
         }
         if let Some((cell, from)) = &self.unit {
-            linear = linear.in_unit(from.unit(read(*cell)?).ok_or(Missing::NoScale)?);
+            linear = linear.in_unit(from.unit(&read(*cell)?).ok_or(Missing::NoScale)?);
         }
         Ok(linear)
     }
 }
 
 /// A cell's answer; an exception in its place is a reason.
-fn answer(cells: &[Result<Value, Missing>], cell: u32) -> Result<&Value, Missing> {
-    match cells.get(cell as usize) {
-        None => Err(Missing::NotPolled),
-        Some(Err(missing)) => Err(*missing),
-        Some(Ok(Value::NoSuchObject)) => Err(Missing::NoSuchObject),
-        Some(Ok(Value::NoSuchInstance | Value::EndOfMibView)) => Err(Missing::NoSuchInstance),
-        Some(Ok(value)) => Ok(value),
-    }
+fn answer(cells: &Cells, cell: u32) -> Result<Value, Missing> {
+    cells.value(cell as usize)
 }

@@ -183,7 +183,7 @@ impl Service {
             time: now,
             duration: now.moment.since(begun.moment),
             shape,
-            samples: samples.into(),
+            samples,
             effort,
             error,
         };

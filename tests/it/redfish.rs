@@ -155,7 +155,7 @@ fn changes_are_seen() {
         service.poll().await;
         handle.change(&format!("/redfish/v1/{UNIT}/Branches/A"), |it| it["BreakerState"] = "Tripped".into());
         handle.change(&format!("/redfish/v1/{UNIT}/Outlets/A1"), |it| {
-            it["CurrentAmps"] = serde_json::json!({})
+            it["CurrentAmps"] = serde_json::json!({});
         });
         let polled = service.poll().await;
         let at = polled

@@ -13,7 +13,7 @@ use crate::model::Problem;
 use crate::poller::settings::DeviceSettings;
 use crate::rules::{
     self, ApplyTo, FlappingInput, Glob, GroupInput, LevelInput, Limit, ObjectPattern, RateInput, Rule,
-    RuleInput, ScheduleInput,
+    RuleInput, RuleType, ScheduleInput,
 };
 use std::collections::{BTreeSet, HashMap};
 
@@ -215,6 +215,11 @@ fn check_match(
     all: &RawConfig,
 ) {
     let Some(labels) = &raw.apply_to.labels else { return };
+    // What an inventory lists has labels of its own, which nobody knows yet.
+    let rule_type = RuleType::ALL.into_iter().find(|it| raw.r#type.as_deref() == Some(it.name()));
+    if rule_type.is_some_and(RuleType::is_of_inventory) {
+        return;
+    }
     let fits = |device: &DeviceSettings| {
         labels
             .iter()

@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Keys that mean nothing to a service.
-const OF_AGENTS: [&str; 5] = ["port", "answers_from", "profile", "retries", "requests_per_second"];
+const OF_AGENTS: [&str; 6] =
+    ["port", "answers_from", "profile", "retries", "requests_per_second", "requests_in_flight"];
 /// Keys that mean nothing to an SNMP agent.
 const OF_SERVICES: [&str; 4] = ["tls_ca_file", "tls_pins", "tls_verify", "events"];
 /// Controllers answer in 0.1 to 2 s, and take longer for what is expanded.

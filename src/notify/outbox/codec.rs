@@ -272,7 +272,8 @@ impl StoredFacts {
             }
             None => None,
         };
-        let source = match self.source {
+        // Early rows of objects of inventories have an empty one.
+        let source = match self.source.filter(|it| !it.is_empty()) {
             Some(text) => Some(text.parse::<Locator>().map_err(|_| unknown("source", &text))?),
             None => None,
         };
@@ -412,6 +413,16 @@ mod tests {
                 DeadRow { record: Arc::new(record()), reason, text: "t".to_owned(), at: UnixMillis(9) };
             assert_eq!(decode_dead(b"k", &encode_dead(b"k", &dead)), Ok(dead));
         }
+    }
+
+    /// Objects of inventories have no OID; rows with an empty one were written.
+    #[test]
+    fn an_empty_oid_is_none() {
+        let mut facts = fixtures::facts_of("k", &[]);
+        facts.source = Some(crate::model::Locator::default());
+        let last = fixtures::transition(TransitionKind::Trigger, Severity::Info, facts);
+        let row = OpenRow { last: Arc::new(last), ..open_row() };
+        assert_eq!(decode_open(b"k", &encode_open(b"k", &row)).unwrap().last.facts.source, None);
     }
 
     #[test]

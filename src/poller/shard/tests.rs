@@ -3,6 +3,7 @@
 mod behaviour_tests;
 mod engine_tests;
 mod faults_tests;
+mod forgery_tests;
 mod mutation_tests;
 mod v3_tests;
 
@@ -80,6 +81,7 @@ fn settings(name: &str) -> DeviceSettings {
         timeout: SECOND,
         retries: 2,
         request_gap: Duration::ZERO,
+        requests_in_flight: 8,
         labels: Labels::default(),
         rated_current_amperes: Vec::new(),
     }
@@ -159,12 +161,15 @@ impl Room {
                 match entry.remove() {
                     Flying::ToAgent(agent, octets) => self.ask(agent, &octets),
                     Flying::ToShard(from, octets) => {
-                        let mut sink = |slot, outcome| ended.push((now.moment, slot, outcome));
+                        let mut sink =
+                            |slot, outcome: &Outcome| ended.push((now.moment, slot, outcome.clone()));
                         self.dispositions.push(self.shard.handle_datagram(now, from, &octets, &mut sink));
                     }
                 }
             }
-            self.shard.handle_timeout(now, &mut |slot, outcome| ended.push((now.moment, slot, outcome)));
+            self.shard.handle_timeout(now, &mut |slot, outcome: &Outcome| {
+                ended.push((now.moment, slot, outcome.clone()));
+            });
             loop {
                 let mut octets = Vec::new();
                 while let Some((_, to)) = self.shard.poll_transmit(now, &mut octets) {
@@ -174,7 +179,7 @@ impl Room {
                 }
                 let Some(request) = self.shard.poll_key_request() else { break };
                 let keys = KEYS.derive(&request.user, &request.engine);
-                let mut sink = |slot, outcome| ended.push((now.moment, slot, outcome));
+                let mut sink = |slot, outcome: &Outcome| ended.push((now.moment, slot, outcome.clone()));
                 self.shard.handle_keys(&request, keys.as_ref(), now, &mut sink);
             }
             self.outcomes.append(&mut ended);

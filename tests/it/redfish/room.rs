@@ -30,12 +30,15 @@ fn root(levels: u32) -> (String, Value) {
     ("/redfish/v1".to_owned(), document)
 }
 
+/// Where the PDU is.
+const BASE: &str = "/redfish/v1/PowerEquipment/RackPDUs/1";
+const OUTLETS: [&str; 6] = ["A1", "A2", "A3", "B1", "B2", "B3"];
+
 /// A PDU with a three-phase infeed, two branches, six outlets of which one is not there, and a sensor.
 pub(super) fn pdu(levels: u32) -> Mockup {
-    let base = "/redfish/v1/PowerEquipment/RackPDUs/1";
+    let base = BASE;
     let of =
         |what: &str, ids: &[&str]| ids.iter().map(|it| format!("{base}/{what}/{it}")).collect::<Vec<_>>();
-    let outlets = ["A1", "A2", "A3", "B1", "B2", "B3"];
     let mut documents = vec![
         root(levels),
         ("/redfish/v1/SessionService".to_owned(), json!({ "SessionTimeout": 1800 })),
@@ -44,6 +47,20 @@ pub(super) fn pdu(levels: u32) -> Mockup {
             json!({ "RackPDUs": link("/redfish/v1/PowerEquipment/RackPDUs") }),
         ),
         collection("/redfish/v1/PowerEquipment/RackPDUs", &[base.to_owned()]),
+        collection(&format!("{base}/Mains"), &of("Mains", &["I1"])),
+        collection(&format!("{base}/Branches"), &of("Branches", &["A", "B"])),
+        collection(&format!("{base}/Outlets"), &of("Outlets", &OUTLETS)),
+    ];
+    documents.extend(unit());
+    documents.extend(sensors());
+    documents.extend(circuits());
+    documents.extend(server());
+    Mockup::of(documents)
+}
+
+fn unit() -> Vec<(String, Value)> {
+    let base = BASE;
+    vec![
         (
             base.to_owned(),
             json!({
@@ -56,9 +73,6 @@ pub(super) fn pdu(levels: u32) -> Mockup {
                 "Links": { "Chassis": [link("/redfish/v1/Chassis/PDU"), link("/redfish/v1/Chassis/gone")] },
             }),
         ),
-        collection(&format!("{base}/Mains"), &of("Mains", &["I1"])),
-        collection(&format!("{base}/Branches"), &of("Branches", &["A", "B"])),
-        collection(&format!("{base}/Outlets"), &of("Outlets", &outlets)),
         (
             format!("{base}/Metrics"),
             json!({
@@ -77,6 +91,11 @@ pub(super) fn pdu(levels: u32) -> Mockup {
                 "FrequencyHz": { "Reading": 50 },
             }),
         ),
+    ]
+}
+
+fn sensors() -> Vec<(String, Value)> {
+    vec![
         (
             "/redfish/v1/Chassis".to_owned(),
             json!({ "Members": [link("/redfish/v1/Chassis/PDU"), link("/redfish/v1/Chassis/1")] }),
@@ -106,7 +125,12 @@ pub(super) fn pdu(levels: u32) -> Mockup {
                 "ReadingType": "Temperature", "ReadingUnits": "Cel", "Status": { "State": "Enabled", "Health": "OK" },
             }),
         ),
-    ];
+    ]
+}
+
+fn circuits() -> Vec<(String, Value)> {
+    let base = BASE;
+    let mut documents = Vec::new();
     for (id, watts) in [("A", 2000.0), ("B", 2210.0)] {
         let uri = format!("{base}/Branches/{id}");
         documents.push((uri.clone(), json!({
@@ -114,7 +138,7 @@ pub(super) fn pdu(levels: u32) -> Mockup {
             "CurrentAmps": { "Reading": watts / 230.0 }, "PowerWatts": { "Reading": watts }, "Status": { "Health": "OK" },
         })));
     }
-    for id in outlets.into_iter().filter(|it| *it != "B3") {
+    for id in OUTLETS.into_iter().filter(|it| *it != "B3") {
         let uri = format!("{base}/Outlets/{id}");
         documents.push((uri.clone(), json!({
             "@odata.id": uri, "Id": format!("OUTLET {id}"), "Name": format!("Outlet {id}"), "PowerState": "On",
@@ -122,8 +146,7 @@ pub(super) fn pdu(levels: u32) -> Mockup {
             "EnergykWh": { "Reading": 17 }, "Status": { "State": "Enabled", "Health": "OK", "HealthRollup": "OK" },
         })));
     }
-    documents.extend(server());
-    Mockup::of(documents)
+    documents
 }
 
 /// A server with the old Power and Thermal resources.
