@@ -12,7 +12,7 @@ use super::tree::{Part, Resource, Role, Tree, is_whole, members_of};
 use super::uri::{Origin, ResourceUri};
 use crate::model::Missing;
 use serde_json::Value;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
 /// What is asked next.
 #[derive(Debug, Clone, PartialEq)]
@@ -318,7 +318,7 @@ impl Learner {
             Role::Managers => 1,
             _ => MEMBERS_MAX,
         };
-        let (mut all_inline, mut named) = (true, Vec::new());
+        let (mut inline, mut named) = (BTreeSet::new(), Vec::new());
         for member in members_of(document) {
             let Some(uri) = link(member).and_then(|it| self.origin.resource(it).ok()) else { continue };
             if most <= self.tree.members.get(&want.uri).map_or(0, Vec::len) + named.len() {
@@ -327,7 +327,9 @@ impl Learner {
             }
             named.push(uri.clone());
             let is_inline = self.trust == Trust::Yes && is_whole(member) && error_of(member).is_none();
-            all_inline &= is_inline;
+            if is_inline {
+                inline.insert(uri.clone());
+            }
             if is_inline && self.seen.insert(uri.clone()) {
                 self.tree.order.push(uri.clone());
                 self.know(uri, role, member.clone());
@@ -335,12 +337,12 @@ impl Learner {
                 self.want(uri, role);
             }
         }
-        let counted = document.get("Members@odata.count").and_then(Value::as_u64);
         let next = document.get("Members@odata.nextLink").and_then(link);
-        let is_short = counted.is_some_and(|it| it > u64::try_from(named.len()).unwrap_or(u64::MAX));
         if want.page == 0 {
-            if all_inline && !named.is_empty() && !is_short && next.is_none() {
-                self.tree.expandable.insert(want.uri.clone(), self.expand.unwrap_or_default());
+            // Members that dangle, and those of later pages, are asked by themselves.
+            if !inline.is_empty() {
+                let expand = self.expand.unwrap_or_default();
+                self.tree.expandable.insert(want.uri.clone(), (expand, inline));
             }
             self.insert(want.uri.clone(), want.role, Ok(Value::Null));
         }

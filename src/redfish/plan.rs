@@ -92,8 +92,7 @@ impl<'t> Planner<'t> {
 
     /// Collections whose members came whole while the service was learnt.
     fn propose_collections(&mut self) {
-        for (uri, query) in &self.tree.expandable {
-            let members: BTreeSet<&ResourceUri> = self.tree.members.get(uri).into_iter().flatten().collect();
+        for (uri, (query, members)) in &self.tree.expandable {
             let covers = self.places(|it| members.contains(it));
             self.candidates.push(Request { uri: uri.clone(), query, form: Form::Documents, covers });
         }

@@ -4,7 +4,7 @@ use super::document::{items, link, links_at, text_at};
 use super::uri::{Origin, ResourceUri};
 use crate::model::Missing;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a resource is, by the way that led to it; `@odata.type` is a hint at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,8 +164,8 @@ pub struct Tree {
     pub(super) order: Vec<ResourceUri>,
     /// Of collections, all pages.
     pub(super) members: BTreeMap<ResourceUri, Vec<ResourceUri>>,
-    /// Collections whose members came whole with $expand, and what it was.
-    pub(super) expandable: BTreeMap<ResourceUri, &'static str>,
+    /// Collections with members that came whole with $expand: what it was, and which.
+    pub(super) expandable: BTreeMap<ResourceUri, (&'static str, BTreeSet<ResourceUri>)>,
 }
 
 /// A resource that is there.

@@ -181,7 +181,7 @@ fn what_services_do_wrong_is_borne() {
             "login-status=405",
             "login-status=404",
             "session-limit",
-            "session-uses=5",
+            "session-uses=20",
             "stumble=1",
             "redirect-within",
             "close",
@@ -220,8 +220,8 @@ fn one_bad_resource_is_its_own_loss() {
             ("slow-body", Missing::Timeout),
         ] {
             let handle = serve(pdu(1), &[]).await;
-            let slow = ServiceSettings { timeout: Duration::from_secs(1), ..settings(&handle.url()) };
-            let mut service = client(slow);
+            let timeout = Duration::from_secs(if missing == Missing::Timeout { 1 } else { 20 });
+            let mut service = client(ServiceSettings { timeout, ..settings(&handle.url()) });
             assert_whole(&service.poll().await);
             handle.set_faults(vec![format!("{fault}@Chassis/1/Thermal").parse().unwrap()]);
             let polled = service.poll().await;

@@ -12,7 +12,7 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use std::io;
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 const SESSIONS: &str = "/redfish/v1/SessionService/Sessions";
@@ -200,16 +200,16 @@ fn cut_body(document: &Value) -> Response {
 }
 
 fn gzip_bomb() -> Response {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    let zeros = vec![b' '; 1 << 20];
-    for _ in 0..64 {
-        if encoder.write_all(&zeros).is_err() {
-            break;
-        }
-    }
-    let octets = encoder.finish().unwrap_or_default();
-    with(of_status(200, Body::from(octets)), header::CONTENT_ENCODING, "gzip")
+    with(of_status(200, Body::from(BOMB.clone())), header::CONTENT_ENCODING, "gzip")
 }
+
+/// 64 MiB of spaces.
+static BOMB: LazyLock<Bytes> = LazyLock::new(|| {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let spaces = vec![b' '; 1 << 20];
+    let written: io::Result<()> = (0..64).try_for_each(|_| encoder.write_all(&spaces));
+    written.and_then(|()| encoder.finish()).unwrap_or_default().into()
+});
 
 fn is_let_in(shared: &Shared, headers: &HeaderMap) -> bool {
     let spec = lock(&shared.spec);

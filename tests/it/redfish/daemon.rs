@@ -51,7 +51,7 @@ fn the_daemon_polls_follows_events_and_leaves_no_session_behind() {
     super::run(async {
         let handle = serve(pdu(6), &[]).await;
         let folder = tempfile::tempdir().unwrap();
-        write_config(folder.path(), &handle, "1h");
+        write_config(folder.path(), &handle, "20m");
         let config = folder.path().join("rackwarden.toml");
         let daemon = Command::new(env!("CARGO_BIN_EXE_rackwarden"))
             .args(["run", "--config"])
@@ -66,7 +66,7 @@ fn the_daemon_polls_follows_events_and_leaves_no_session_behind() {
         // What changes for a device: its session is deleted and another one opened.
         for round in 0..20 {
             let logins = handle.counts().logins;
-            write_config(folder.path(), &handle, if round % 2 == 0 { "50m" } else { "1h" });
+            write_config(folder.path(), &handle, if round % 2 == 0 { "19m" } else { "20m" });
             signal(&daemon.0, nix::sys::signal::Signal::SIGHUP);
             until("another login", || logins < handle.counts().logins).await;
         }
