@@ -22,6 +22,7 @@ mod operate;
 mod page;
 mod poll;
 mod profile;
+mod redfish;
 mod run;
 mod simulate;
 mod target;
@@ -49,6 +50,11 @@ enum Verb {
     Check(check::Arguments),
     /// Poll one device by hand and show what it reads
     Poll(poll::Arguments),
+    /// Redfish services by hand
+    #[command(subcommand)]
+    Redfish(redfish::Verb),
+    /// Write what a Redfish service has to a folder, with serial numbers and addresses masked
+    Capture(redfish::CaptureArguments),
     /// Where each value comes from: cell, octets, scale, profile, rules
     Explain(explain::Arguments),
     /// Walk an agent's objects, with names where they are known
@@ -103,6 +109,8 @@ pub fn main() -> std::process::ExitCode {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Poll(arguments) => poll::run(&arguments),
+        Verb::Redfish(verb) => redfish::run(&verb),
+        Verb::Capture(arguments) => redfish::capture(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Walk(arguments) => walk::run(&arguments),
         Verb::Profile(verb) => profile::run(&verb),

@@ -134,6 +134,10 @@ pub(super) struct RawCredential {
     pub(super) community_env: Option<Tagged<String>>,
     pub(super) community_credential: Option<Tagged<String>>,
     pub(super) user: Option<Tagged<String>>,
+    pub(super) password: Option<Tagged<RawSecret>>,
+    pub(super) password_file: Option<Tagged<String>>,
+    pub(super) password_env: Option<Tagged<String>>,
+    pub(super) password_credential: Option<Tagged<String>>,
     pub(super) level: Option<Tagged<String>>,
     pub(super) authentication: Option<Tagged<String>>,
     pub(super) authentication_passphrase: Option<Tagged<RawSecret>>,
@@ -193,6 +197,11 @@ pub(super) struct RawDevice {
     pub(super) retries: Option<u32>,
     pub(super) parent: Option<String>,
     pub(super) requests_per_second: Option<u32>,
+    pub(super) tls_ca_file: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) tls_pins: Vec<String>,
+    pub(super) tls_verify: Option<bool>,
+    pub(super) events: Option<bool>,
     pub(super) requests_in_flight: Option<u8>,
     #[serde(default)]
     pub(super) labels: BTreeMap<String, String>,

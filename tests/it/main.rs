@@ -25,6 +25,7 @@ mod profile_properties;
 mod profiles;
 mod promtool;
 mod recordings;
+mod redfish;
 mod simulate_user;
 mod simulated;
 mod snmpd;
