@@ -32,3 +32,4 @@ mod support;
 mod traps;
 mod usm;
 mod usm_daemon;
+mod watchdog;
