@@ -87,6 +87,7 @@ pub(super) struct RawPaging {
     pub(super) client_url: Option<String>,
     pub(super) company: Option<String>,
     pub(super) contact: Option<String>,
+    pub(super) incident_per_severity: bool,
     pub(super) storm_threshold: usize,
     pub(super) storm_window: Nanoseconds,
     pub(super) storm_wait: Nanoseconds,

@@ -610,6 +610,13 @@ static PAGING: Table = Table {
         Key::new("contact", Form::Text, "\"noc@example.net\"", "Whom to ask: in each page's details")
             .also(&["contact_email", "email"]),
         Key::new(
+            "incident_per_severity",
+            Form::Flag,
+            "true",
+            "Whether an alert that gets worse opens an incident of its own, which pages anew, and ends the one before it; else it adds to the one that is open",
+        )
+        .default("false"),
+        Key::new(
             "storm_threshold",
             Form::Count { least: 0, most: STORM_MOST },
             "16",
@@ -657,7 +664,7 @@ static PAGING: Table = Table {
             "change_events",
             Form::Flag,
             "true",
-            "Whether reloads and maintenance windows are told to PagerDuty as change events",
+            "Whether reloads, maintenance windows, silences and changed inventories are told to PagerDuty as change events",
         )
         .default("false"),
     ],
