@@ -12,6 +12,9 @@ use std::time::Duration;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawConfig {
+    /// Checked where it stands: the mirror only has to know the key.
+    #[serde(default, rename = "version")]
+    _version: Option<u32>,
     pub(super) polling: RawPolling,
     pub(super) http: RawHttp,
     pub(super) state: RawState,

@@ -16,6 +16,8 @@ use std::time::Duration;
 
 pub(super) static ROOT: Table = Table {
     keys: &[
+        Key::new("version", Form::Version, "1", "The version of the configuration format that the file is written for")
+            .also(&["config_version", "schema_version", "format", "apiversion"]),
         Key::table("polling", Form::Table(&POLLING), "How devices are asked, unless they say otherwise"),
         Key::table("http", Form::Table(&HTTP), "Where /metrics, the JSON API and health are served"),
         Key::table("state", Form::Table(&STATE), "Where events and open alerts are kept over restarts")

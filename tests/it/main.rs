@@ -26,6 +26,8 @@ mod profiles;
 mod promtool;
 mod recordings;
 mod redfish;
+mod reload;
+mod schema;
 mod simulate_user;
 mod simulated;
 mod snmpd;
