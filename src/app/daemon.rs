@@ -108,6 +108,7 @@ impl Daemon {
     ) -> Result<Self, AppError> {
         snmp_events::init();
         alert_events::init();
+        crate::telemetry::message::init();
         name_events::init();
         let runtime = Handle::current();
         let folder = settings.state_folder.clone();

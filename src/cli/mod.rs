@@ -20,6 +20,7 @@ mod inventory;
 mod page;
 mod poll;
 mod profile;
+mod rules;
 mod run;
 mod simulate;
 mod target;
@@ -62,6 +63,9 @@ enum Verb {
     /// Paging by hand
     #[command(subcommand)]
     Page(page::Verb),
+    /// Rules: what they match, why they fire or not, tests, and what they would have done
+    #[command(subcommand)]
+    Rules(Box<rules::Verb>),
     /// Inventory sources by hand
     #[command(subcommand)]
     Inventory(inventory::Verb),
@@ -99,6 +103,7 @@ pub fn main() -> std::process::ExitCode {
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::Bench(verb) => bench::run(&verb),
         Verb::Page(verb) => page::run(&verb),
+        Verb::Rules(verb) => rules::run(&verb),
         Verb::Inventory(verb) => inventory::run(&verb),
         Verb::Generate(arguments) => generate::run(&arguments),
     };

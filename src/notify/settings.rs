@@ -1,5 +1,6 @@
 //! What paging is told: integrations with their keys and limits, already checked.
 
+use crate::message::Messages;
 use crate::model::Secret;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -46,4 +47,6 @@ pub struct NotifySettings {
     pub client: String,
     /// `client_url` of the events: where a person looks, if the user says.
     pub client_url: Option<String>,
+    /// The texts of pages, where rules bring their own.
+    pub messages: Messages,
 }

@@ -34,7 +34,7 @@ pub use load::{ProfileFile, ProfileSet};
 pub use matcher::SystemGroup;
 pub use plan::{Plan, Warnings};
 
-use crate::model::{ComponentKind, Oid, Quantity};
+use crate::model::{ComponentKind, Oid, Quantity, StateTable};
 use definition::{Block, Definition, IdentitySpec, Match};
 use lookup::ObjectRef;
 use std::path::PathBuf;
@@ -150,6 +150,7 @@ impl Profile {
                 quantity: it.quantity,
                 name: &it.name,
                 object: &it.object.root,
+                states: it.states.as_ref(),
             })
         })
     }
@@ -166,6 +167,8 @@ pub struct ReadingInfo<'a> {
     pub name: &'a str,
     /// The column or scalar that it is read from, without an instance.
     pub object: &'a Oid,
+    /// Its states, if it has any.
+    pub states: Option<&'a Arc<StateTable>>,
 }
 
 /// The cells to GET and the columns to walk.

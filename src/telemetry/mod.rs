@@ -8,6 +8,7 @@ pub mod alert;
 pub mod config;
 pub(crate) mod http;
 pub mod inventory;
+pub mod message;
 pub mod names;
 pub mod notify;
 pub mod snmp;

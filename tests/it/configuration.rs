@@ -104,7 +104,8 @@ fn shipped_examples_load() {
     fs::create_dir(folder.path().join("conf.d")).unwrap();
     fs::write(folder.path().join("rackwarden.toml"), read("packaging/rackwarden.toml")).unwrap();
     let examples = fs::read_dir(root().join("packaging/examples")).unwrap();
-    for example in examples.map(|it| it.unwrap().path()) {
+    let is_test = |it: &PathBuf| it.to_string_lossy().ends_with("_test.toml");
+    for example in examples.map(|it| it.unwrap().path()).filter(|it| !is_test(it)) {
         fs::copy(&example, folder.path().join("conf.d").join(example.file_name().unwrap())).unwrap();
     }
     let main = folder.path().join("rackwarden.toml");

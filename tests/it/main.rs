@@ -24,6 +24,7 @@ mod profile_properties;
 mod profiles;
 mod promtool;
 mod recordings;
+mod rule_commands;
 mod simulated;
 mod snmpd;
 mod support;

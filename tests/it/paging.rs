@@ -102,6 +102,7 @@ fn settings(folder: &Path, integrations: &[(&str, &str)]) -> NotifySettings {
         state_folder: folder.to_owned(),
         client: "rackwarden".to_owned(),
         client_url: Some("https://rackwarden.example/".to_owned()),
+        messages: rackwarden::message::Messages::default(),
     }
 }
 

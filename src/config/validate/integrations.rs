@@ -7,6 +7,7 @@ use crate::config::layer::Step;
 use crate::config::raw::{RawConfig, RawIntegration};
 use crate::config::report::Place;
 use crate::config::suggest::instead;
+use crate::message::Messages;
 use crate::notify::settings::{IntegrationSettings, NotifySettings, SecretSource};
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ pub(super) fn notify(context: &mut Context<'_, '_>, raw: &RawConfig) -> NotifySe
         state_folder: raw.state.folder.clone(),
         client: raw.paging.client.clone(),
         client_url: raw.paging.client_url.clone(),
+        messages: Messages::default(),
     }
 }
 

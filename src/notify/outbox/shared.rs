@@ -292,14 +292,24 @@ pub(crate) fn describe(error: &dyn std::error::Error) -> String {
 
 fn render(settings: &NotifySettings, transition: &Transition) -> Arc<Record> {
     let sender = Sender { client: &settings.client, client_url: settings.client_url.as_deref() };
+    let body = dressed(settings, transition, event::body(transition, sender));
     Arc::new(Record {
         key: transition.facts.key.clone(),
         action: event::action_of(transition.kind),
         severity: transition.severity,
         at: transition.at,
-        body: event::body(transition, sender).into_boxed_str(),
+        body: body.into_boxed_str(),
         repaired: false,
     })
+}
+
+/// The event with the texts of its rule's templates.
+fn dressed(settings: &NotifySettings, transition: &Transition, body: String) -> String {
+    let dressed = settings.messages.dress(transition, body);
+    for failure in &dressed.failures {
+        telemetry::message::template_failed(&transition.facts.rule, &transition.facts.key.0, failure);
+    }
+    dressed.body
 }
 
 /// The integrations that hear of an alert: those of its rule, else the default ones, else all.

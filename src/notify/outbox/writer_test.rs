@@ -100,6 +100,7 @@ fn open(disk: &FakeDisk, runtime: &Runtime) -> (OutboxHandle, Vec<String>) {
         state_folder: "/nonexistent".into(),
         client: "rackwarden".to_owned(),
         client_url: None,
+        messages: crate::message::Messages::default(),
     };
     let tuning = Tuning { reopen_after: Duration::from_millis(20), ..Tuning::DEFAULT };
     let opener = Box::new(disk.clone());
