@@ -8,7 +8,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rackwarden::mib::Mibs;
-use rackwarden::model::{Missing, Oid, Value};
+use rackwarden::model::{Cells, Oid, Value};
 use rackwarden::profile::{Learned, Plan, ProfileFile, ProfileSet, SystemGroup};
 use std::hint::black_box;
 
@@ -46,7 +46,7 @@ kind = "phase"
 "#;
 const ROWS: u32 = 12;
 
-fn plan() -> (Plan, Vec<Result<Value, Missing>>) {
+fn plan() -> (Plan, Cells) {
     let file = ProfileFile { path: "bench.toml".into(), text: PROFILE.to_owned(), is_users: false };
     let (set, problems) = ProfileSet::of_files(Mibs::embedded(), [file]);
     assert!(problems.is_empty(), "{problems:?}");
@@ -63,7 +63,7 @@ fn plan() -> (Plan, Vec<Result<Value, Missing>>) {
         })
         .collect();
     let plan = set.find("bench").unwrap().compile(&learned, &SystemGroup::default());
-    let answers: Vec<_> = plan.cells.iter().map(|it| Ok(learned.get(it).unwrap().clone())).collect();
+    let answers: Cells = plan.cells.iter().map(|it| Ok(learned.get(it).unwrap().clone())).collect();
     assert_eq!(answers.len(), 60);
     (plan, answers)
 }

@@ -13,7 +13,7 @@
 )]
 
 use crate::mib::Mibs;
-use crate::model::{Moment, Oid, Secret, Value};
+use crate::model::{Cells, Moment, Oid, Secret, Value};
 use crate::profile::{ProfileFile, ProfileSet};
 use crate::simulator::Recording;
 use crate::snmp::trap::{TrapCredential, TrapDesk, TrapPolicy, TrapSender};
@@ -308,7 +308,7 @@ pub fn get_job(octets: &[u8]) {
         assert!(steps <= 4 * oids.len() + 8, "a job must end");
         let asked = job.request().varbinds.to_vec();
         let step = match answer(&mut octets, &asked) {
-            Some(message) => job.on_response(&decode(&message).unwrap().pdu),
+            Some(message) => job.on_response(&decode(&message).unwrap().pdu, &mut Cells::default()),
             None => job.on_give_up(true),
         };
         assert_eq!(step == GetStep::Done, job.is_done());
@@ -334,7 +334,7 @@ pub fn walk(octets: &[u8]) {
             break;
         }
     }
-    let rows = walk.rows();
+    let rows: Vec<(Oid, Value)> = walk.rows().iter().collect();
     assert!(rows.len() <= 200 && rows.windows(2).all(|pair| pair[0].0 < pair[1].0));
     assert!(rows.iter().all(|(name, _): &(Oid, Value)| name.starts_with(&root)));
 }

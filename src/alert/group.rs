@@ -71,6 +71,8 @@ struct Sum {
     /// The smallest rating, where percentages are asked for.
     rated: Option<f64>,
     missing: Option<Missing>,
+    /// Whether any is against physics: then so is what they come to.
+    is_suspect: bool,
 }
 
 #[derive(Debug)]
@@ -328,6 +330,7 @@ impl Group {
         }
         match all {
             None => Outcome::Gone,
+            Some(Sum { is_suspect: true, .. }) => Outcome::Unknown(Frozen::Suspect),
             Some(Sum { missing: Some(missing), quantity, .. }) => Outcome::Missing(missing, quantity),
             Some(sum) => Outcome::Known(sum),
         }
@@ -447,13 +450,14 @@ impl Sum {
     fn of(seat: &Seat, sample: Option<&Sample>) -> Self {
         let (value, missing) = match sample {
             Some(Sample::Value(value)) if value.is_finite() => (*value, None),
-            // A sum with a part that cannot be believed cannot be believed.
-            Some(Sample::Value(_) | Sample::Suspect(_)) => (0.0, Some(Missing::OutOfRange)),
+            Some(Sample::Value(_)) => (0.0, Some(Missing::OutOfRange)),
             Some(Sample::Missing(missing)) => (0.0, Some(*missing)),
+            Some(Sample::Suspect(value)) => (*value, None),
             None => (0.0, Some(Missing::NotPolled)),
         };
         let Seat { quantity, rated, .. } = *seat;
-        Self { quantity, total: value, least: value, most: value, rated, missing }
+        let is_suspect = matches!(sample, Some(Sample::Suspect(_)));
+        Self { quantity, total: value, least: value, most: value, rated, missing, is_suspect }
     }
 
     fn and(self, other: &Self) -> Self {
@@ -467,6 +471,7 @@ impl Sum {
                 (one, other) => one.or(other),
             },
             missing: self.missing.or(other.missing),
+            is_suspect: self.is_suspect || other.is_suspect,
         }
     }
 

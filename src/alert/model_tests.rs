@@ -233,7 +233,7 @@ fn batch(seconds: u64, outcome: Outcome, shape: &Arc<Shape>) -> Batch {
         duration: Duration::ZERO,
         shape: Arc::clone(shape),
         effort: crate::model::Effort::default(),
-        samples: [sample].into(),
+        samples: vec![sample],
         error: (outcome == Outcome::Failed).then_some(PollError::Timeout),
     }
 }

@@ -139,7 +139,7 @@ impl Bench {
             duration: Duration::ZERO,
             shape: Arc::clone(&self.shape),
             effort: crate::model::Effort::default(),
-            samples: samples.into(),
+            samples: samples.to_vec(),
             error,
         };
         let alerts = self.alerts.as_mut().unwrap();

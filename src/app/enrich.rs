@@ -158,16 +158,21 @@ fn rated(component: &Component, own: Ratings, lent: Ratings, inlets: usize) -> R
 pub(super) struct Lent {
     by: Arc<Enrichment>,
     from: (Arc<Source>, Arc<Shape>),
-    to: (Arc<Source>, Arc<Shape>),
+    /// The last batch with what is lent.
+    batch: Batch,
 }
 
 impl Lent {
-    /// Gives a batch the source and shape of its device with what it is lent. Costs a few comparisons of
-    /// pointers while nothing changes.
-    pub(super) fn apply(place: &mut Option<Self>, enrichment: &Arc<Enrichment>, batch: &mut Batch) {
+    /// The batch with the source and shape of its device with what it is lent. Costs a few comparisons of
+    /// pointers, and where anything is lent at all a copy of the samples, while nothing changes.
+    pub(super) fn apply<'a>(
+        place: &'a mut Option<Box<Self>>,
+        enrichment: &Arc<Enrichment>,
+        batch: &'a Batch,
+    ) -> &'a Batch {
         if enrichment.is_empty() {
             *place = None;
-            return;
+            return batch;
         }
         let holds = place.as_ref().is_some_and(|it| {
             Arc::ptr_eq(&it.by, enrichment)
@@ -176,20 +181,20 @@ impl Lent {
         });
         if !holds {
             let from = (Arc::clone(&batch.source), Arc::clone(&batch.shape));
-            let before = place.take().map(|it| it.to);
-            let to = match enrichment.lend(&from.0, &from.1) {
+            let before = place.take().map(|it| (it.batch.source, it.batch.shape));
+            let (source, shape) = match enrichment.lend(&from.0, &from.1) {
                 Some((source, shape)) => (
                     kept(source, before.as_ref().map(|it| &it.0)),
                     kept(shape, before.as_ref().map(|it| &it.1)),
                 ),
                 None => (Arc::clone(&from.0), Arc::clone(&from.1)),
             };
-            *place = Some(Self { by: Arc::clone(enrichment), from, to });
+            let batch = Batch { source, shape, ..batch.clone() };
+            return &place.insert(Box::new(Self { by: Arc::clone(enrichment), from, batch })).batch;
         }
-        if let Some(lent) = place {
-            batch.source = Arc::clone(&lent.to.0);
-            batch.shape = Arc::clone(&lent.to.1);
-        }
+        let Some(lent) = place else { return batch };
+        lent.batch.take_samples(batch);
+        &lent.batch
     }
 }
 
@@ -256,16 +261,14 @@ mod tests {
             time: Now::default(),
             duration: Duration::ZERO,
             shape: Arc::new(Shape { components, readings: [].into() }),
-            samples: Box::default(),
+            samples: Vec::new(),
             effort: Effort::default(),
             error: None,
         }
     }
 
     fn applied(enrichment: &Arc<Enrichment>, batch: &Batch) -> Batch {
-        let mut batch = batch.clone();
-        Lent::apply(&mut None, enrichment, &mut batch);
-        batch
+        Lent::apply(&mut None, enrichment, batch).clone()
     }
 
     #[test]
@@ -320,11 +323,7 @@ mod tests {
         );
         let polled = device("X9", &[]);
         let mut place = None;
-        let mut poll = |by: &Arc<Enrichment>| {
-            let mut batch = polled.clone();
-            Lent::apply(&mut place, by, &mut batch);
-            batch
-        };
+        let mut poll = |by: &Arc<Enrichment>| Lent::apply(&mut place, by, &polled).clone();
         let before = poll(&first);
         for by in [&first, &same] {
             let after = poll(by);

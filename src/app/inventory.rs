@@ -334,7 +334,7 @@ impl Desk {
     fn judge(&mut self, name: &Arc<str>, batch: Batch) {
         let next = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
         let slot = *self.slots.entry(Arc::clone(name)).or_insert(next);
-        self.pipeline.snapshot(slot, batch);
+        self.pipeline.snapshot(slot, &batch);
     }
 
     /// The source leaves the config.

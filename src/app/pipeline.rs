@@ -12,7 +12,7 @@ use super::resolve::Names;
 use super::watch::Watch;
 use crate::alert::{AlertKey, Board, DeviceAlerts, OpenAlert, Transition, TransitionKind};
 use crate::config::Settings;
-use crate::model::{Batch, Moment, Now, Shape, Source, SystemClock};
+use crate::model::{Batch, Moment, Now, PollError, Shape, Source, SystemClock};
 use crate::notify::outbox::OutboxHandle;
 use crate::poller::engines::Engines;
 use crate::poller::{Outcome, Sink};
@@ -121,7 +121,7 @@ pub struct Pipeline {
     /// By slot.
     devices: Vec<Option<Bound>>,
     /// By slot.
-    lent: Vec<Option<Lent>>,
+    lent: Vec<Option<Box<Lent>>>,
     transitions: Vec<Transition>,
 }
 
@@ -195,13 +195,13 @@ impl Pipeline {
         Self { shared, devices: Vec::new(), lent: Vec::new(), transitions: Vec::new() }
     }
 
-    /// The device's alerts, bound to what it has now and to the rules in force.
-    fn bound(&mut self, slot: u32, source: &Arc<Source>, shape: &Arc<Shape>, now: Now) -> Option<&mut Bound> {
+    /// Binds the device's alerts to what it has now and to the rules in force, if they are not.
+    fn bind(&mut self, slot: u32, source: &Arc<Source>, shape: &Arc<Shape>, now: Now) {
         let slot = slot as usize;
         if self.devices.len() <= slot {
             self.devices.resize_with(slot + 1, || None);
         }
-        let place = self.devices.get_mut(slot)?;
+        let Some(place) = self.devices.get_mut(slot) else { return };
         let watch = self.shared.watch.load();
         let holds = place.as_ref().is_some_and(|it| {
             Arc::ptr_eq(&it.watch, &watch) && Arc::ptr_eq(&it.shape, shape) && Arc::ptr_eq(&it.source, source)
@@ -212,74 +212,64 @@ impl Pipeline {
             let bound = Bound::new(&self.shared, before, watch, (source, shape), now, &mut self.transitions);
             *place = Some(bound);
         }
-        place.as_mut()
     }
 
     fn hand_over(&mut self, at: Moment) {
-        self.shared.announce(std::mem::take(&mut self.transitions), at);
+        if !self.transitions.is_empty() {
+            self.shared.announce(std::mem::take(&mut self.transitions), at);
+        }
     }
 }
 
 impl Pipeline {
     /// Takes a snapshot of an inventory, or that there is none.
-    pub(super) fn snapshot(&mut self, slot: u32, batch: Batch) {
+    pub(super) fn snapshot(&mut self, slot: u32, batch: &Batch) {
         self.judge(slot, batch);
     }
 
-    /// The device with what inventories lend it.
-    fn lend(&mut self, slot: u32, batch: &mut Batch) {
-        let slot = slot as usize;
-        if self.lent.len() <= slot {
-            self.lent.resize_with(slot + 1, || None);
-        }
-        if let Some(place) = self.lent.get_mut(slot) {
-            Lent::apply(place, &self.shared.enrichment.load(), batch);
-        }
-    }
-
-    fn judge(&mut self, slot: u32, batch: Batch) {
-        let (source, shape, now) = (Arc::clone(&batch.source), Arc::clone(&batch.shape), batch.time);
-        let mut transitions = std::mem::take(&mut self.transitions);
-        let shared = Arc::clone(&self.shared);
-        if let Some(bound) = self.bound(slot, &source, &shape, now) {
-            let is_up = batch.error.is_none();
-            if !source.kind.is_inventory() {
-                bound.failures = if is_up { 0 } else { bound.failures.saturating_add(1) };
-                shared.names.poll_failed(now.moment, &source.device, bound.failures);
-            }
-            if bound.is_up != Some(is_up) && !source.kind.is_inventory() {
-                events::device_changed(
-                    &source.device,
-                    &source.address,
-                    batch.error.as_ref(),
-                    bound.is_up.is_none(),
-                );
-            }
-            bound.is_up = Some(is_up);
-            bound.alerts.evaluate(&batch, &mut transitions);
-            shared.board.apply(&mut bound.alerts);
-            for membership in &bound.groups {
-                membership.report(&batch, &shared);
+    fn judge(&mut self, slot: u32, batch: &Batch) {
+        self.bind(slot, &batch.source, &batch.shape, batch.time);
+        let Self { shared, devices, transitions, .. } = self;
+        let Some(Some(bound)) = devices.get_mut(slot as usize) else { return };
+        let is_up = batch.error.is_none();
+        if !batch.source.kind.is_inventory() {
+            bound.failures = if is_up { 0 } else { bound.failures.saturating_add(1) };
+            shared.names.poll_failed(batch.time.moment, &batch.source.device, bound.failures);
+            if bound.is_up != Some(is_up) {
+                let (source, is_first) = (&batch.source, bound.is_up.is_none());
+                events::device_changed(&source.device, &source.address, batch.error.as_ref(), is_first);
             }
         }
-        self.transitions.append(&mut transitions);
-        self.hand_over(now.moment);
-        match self.devices.get_mut(slot as usize) {
-            Some(Some(bound)) => shared.store.publish_at(&mut bound.place, batch),
-            _ => shared.store.publish(batch),
+        bound.is_up = Some(is_up);
+        bound.alerts.evaluate(batch, transitions);
+        shared.board.apply(&mut bound.alerts);
+        for membership in &bound.groups {
+            membership.report(batch, shared);
+        }
+        self.hand_over(batch.time.moment);
+        if let Some(Some(bound)) = self.devices.get_mut(slot as usize) {
+            self.shared.store.publish_at(&mut bound.place, batch);
         }
     }
 }
 
 impl Sink for Pipeline {
-    fn polled(&mut self, slot: u32, outcome: Outcome) {
-        let mut batch = outcome.batch;
+    fn polled(&mut self, slot: u32, outcome: &Outcome) {
+        let batch = &outcome.batch;
         for note in &outcome.notes {
             events::noted(&batch.source.device, note);
         }
-        events::poll_ended(batch.error.as_ref().map_or("ok", |it| it.class()));
-        self.lend(slot, &mut batch);
-        self.judge(slot, batch);
+        events::poll_ended(batch.error.as_ref().map(PollError::class));
+        let at = slot as usize;
+        if self.lent.len() <= at {
+            self.lent.resize_with(at + 1, || None);
+        }
+        // What is lent is out of its place while it is judged.
+        let mut lent = self.lent.get_mut(at).and_then(Option::take);
+        self.judge(slot, Lent::apply(&mut lent, &self.shared.enrichment.load(), batch));
+        if let Some(place) = self.lent.get_mut(at) {
+            *place = lent;
+        }
     }
 
     fn removed(&mut self, slot: u32, device: &Arc<str>, now: Now) {

@@ -3,12 +3,11 @@
 use super::exit::Exit;
 use super::target::{self, Ready, TargetArguments};
 use crate::model::{
-    Component, Health, Missing, PollError, Quantity, ReadingShape, Sample, SystemClock, Value,
+    Cells, Component, Health, Missing, PollError, Quantity, ReadingShape, Sample, SystemClock, Value,
 };
 use crate::poller::once;
 use crate::poller::settings::{Credential, SnmpVersion};
 use crate::poller::{Outcome, Ready as Known};
-use crate::snmp::Cell;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -226,16 +225,16 @@ fn readings(outcome: &Outcome) -> Vec<ReadingJson<'_>> {
     .collect()
 }
 
-fn raw(ready: &Known, reading: usize, cells: &[Cell]) -> Option<serde_json::Value> {
-    let value = ready.plan.raw(reading, cells).as_ref().ok()?;
+fn raw(ready: &Known, reading: usize, cells: &Cells) -> Option<serde_json::Value> {
+    let value = ready.plan.raw(reading, cells).ok()?;
     Some(match value {
-        Value::Counter64(it) => serde_json::Value::from(*it),
+        Value::Counter64(it) => serde_json::Value::from(it),
         value => match (value.integer(), value.text()) {
             (Some(number), _) => serde_json::Value::from(number),
             (None, Some(text)) => serde_json::Value::from(text),
             (None, None) => match value {
                 Value::ObjectIdentifier(oid) => serde_json::Value::from(oid.to_string()),
-                Value::Opaque(octets) => serde_json::Value::from(hex(octets)),
+                Value::Opaque(octets) => serde_json::Value::from(hex(&octets)),
                 _ => return None,
             },
         },

@@ -120,7 +120,7 @@ impl Keeper {
             time,
             duration,
             shape: Arc::clone(&self.shape),
-            samples: samples.into(),
+            samples,
             effort: Effort::default(),
             error: failure.map(Failure::poll_error),
         }

@@ -5,6 +5,7 @@
 //! [`time::SystemClock`], the one place that reads a clock); nothing here imports another module of
 //! the crate. A missing reading is a [`Sample::Missing`] with its reason, never zero.
 
+pub mod cells;
 pub mod component;
 pub mod diagnostic;
 pub mod labels;
@@ -16,6 +17,7 @@ pub mod severity;
 pub mod time;
 pub mod value;
 
+pub use cells::{Cells, Reasons};
 pub use component::{Component, ComponentKind, Ratings};
 pub use diagnostic::{Diagnostic, Problem, Span, closest};
 pub use labels::Labels;
@@ -28,4 +30,4 @@ pub use reading::{
 pub use secret::Secret;
 pub use severity::{Health, Meaning, Severity};
 pub use time::{Moment, Now, SystemClock, UnixMillis};
-pub use value::{Value, clean_text};
+pub use value::{Value, ValueRef, clean_text};

@@ -4,6 +4,7 @@
 //! Bound: at most [`Oid::ARCS_MAX`] sub-identifiers (RFC 2578 section 3.5), checked wherever one is
 //! made from foreign input. A sub-identifier over 2^31 stays unsigned.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -96,6 +97,34 @@ impl Oid {
         Ok(())
     }
 
+    /// Orders two names by their BER content octets, as GETNEXT walks; `left` must be sound. `None` if `right` is
+    /// no object identifier. What both begin with is not looked at twice, so that a walk whose names differ in
+    /// their last number costs little more than a comparison of octets.
+    #[must_use]
+    pub fn order_of_content(left: &[u8], right: &[u8]) -> Option<Ordering> {
+        // More octets than these may be more than ARCS_MAX sub-identifiers.
+        if right.is_empty() || Self::ARCS_MAX <= right.len() {
+            return Some(Self::decode_content(left).ok()?.cmp(&Self::decode_content(right).ok()?));
+        }
+        let same = left.iter().zip(right).take_while(|(left, right)| left == right).count();
+        let shared = right.get(..same)?;
+        let from = shared.iter().rposition(|it| it & 0x80 == 0).map_or(0, |it| it + 1);
+        let (mut left, mut right) = (left.get(from..)?, right.get(from..)?);
+        let mut order = Ordering::Equal;
+        while !right.is_empty() {
+            let (arc, rest) = split_arc(right)?;
+            right = rest;
+            match split_arc(left) {
+                Some((other, rest)) => {
+                    order = order.then(other.cmp(&arc));
+                    left = rest;
+                }
+                None => order = order.then(Ordering::Less),
+            }
+        }
+        Some(if left.is_empty() { order } else { order.then(Ordering::Greater) })
+    }
+
     /// Reads BER content octets.
     ///
     /// # Errors
@@ -128,6 +157,21 @@ impl Oid {
         }
         if open || arcs.is_empty() { Err(OidError::Octets) } else { Ok(Self(arcs.into())) }
     }
+}
+
+/// The first sub-identifier (of the very first octets: the first two in one) and what follows it.
+fn split_arc(octets: &[u8]) -> Option<(u32, &[u8])> {
+    let mut value: u32 = 0;
+    for (at, &octet) in octets.iter().enumerate() {
+        if value >> 25 != 0 {
+            return None;
+        }
+        value = value << 7 | u32::from(octet & 0x7f);
+        if octet & 0x80 == 0 {
+            return Some((value, octets.get(at + 1..)?));
+        }
+    }
+    None
 }
 
 fn push_base128(out: &mut Vec<u8>, arc: u32) {

@@ -404,11 +404,21 @@ pub struct Batch {
     /// What the samples are. The same `Arc` from poll to poll until the device is learnt anew.
     pub shape: Arc<Shape>,
     /// One sample a reading.
-    pub samples: Box<[Sample]>,
+    pub samples: Vec<Sample>,
     /// What it took to read them.
     pub effort: Effort,
     /// Why the poll failed as a whole; the samples then say why each is missing.
     pub error: Option<PollError>,
+}
+
+impl Batch {
+    /// Becomes what another poll of the same source and shape brought, without taking anything anew.
+    pub fn take_samples(&mut self, of: &Self) {
+        let Self { source: _, shape: _, time, duration, samples, effort, error } = self;
+        (*time, *duration, *effort) = (of.time, of.duration, of.effort);
+        samples.clone_from(&of.samples);
+        error.clone_from(&of.error);
+    }
 }
 
 /// What a poll took, and what is known of the agent by now.

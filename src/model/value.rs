@@ -2,7 +2,7 @@
 //!
 //! Does not interpret: scales, sentinels and enumerations are the profile's.
 
-use super::Oid;
+use super::{Oid, OidError};
 
 /// One value on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +54,28 @@ impl Value {
         }
     }
 
+    /// The same, borrowed; an OBJECT IDENTIFIER's content octets go to `name`.
+    pub(super) fn as_ref<'a>(&'a self, name: &'a mut Vec<u8>) -> ValueRef<'a> {
+        match self {
+            Self::Integer(it) => ValueRef::Integer(*it),
+            Self::OctetString(it) => ValueRef::OctetString(it),
+            Self::Null => ValueRef::Null,
+            Self::ObjectIdentifier(it) => match it.encode_content(name) {
+                Ok(()) => ValueRef::ObjectIdentifier(name),
+                Err(_) => ValueRef::Unreadable,
+            },
+            Self::IpAddress(it) => ValueRef::IpAddress(*it),
+            Self::Counter32(it) => ValueRef::Counter32(*it),
+            Self::Gauge32(it) => ValueRef::Gauge32(*it),
+            Self::TimeTicks(it) => ValueRef::TimeTicks(*it),
+            Self::Opaque(it) => ValueRef::Opaque(it),
+            Self::Counter64(it) => ValueRef::Counter64(*it),
+            Self::NoSuchObject => ValueRef::NoSuchObject,
+            Self::NoSuchInstance => ValueRef::NoSuchInstance,
+            Self::EndOfMibView => ValueRef::EndOfMibView,
+        }
+    }
+
     /// The text in an OCTET STRING: UTF-8, else Latin-1; control characters become spaces, and
     /// blanks and NULs around it are dropped; so do characters that reverse or hide text. `None` for other types.
     #[must_use]
@@ -69,6 +91,79 @@ impl Value {
     /// Whether it stands for "there is nothing here" (RFC 3416 exceptions).
     #[must_use]
     pub const fn is_exception(&self) -> bool {
+        matches!(self, Self::NoSuchObject | Self::NoSuchInstance | Self::EndOfMibView)
+    }
+}
+
+/// A value, borrowed from the octets that it came in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ValueRef<'a> {
+    /// INTEGER
+    Integer(i64),
+    /// OCTET STRING
+    OctetString(&'a [u8]),
+    /// NULL
+    Null,
+    /// OBJECT IDENTIFIER, content octets
+    ObjectIdentifier(&'a [u8]),
+    /// IpAddress
+    IpAddress([u8; 4]),
+    /// Counter32
+    Counter32(u32),
+    /// Gauge32, Unsigned32
+    Gauge32(u32),
+    /// TimeTicks
+    TimeTicks(u32),
+    /// Opaque
+    Opaque(&'a [u8]),
+    /// Counter64
+    Counter64(u64),
+    /// noSuchObject
+    NoSuchObject,
+    /// noSuchInstance
+    NoSuchInstance,
+    /// endOfMibView
+    EndOfMibView,
+    /// A value of an unknown type or with a wrong length, within a sound binding: this cell alone is lost.
+    Unreadable,
+}
+
+impl<'a> ValueRef<'a> {
+    /// Strings are kept up to this length: DisplayString has 255 octets at most (RFC 2579), and an agent must
+    /// not fill the collector's memory with 60 kB in each row.
+    pub const STRING_OCTETS_MAX: usize = 1024;
+
+    /// The same, owned; of strings the first [`Self::STRING_OCTETS_MAX`] octets.
+    ///
+    /// # Errors
+    /// [`OidError`], where an OBJECT IDENTIFIER's octets are none, or the value is unreadable.
+    pub fn to_value(self) -> Result<Value, OidError> {
+        Ok(match self {
+            Self::Integer(it) => Value::Integer(it),
+            Self::OctetString(it) => Value::OctetString(Self::cut(it).into()),
+            Self::Null => Value::Null,
+            Self::ObjectIdentifier(it) => Value::ObjectIdentifier(Oid::decode_content(it)?),
+            Self::IpAddress(it) => Value::IpAddress(it),
+            Self::Counter32(it) => Value::Counter32(it),
+            Self::Gauge32(it) => Value::Gauge32(it),
+            Self::TimeTicks(it) => Value::TimeTicks(it),
+            Self::Opaque(it) => Value::Opaque(Self::cut(it).into()),
+            Self::Counter64(it) => Value::Counter64(it),
+            Self::NoSuchObject => Value::NoSuchObject,
+            Self::NoSuchInstance => Value::NoSuchInstance,
+            Self::EndOfMibView => Value::EndOfMibView,
+            Self::Unreadable => return Err(OidError::Octets),
+        })
+    }
+
+    /// What is kept of a string.
+    pub(super) fn cut(octets: &'a [u8]) -> &'a [u8] {
+        octets.get(..Self::STRING_OCTETS_MAX).unwrap_or(octets)
+    }
+
+    /// Whether it stands for "there is nothing here".
+    #[must_use]
+    pub const fn is_exception(self) -> bool {
         matches!(self, Self::NoSuchObject | Self::NoSuchInstance | Self::EndOfMibView)
     }
 }

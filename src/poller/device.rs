@@ -12,27 +12,36 @@ use super::learn::{LearnStep, Learner, Reach};
 use super::settings::{Credential, DeviceSettings, SnmpVersion};
 use super::timing::{Exchange, Pace, Patience, RoundTrip};
 use crate::model::{
-    Batch, Effort, Identity, Missing, Moment, Now, Oid, PollError, Sample, Shape, Source, Value,
+    Batch, Cells, Effort, Identity, Missing, Moment, Now, Oid, PollError, Sample, Source, Value,
 };
 use crate::profile::{Plan, ProfileSet};
 use crate::snmp::v3::{NeedKeys, UsmError};
 use crate::snmp::wire::{Names, Pdu, Version};
-use crate::snmp::{Cell, GetJob, GetLimits, GetStep, Session};
+use crate::snmp::{GetJob, GetLimits, GetStep, Session};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// What a poll brought, for the pipeline and for people.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Outcome {
     /// Samples, time and error.
     pub batch: Batch,
     /// What was asked, if the device is known.
     pub ready: Option<Arc<Ready>>,
-    /// What the agent answered, a cell for each of the plan's; empty if the poll failed before that.
-    pub cells: Vec<Cell>,
+    /// What the agent answered, a cell for each of the plan's and one for sysUpTime; empty if the poll failed
+    /// before that.
+    pub cells: Cells,
     /// What went wrong without failing the poll, for a person.
     pub notes: Vec<String>,
+}
+
+/// Where cells and samples go while an outcome is made and handed on: one for all devices of a thread, so that
+/// it stays in the processor's cache and a device holds none between its polls.
+#[derive(Debug, Default)]
+pub struct Room {
+    cells: Cells,
+    samples: Vec<Sample>,
 }
 
 /// A device that is known: what to ask, encoded.
@@ -59,8 +68,8 @@ pub enum Step {
     Ask,
     /// The same request is due again, or a smaller one in its place: a late answer to it still counts.
     Repeat,
-    /// The poll is over.
-    Finished(Box<Outcome>),
+    /// The poll is over: [`Device::outcome`].
+    Finished,
     /// Learning between polls is over. There is nothing to hand on: the next poll asks for what was learnt.
     Learnt,
 }
@@ -75,9 +84,9 @@ pub struct Device {
     engine: Option<Box<KnownEngine>>,
     session: Session,
     source: Arc<Source>,
-    /// Of a device that is not known: always the same one, so that what is bound to it stays bound.
-    no_shape: Arc<Shape>,
-    ready: Option<Arc<Ready>>,
+    /// What it is known as, and what its last poll brought; samples and cells only until they are
+    /// [given back](Self::give_back).
+    outcome: Outcome,
     activity: Activity,
     /// Kept from one pause between polls to the next.
     learner: Option<Box<Learner>>,
@@ -94,8 +103,6 @@ pub struct Device {
     reach: Reach,
     /// Cells that the agent refused at the last poll: they are asked apart, so that they spoil no others.
     apart: Box<[u32]>,
-    /// For the next outcome.
-    notes: Vec<String>,
     /// Failed polls in a row.
     failures: u32,
     /// It answers, but nothing can be read from it.
@@ -124,6 +131,10 @@ enum LearnAnew {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "polling is what a device does: a box would be an allocation a poll"
+)]
 enum Activity {
     Idle,
     /// What the learner asks is due.
@@ -178,9 +189,21 @@ impl Device {
             profiles,
             kinds: Arc::default(),
             engine: None,
+            outcome: Outcome {
+                batch: Batch {
+                    source: Arc::clone(&source),
+                    time: Now::default(),
+                    duration: Duration::ZERO,
+                    shape: Arc::default(),
+                    samples: Vec::new(),
+                    effort: Effort::default(),
+                    error: None,
+                },
+                ready: None,
+                cells: Cells::default(),
+                notes: Vec::new(),
+            },
             source,
-            no_shape: Arc::default(),
-            ready: None,
             activity: Activity::Idle,
             learner: None,
             learning_since: Moment::ZERO,
@@ -192,7 +215,6 @@ impl Device {
             pace: Pace::default(),
             effort: Effort::default(),
             apart: Box::default(),
-            notes: Vec::new(),
             failures: 0,
             is_unreadable: false,
             uptime_ticks: None,
@@ -244,7 +266,7 @@ impl Device {
     /// Whether it has been learnt.
     #[must_use]
     pub const fn is_known(&self) -> bool {
-        self.ready.is_some()
+        self.outcome.ready.is_some()
     }
 
     /// Other profiles: it is learnt anew after its next poll.
@@ -268,7 +290,7 @@ impl Device {
         self.polling_since = now.moment;
         self.effort = Effort::default();
         self.next_exchange();
-        self.activity = match &self.ready {
+        self.activity = match &self.outcome.ready {
             Some(ready) => {
                 let names = Arc::clone(&ready.names);
                 Activity::Poll(GetJob::new_apart(names, self.reach.get, &self.apart))
@@ -289,7 +311,7 @@ impl Device {
             LearnAnew::Soon => Self::LEARN_EVERY_MIN <= age,
             LearnAnew::Now | LearnAnew::Profiles => true,
         };
-        self.ready.is_some() && self.failures == 0 && (due || self.learner.is_some())
+        self.outcome.ready.is_some() && self.failures == 0 && (due || self.learner.is_some())
     }
 
     /// Learns between polls: begins, or goes on where the last poll came between.
@@ -353,8 +375,8 @@ impl Device {
 
     /// The agent refuses, and has proved that it is the agent.
     pub fn on_refused(&mut self, error: &UsmError, now: Now) -> Step {
-        if matches!(self.activity, Activity::Learn) && self.ready.is_some() {
-            self.notes.push(error.to_string());
+        if matches!(self.activity, Activity::Learn) && self.outcome.ready.is_some() {
+            self.outcome.notes.push(error.to_string());
             return self.learning_ended(now);
         }
         self.fail(PollError::Security(error.to_string()), now)
@@ -383,7 +405,7 @@ impl Device {
     }
 
     /// Takes the answer to the request that was due.
-    pub fn on_response(&mut self, pdu: &Pdu<'_>, now: Now) -> Step {
+    pub fn on_response(&mut self, pdu: &Pdu<'_>, now: Now, room: &mut Room) -> Step {
         self.round_trip.on_answer(&self.exchange, now.moment);
         self.next_exchange();
         let step = match &mut self.activity {
@@ -393,15 +415,15 @@ impl Device {
                 None => Step::Learnt,
             },
             Activity::Poll(job) => {
-                let step = job.on_response(pdu);
-                self.polled(step, now)
+                let step = job.on_response(pdu, &mut room.cells);
+                self.polled(step, now, room)
             }
         };
-        self.in_time(step, now)
+        self.in_time(step, now, room)
     }
 
     /// The request that was due was not answered by [`Self::deadline`].
-    pub fn on_timeout(&mut self, now: Now) -> Step {
+    pub fn on_timeout(&mut self, now: Now, room: &mut Room) -> Step {
         self.round_trip.on_overdue();
         let lives = self.failures == 0;
         let patience = self.patience();
@@ -422,19 +444,33 @@ impl Device {
             },
             Activity::Poll(job) => {
                 let step = job.on_give_up(lives);
-                self.polled(step, now)
+                self.polled(step, now, room)
             }
         };
-        self.in_time(step, now)
+        self.in_time(step, now, room)
+    }
+
+    /// The request that was due is longer than the path's maximum: it was not sent.
+    pub fn on_too_long(&mut self, now: Now, room: &mut Room) -> Step {
+        self.next_exchange();
+        match &mut self.activity {
+            Activity::Poll(job) => {
+                let step = job.on_too_long();
+                self.polled(step, now, room)
+            }
+            Activity::Idle | Activity::Learn => {
+                self.fail(PollError::Unreachable("the path bears no request of ours".to_owned()), now)
+            }
+        }
     }
 
     /// A poll that takes too long ends with what it has read: an agent must not escape its alerts by
     /// answering slowly.
-    fn in_time(&mut self, step: Step, now: Now) -> Step {
+    fn in_time(&mut self, step: Step, now: Now, room: &mut Room) -> Step {
         if !matches!(step, Step::Ask) {
             return step;
         }
-        let is_known = self.ready.is_some();
+        let is_known = self.outcome.ready.is_some();
         match &mut self.activity {
             Activity::Poll(job) => {
                 let limit = (3 * self.settings.interval).max(Self::POLL_LIMIT_MIN);
@@ -442,14 +478,14 @@ impl Device {
                     return step;
                 }
                 job.settle_rest(Missing::Timeout);
-                self.notes.push(format!("the poll was ended after {} s", limit.as_secs()));
-                self.polled(GetStep::Done, now)
+                self.outcome.notes.push(format!("the poll was ended after {} s", limit.as_secs()));
+                self.polled(GetStep::Done, now, room)
             }
             Activity::Learn if is_known => {
                 if now.moment.since(self.learning_since) < Self::LEARN_ANEW_LIMIT {
                     return step;
                 }
-                self.notes.push("learning it anew takes too long; what is known goes on".to_owned());
+                self.outcome.notes.push("learning it anew takes too long; what is known goes on".to_owned());
                 self.learning_ended(now)
             }
             Activity::Learn => {
@@ -465,8 +501,21 @@ impl Device {
     }
 
     /// The poll cannot go on: the host or network refuses, or there is no address.
-    pub fn on_error(&mut self, error: PollError, now: Now) -> Outcome {
-        self.failed(error, now)
+    pub fn on_error(&mut self, error: PollError, now: Now) -> Step {
+        self.fail(error, now)
+    }
+
+    /// What the poll that has just [finished](Step::Finished) brought.
+    #[must_use]
+    pub const fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// The outcome was handed on: what is large in it is room for the next one.
+    pub fn give_back(&mut self, room: &mut Room) {
+        room.cells = std::mem::take(&mut self.outcome.cells);
+        room.samples = std::mem::take(&mut self.outcome.batch.samples);
+        self.outcome.notes.clear();
     }
 
     fn learnt(&mut self, step: LearnStep, now: Now) -> Step {
@@ -474,7 +523,7 @@ impl Device {
             return Step::Ask;
         }
         let Some(learner) = self.learner.take() else { return Step::Learnt };
-        self.notes.extend_from_slice(learner.notes());
+        self.outcome.notes.extend_from_slice(learner.notes());
         match step {
             LearnStep::Ask => Step::Ask,
             LearnStep::Done(plan) => {
@@ -492,7 +541,7 @@ impl Device {
                 }
                 self.polling_since = now.moment;
                 self.apart = Box::default();
-                let was_known = self.ready.is_some();
+                let was_known = self.outcome.ready.is_some();
                 let ready = Arc::new(self.make_ready(*plan));
                 self.kinds.remember(&ready);
                 self.activity = if was_known {
@@ -500,13 +549,13 @@ impl Device {
                 } else {
                     Activity::Poll(GetJob::new(Arc::clone(&ready.names), self.reach.get))
                 };
-                self.ready = Some(ready);
+                self.outcome.ready = Some(ready);
                 if was_known { Step::Learnt } else { Step::Ask }
             }
             // An agent that has just started may lack its tables for a while, and one that answers may
             // leave some columns unanswered: what is known of it goes on. So it does where it is silent:
             // that is for its polls to tell.
-            LearnStep::Failed(_) if self.ready.is_some() => self.learning_ended(now),
+            LearnStep::Failed(_) if self.outcome.ready.is_some() => self.learning_ended(now),
             LearnStep::Failed(error) => {
                 let system = learner.system();
                 let identity = Identity {
@@ -537,7 +586,7 @@ impl Device {
     /// read while the agent starts is empty for a while, and columns may stay unanswered. Nothing must
     /// resolve an alert for want of data.
     fn is_doubtful(&self, plan: &Plan, complete: bool) -> bool {
-        let Some(known) = &self.ready else { return false };
+        let Some(known) = &self.outcome.ready else { return false };
         let less = !complete || known.plan.has_more_than(plan);
         let doubts_max = if complete { 1 } else { Self::DOUBTS_MAX };
         less && self.learning_for != LearnAnew::Profiles && self.doubts < doubts_max
@@ -557,7 +606,7 @@ impl Device {
             ..Source::clone(&self.source)
         };
         // What did not change keeps its `Arc`s: bindings and labels that hang on them stay.
-        match &self.ready {
+        match &self.outcome.ready {
             Some(old) if old.plan.shape == plan.shape && *old.source == source => {
                 plan.shape = Arc::clone(&old.plan.shape);
                 Ready { plan, names, source: Arc::clone(&old.source) }
@@ -566,20 +615,19 @@ impl Device {
         }
     }
 
-    fn polled(&mut self, step: GetStep, now: Now) -> Step {
+    fn polled(&mut self, step: GetStep, now: Now, room: &mut Room) -> Step {
         if step == GetStep::Ask {
             return Step::Ask;
         }
         let Activity::Poll(job) = std::mem::replace(&mut self.activity, Activity::Idle) else {
             return self.fail(PollError::Timeout, now);
         };
-        let Some(ready) = self.ready.clone().filter(|_| job.was_answered()) else {
+        if !job.was_answered() {
             return self.fail(PollError::Timeout, now);
-        };
-        let refused = |cell: &Cell| matches!(cell, Err(Missing::AgentError | Missing::TooBig));
-        // sysUpTime stands behind the plan's cells.
-        let asked = job.cells().split_last().map_or(&[][..], |(_, asked)| asked);
-        if !asked.is_empty() && asked.iter().all(refused) {
+        }
+        let Some(ready) = &self.outcome.ready else { return self.fail(PollError::Timeout, now) };
+        let reasons = job.cells().reasons();
+        if (reasons.contains(Missing::AgentError) || reasons.contains(Missing::TooBig)) && is_refused(&job) {
             let status = job.refusal();
             return self.fail(PollError::AgentError { status }, now);
         }
@@ -587,25 +635,21 @@ impl Device {
         self.apart = job.at_fault();
         self.failures = 0;
         self.is_unreadable = false;
-        let mut cells = job.into_cells();
-        if let Some(uptime) = cells.pop() {
-            self.watch_uptime(&uptime, now);
-        }
-        // A time-out is no sign that rows are gone.
-        if cells.iter().any(|cell| matches!(cell, Err(Missing::NoSuchInstance | Missing::NoSuchObject))) {
+        let cells = job.into_cells();
+        std::mem::swap(&mut self.outcome.batch.samples, &mut room.samples);
+        let missing = ready.plan.decode(&cells, &mut self.outcome.batch.samples);
+        // A time-out is no sign that rows are gone. A scale that was settled on a dead line does not fit the
+        // living one.
+        if is_gone(&cells) || missing.contains(Missing::OutOfRange) {
             self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
         }
-        let mut samples = Vec::with_capacity(ready.plan.shape.readings.len());
-        ready.plan.decode(&cells, &mut samples);
-        let shape = Arc::clone(&ready.plan.shape);
-        // A scale that was settled on a dead line does not fit the living one.
-        if samples.contains(&Sample::Missing(Missing::OutOfRange)) {
-            self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
+        if let Some(ticks) = uptime(&cells) {
+            self.watch_uptime(ticks, now);
         }
-        let batch = self.batch(&ready.source, shape, samples, None, now);
+        self.outcome.cells = cells;
+        self.name_batch();
         self.announce_engine();
-        let notes = std::mem::take(&mut self.notes);
-        Step::Finished(Box::new(Outcome { batch, ready: Some(ready), cells, notes }))
+        self.finish(None, now)
     }
 
     /// Names devices that have the same engine ID, once for each engine ID that this one comes with.
@@ -616,14 +660,12 @@ impl Device {
         }
         let (known, note) = self.kinds.engines.announce(*engine, &self.settings.name);
         self.engine = Some(Box::new(known));
-        self.notes.extend(note);
+        self.outcome.notes.extend(note);
     }
 
     /// A restart may have renumbered the rows.
-    fn watch_uptime(&mut self, cell: &Cell, now: Now) {
-        let Ok(Value::TimeTicks(ticks)) = cell else { return };
-        let fell =
-            self.uptime_ticks.is_some_and(|before| *ticks < before && before < Self::UPTIME_WRAP_TICKS);
+    fn watch_uptime(&mut self, ticks: u32, now: Now) {
+        let fell = self.uptime_ticks.is_some_and(|before| ticks < before && before < Self::UPTIME_WRAP_TICKS);
         if fell {
             // Two agents behind one address, or a broken clock, fall at each poll.
             let again = self.learning_for == LearnAnew::Now
@@ -631,11 +673,7 @@ impl Device {
             let how = if again { LearnAnew::Soon } else { LearnAnew::Now };
             self.learn_anew = self.learn_anew.max(how);
         }
-        self.uptime_ticks = Some(*ticks);
-    }
-
-    fn fail(&mut self, error: PollError, now: Now) -> Step {
-        Step::Finished(Box::new(self.failed(error, now)))
+        self.uptime_ticks = Some(ticks);
     }
 
     /// An agent that refuses whatever a user asks for has not let the user in.
@@ -646,7 +684,7 @@ impl Device {
         })
     }
 
-    fn failed(&mut self, error: PollError, now: Now) -> Outcome {
+    fn fail(&mut self, error: PollError, now: Now) -> Step {
         let missing = match error {
             PollError::AgentError { .. } => Missing::AgentError,
             _ => Missing::Timeout,
@@ -657,50 +695,74 @@ impl Device {
             (error, _) => error,
         };
         self.activity = Activity::Idle;
-        if self.learner.take().is_some() && self.ready.is_some() {
+        if self.learner.take().is_some() && self.outcome.ready.is_some() {
             self.learn_anew = self.learn_anew.max(self.learning_for);
         }
         self.failures = self.failures.saturating_add(1);
         self.is_unreadable =
             matches!(error, PollError::NoProfile { .. } | PollError::Empty { .. } | PollError::Limit(_));
-        let (source, shape) = match &self.ready {
-            Some(ready) => (Arc::clone(&ready.source), Arc::clone(&ready.plan.shape)),
-            None => (Arc::clone(&self.source), Arc::clone(&self.no_shape)),
-        };
-        let source = if self.is_unreadable {
+        self.name_batch();
+        if self.is_unreadable {
             // Whoever judges its age must know how seldom it is asked.
-            Arc::new(Source { interval: self.interval(), ..Source::clone(&source) })
-        } else {
-            source
-        };
-        let samples = vec![Sample::Missing(missing); shape.readings.len()];
-        let batch = self.batch(&source, shape, samples, Some(error), now);
-        let notes = std::mem::take(&mut self.notes);
-        Outcome { batch, ready: self.ready.clone(), cells: Vec::new(), notes }
+            let interval = self.interval();
+            Arc::make_mut(&mut self.outcome.batch.source).interval = interval;
+        }
+        let samples = &mut self.outcome.batch.samples;
+        samples.clear();
+        samples.resize(self.outcome.batch.shape.readings.len(), Sample::Missing(missing));
+        self.finish(Some(error), now)
     }
 
-    fn batch(
-        &self,
-        source: &Arc<Source>,
-        shape: Arc<Shape>,
-        samples: Vec<Sample>,
-        error: Option<PollError>,
-        now: Now,
-    ) -> Batch {
-        Batch {
-            source: Arc::clone(source),
-            time: now,
-            duration: now.moment.since(self.begun.moment),
-            shape,
-            samples: samples.into(),
-            effort: Effort {
-                round_trip: self.round_trip.smoothed(),
-                cells: self.reach.get.cells.asked(),
-                repetitions: self.reach.repetitions.asked(),
-                ..self.effort
-            },
-            error,
+    /// Gives the batch the source and shape of what is known by now.
+    fn name_batch(&mut self) {
+        let Outcome { batch, ready, .. } = &mut self.outcome;
+        let source = ready.as_ref().map_or(&self.source, |it| &it.source);
+        // Others read what is counted here: where nothing changed, it is not written to.
+        if !Arc::ptr_eq(&batch.source, source) {
+            batch.source = Arc::clone(source);
         }
+        if let Some(ready) = ready
+            && !Arc::ptr_eq(&batch.shape, &ready.plan.shape)
+        {
+            batch.shape = Arc::clone(&ready.plan.shape);
+        }
+    }
+
+    fn finish(&mut self, error: Option<PollError>, now: Now) -> Step {
+        let batch = &mut self.outcome.batch;
+        batch.time = now;
+        batch.duration = now.moment.since(self.begun.moment);
+        batch.effort = Effort {
+            round_trip: self.round_trip.smoothed(),
+            cells: self.reach.get.cells.asked(),
+            repetitions: self.reach.repetitions.asked(),
+            ..self.effort
+        };
+        batch.error = error;
+        Step::Finished
+    }
+}
+
+/// Whether the agent refuses all that it was asked for; sysUpTime stands behind the plan's cells.
+fn is_refused(job: &GetJob) -> bool {
+    let asked = job.cells().len().saturating_sub(1);
+    let refused = |cell| matches!(cell, Err(Missing::AgentError | Missing::TooBig));
+    0 < asked && job.cells().iter().take(asked).all(refused)
+}
+
+/// Whether the agent lacks something of what it was asked for, but sysUpTime.
+fn is_gone(cells: &Cells) -> bool {
+    let gone = |cell| matches!(cell, Err(Missing::NoSuchInstance | Missing::NoSuchObject));
+    let reasons = cells.reasons();
+    (reasons.contains(Missing::NoSuchInstance) || reasons.contains(Missing::NoSuchObject))
+        && cells.iter().take(cells.len().saturating_sub(1)).any(gone)
+}
+
+/// sysUpTime, the last cell.
+fn uptime(cells: &Cells) -> Option<u32> {
+    match cells.value(cells.len().checked_sub(1)?) {
+        Ok(Value::TimeTicks(ticks)) => Some(ticks),
+        _ => None,
     }
 }
 

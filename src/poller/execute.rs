@@ -5,7 +5,7 @@
 //! handled is caught and counted; the thread goes on.
 
 use super::device::{Device, Outcome};
-use super::endpoint::{BATCH, Endpoint, bind};
+use super::endpoint::{BATCH, Endpoint, SendError, bind};
 use super::engines::Engines;
 use super::key_thread::KeyThread;
 use super::kinds::Kinds;
@@ -64,7 +64,7 @@ pub enum Command {
 /// Who takes what polls bring. Called on the shard's thread; what it does delays the shard's polls.
 pub trait Sink: Send + 'static {
     /// A poll ended. `slot` is the device's for as long as it is polled.
-    fn polled(&mut self, slot: u32, outcome: Outcome);
+    fn polled(&mut self, slot: u32, outcome: &Outcome);
     /// The device that had this slot is polled no longer.
     fn removed(&mut self, slot: u32, device: &Arc<str>, now: Now);
 }
@@ -313,7 +313,11 @@ impl Worker {
             count += failed.len();
             let sink = &mut *self.sink;
             for (slot, error) in failed {
-                self.shard.handle_send_error(slot, error, now, &mut |at, it| sink.polled(at, it));
+                let sink = &mut |at, it: &Outcome| sink.polled(at, it);
+                match error {
+                    SendError::TooLong => self.shard.handle_too_long(slot, now, sink),
+                    SendError::Refused(error) => self.shard.handle_send_error(slot, error, now, sink),
+                }
             }
             sent += count;
             // The answers wait in the kernel: read them before the next batch goes out.

@@ -5,10 +5,10 @@
 //! wide walk wrongly and a narrow one rightly); what is known to be absent, because the agent's next
 //! object lies beyond it, is not asked for; at most [`Learner::REQUESTS_MAX`] requests.
 
-use crate::model::{Missing, Oid, PollError, Value};
+use crate::model::{Cells, Missing, Oid, PollError, Value};
 use crate::profile::{Learned, Plan, Profile, ProfileSet, SystemGroup};
 use crate::snmp::wire::{Names, Pdu};
-use crate::snmp::{Cell, GetJob, GetLimits, GetStep, Request, RequestSize, Walk, WalkEnd, WalkLimits};
+use crate::snmp::{GetJob, GetLimits, GetStep, Request, RequestSize, Walk, WalkEnd, WalkLimits};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -179,10 +179,12 @@ impl Learner {
         self.silent = 0;
         self.answered = true;
         match &mut self.stage {
-            Stage::Identify(job) | Stage::Scalars { job, .. } => match job.on_response(pdu) {
-                GetStep::Ask => LearnStep::Ask,
-                GetStep::Done => self.get_done(),
-            },
+            Stage::Identify(job) | Stage::Scalars { job, .. } => {
+                match job.on_response(pdu, &mut Cells::default()) {
+                    GetStep::Ask => LearnStep::Ask,
+                    GetStep::Done => self.get_done(),
+                }
+            }
             Stage::Probe { walk, .. } => match walk.on_response(pdu) {
                 None if walk.rows().is_empty() => LearnStep::Ask,
                 _ => self.probe_done(),
@@ -235,9 +237,9 @@ impl Learner {
             Stage::Identify(job) => self.identified(&job),
             Stage::Scalars { profile, job } => {
                 self.reach.get = job.limits();
-                for (oid, cell) in profile.scalars().iter().zip(job.cells()) {
+                for (oid, cell) in profile.scalars().iter().zip(job.cells().iter()) {
                     match cell {
-                        Ok(value) => self.learned.insert(oid.clone(), value.clone()),
+                        Ok(value) => self.learned.insert(oid.clone(), value),
                         Err(Missing::NoSuchObject | Missing::NoSuchInstance) => (),
                         Err(_) => self.learned.insert_unanswered(oid.clone()),
                     }
@@ -251,21 +253,23 @@ impl Learner {
     }
 
     fn identified(&mut self, job: &GetJob) -> LearnStep {
-        let [descr, object_id, uptime, name] = job.cells() else {
+        let cells = job.cells();
+        if cells.is_empty() {
             return LearnStep::Failed(PollError::Timeout);
-        };
-        if job.cells().iter().all(|cell| matches!(cell, Err(Missing::AgentError | Missing::TooBig))) {
+        }
+        if cells.iter().all(|cell| matches!(cell, Err(Missing::AgentError | Missing::TooBig))) {
             return LearnStep::Failed(PollError::AgentError { status: job.refusal() });
         }
+        let [descr, object_id, uptime, name] = [0, 1, 2, 3].map(|it| cells.value(it));
         self.system = SystemGroup {
             sys_object_id: match object_id {
-                Ok(Value::ObjectIdentifier(oid)) => oid.clone(),
+                Ok(Value::ObjectIdentifier(oid)) => oid,
                 _ => Oid::default(),
             },
-            sys_descr: text(descr),
-            sys_name: text(name),
+            sys_descr: text(&descr),
+            sys_name: text(&name),
             sys_uptime_ticks: match uptime {
-                Ok(Value::TimeTicks(ticks)) => Some(*ticks),
+                Ok(Value::TimeTicks(ticks)) => Some(ticks),
                 _ => None,
             },
         };
@@ -344,7 +348,7 @@ impl Learner {
         if !again && matches!(end, WalkEnd::NotIncreasing { .. } | WalkEnd::Malformed) {
             return self.column(profile, at, true);
         }
-        for (oid, value) in walk.into_rows() {
+        for (oid, value) in walk.rows().iter() {
             self.learned.insert(oid, value);
         }
         if Self::CELLS_MAX < self.learned.len() {
@@ -384,7 +388,7 @@ impl Learner {
     }
 }
 
-fn text(cell: &Cell) -> String {
+fn text(cell: &Result<Value, Missing>) -> String {
     let text = cell.as_ref().ok().and_then(Value::text).unwrap_or_default();
     text.chars().take(SYSTEM_TEXT_MAX).collect()
 }

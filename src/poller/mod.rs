@@ -16,5 +16,5 @@ pub mod shard;
 pub mod timing;
 mod windows;
 
-pub use device::{Device, Outcome, Ready, Step};
+pub use device::{Device, Outcome, Ready, Room, Step};
 pub use execute::{Command, ShardHandle, Sink, StartError};

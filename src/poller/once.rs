@@ -4,7 +4,7 @@
 //!
 //! Blocks its thread; not for the daemon, which polls by shards.
 
-use super::device::{Device, Outcome, Step, session};
+use super::device::{Device, Outcome, Room, Step, session};
 use super::execute::random;
 use super::settings::{Credential, DeviceSettings};
 use crate::model::{Moment, Oid, PollError, SystemClock, Value};
@@ -48,14 +48,14 @@ pub fn poll(
 ) -> Outcome {
     let mut device = Device::new(settings, profiles).seeded(random());
     device.begin(clock.now());
-    match Line::open(target).and_then(|line| poll_over(line, &mut device, clock)) {
-        Ok(outcome) => *outcome,
-        Err(error) => device.on_error(error, clock.now()),
+    if let Err(error) = Line::open(target).and_then(|line| poll_over(line, &mut device, clock)) {
+        device.on_error(error, clock.now());
     }
+    device.outcome().clone()
 }
 
-fn poll_over(mut line: Line, device: &mut Device, clock: SystemClock) -> Result<Box<Outcome>, PollError> {
-    let (mut octets, mut scratch) = (Vec::new(), Vec::new());
+fn poll_over(mut line: Line, device: &mut Device, clock: SystemClock) -> Result<(), PollError> {
+    let (mut octets, mut scratch, mut room) = (Vec::new(), Vec::new(), Room::default());
     loop {
         octets.clear();
         if let Err(need) = device.write_request(line.request_id, line.nonce, clock.moment(), &mut octets) {
@@ -65,10 +65,12 @@ fn poll_over(mut line: Line, device: &mut Device, clock: SystemClock) -> Result<
         line.send(&octets)?;
         let (deadline, id) = (device.deadline(), line.request_id);
         let step = loop {
-            let Some(datagram) = line.receive(deadline, clock)? else { break device.on_timeout(clock.now()) };
+            let Some(datagram) = line.receive(deadline, clock)? else {
+                break device.on_timeout(clock.now(), &mut room);
+            };
             let Some(incoming) = answer(datagram, id, device.session()) else { continue };
             match device.session_mut().read(incoming, clock.moment(), &mut scratch) {
-                Received::Response(pdu) => break device.on_response(&pdu, clock.now()),
+                Received::Response(pdu) => break device.on_response(&pdu, clock.now(), &mut room),
                 Received::WriteAgain => {
                     device.on_write_again();
                     break Step::Repeat;
@@ -80,7 +82,7 @@ fn poll_over(mut line: Line, device: &mut Device, clock: SystemClock) -> Result<
         match step {
             Step::Ask => line.next_request(),
             Step::Repeat => (),
-            Step::Finished(outcome) => return Ok(outcome),
+            Step::Finished => return Ok(()),
             // Nothing is learnt between polls here.
             Step::Learnt => return Err(PollError::Timeout),
         }
@@ -131,9 +133,9 @@ pub fn walk(
             }
         };
         for (oid, value) in walk.rows().iter().skip(shown) {
-            row(oid, value);
+            row(&oid, &value);
         }
-        shown = walk.rows().len();
+        shown = walk.rows().iter().count();
         if let Some(end) = end {
             return Ok(end);
         }

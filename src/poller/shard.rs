@@ -4,7 +4,7 @@
 //! [`Shard::handle_timeout`] take what comes and the time, [`Shard::poll_timeout`] says when to come
 //! back. Call `poll_transmit` until it gives nothing after each of the others.
 //!
-//! Sketch: a device costs a slot here and two heap entries a poll; a request id holds the slot's number,
+//! Sketch: a device costs a slot here and an entry in a heap; a request id holds the slot's number,
 //! so an answer finds its device without a hash map, a task or a timer of its own. 10,000 devices every
 //! 10 s are 1,000 polls a second, some 5 us each, nearly all of it the kernel's.
 //!
@@ -12,7 +12,7 @@
 //! counts only from the address that was asked, with the id of the request in flight and the marks of its
 //! session; polls of a device do not pile up; polls come before learning between polls.
 
-use super::device::{Device, Outcome, Step};
+use super::device::{Device, Outcome, Room, Step};
 use super::windows::{Class, Windows};
 use crate::model::{Moment, Now, PollError};
 use crate::profile::ProfileSet;
@@ -52,8 +52,9 @@ pub enum Disposition {
 pub struct Shard {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    /// (when, slot, stamp): entries whose stamp is not the slot's are void.
-    deadlines: BinaryHeap<Reverse<(Moment, u32, u32)>>,
+    /// (when, slot): for each slot with a deadline one entry that is not later; entries that are not the one
+    /// that the slot knows of are void.
+    deadlines: BinaryHeap<Reverse<(Moment, u32)>>,
     /// Slots with a datagram to send.
     outgoing: VecDeque<u32>,
     windows: Windows,
@@ -61,6 +62,7 @@ pub struct Shard {
     key_requests: VecDeque<(u32, u32, EngineId)>,
     /// What SNMPv3 decrypts into.
     scratch: Vec<u8>,
+    room: Room,
     random: u64,
 }
 
@@ -80,8 +82,11 @@ struct Slot {
     device: Option<Device>,
     address: Option<SocketAddr>,
     state: State,
-    /// Raised with each deadline that is set: older ones are void.
-    stamp: u32,
+    /// When something is due for it.
+    deadline: Moment,
+    /// The time of its entry among the deadlines. A deadline that is moved back leaves the entry where it is:
+    /// most requests are answered, and a device costs the heap nothing until the entry's time comes.
+    entered: Moment,
     /// Raised with each entry in a queue of those that are due: older ones are void.
     ticket: u32,
     /// 1 to 127: the id's first octet, so that the id always takes four octets (X.690 section 8.3.2).
@@ -151,7 +156,8 @@ impl Shard {
             device: Some(device),
             address,
             state: State::Resting,
-            stamp: 0,
+            deadline: Moment::NEVER,
+            entered: Moment::NEVER,
             ticket: 0,
             generation: (self.random.to_be_bytes()[0] & 0x7f).max(1),
             window: None,
@@ -164,8 +170,8 @@ impl Shard {
         let at = match self.free.pop() {
             Some(at) => {
                 if let Some(place) = self.slots.get_mut(at as usize) {
-                    let (stamp, ticket, generation) = (place.stamp, place.ticket, place.generation);
-                    *place = Slot { stamp, ticket, generation, ..slot };
+                    let (ticket, generation) = (place.ticket, place.generation);
+                    *place = Slot { ticket, generation, entered: place.entered, ..slot };
                 }
                 at
             }
@@ -184,7 +190,7 @@ impl Shard {
         self.leave_queues(at);
         let slot = self.slots.get_mut(at as usize)?;
         let device = slot.device.take()?;
-        slot.stamp = slot.stamp.wrapping_add(1);
+        slot.deadline = Moment::NEVER;
         slot.state = State::Resting;
         self.free.push(at);
         Some(device)
@@ -255,11 +261,26 @@ impl Shard {
     /// When [`Self::handle_timeout`] is due.
     #[must_use]
     pub fn poll_timeout(&mut self) -> Option<Moment> {
-        while let Some(Reverse((when, at, stamp))) = self.deadlines.peek().copied() {
-            if self.slot(at).is_some_and(|slot| slot.stamp == stamp) {
-                return Some(when);
+        self.first_deadline().map(|(when, _)| when)
+    }
+
+    /// The first of all deadlines, and whose it is.
+    fn first_deadline(&mut self) -> Option<(Moment, u32)> {
+        while let Some(Reverse((when, at))) = self.deadlines.peek().copied() {
+            let slot = self.slots.get_mut(at as usize).filter(|it| it.entered == when);
+            match slot {
+                Some(slot) if slot.deadline <= when => return Some((when, at)),
+                Some(slot) => {
+                    // It was moved back meanwhile.
+                    slot.entered = slot.deadline;
+                    let entry = (slot.deadline != Moment::NEVER).then_some(Reverse((slot.deadline, at)));
+                    self.deadlines.pop();
+                    self.deadlines.extend(entry);
+                }
+                None => {
+                    self.deadlines.pop();
+                }
             }
-            self.deadlines.pop();
         }
         None
     }
@@ -307,7 +328,7 @@ impl Shard {
         request: &KeyRequest,
         keys: Option<&Arc<LocalizedKeys>>,
         now: Now,
-        sink: &mut dyn FnMut(u32, Outcome),
+        sink: &mut dyn FnMut(u32, &Outcome),
     ) {
         let at = request.slot;
         let Some(slot) = self.slots.get_mut(at as usize) else { return };
@@ -323,7 +344,7 @@ impl Shard {
             }
             None => {
                 let error = PollError::Security("no keys can be made for this user".to_owned());
-                self.with_device(at, now, sink, |it| Step::Finished(Box::new(it.on_error(error, now))));
+                self.with_device(at, now, sink, |it, _| it.on_error(error, now));
             }
         }
     }
@@ -334,9 +355,14 @@ impl Shard {
         at: u32,
         error: PollError,
         now: Now,
-        sink: &mut dyn FnMut(u32, Outcome),
+        sink: &mut dyn FnMut(u32, &Outcome),
     ) {
-        self.with_device(at, now, sink, |device| Step::Finished(Box::new(device.on_error(error, now))));
+        self.with_device(at, now, sink, |device, _| device.on_error(error, now));
+    }
+
+    /// The datagram that [`Self::poll_transmit`] gave for that slot is longer than the way to it bears.
+    pub fn handle_too_long(&mut self, at: u32, now: Now, sink: &mut dyn FnMut(u32, &Outcome)) {
+        self.with_device(at, now, sink, |device, room| device.on_too_long(now, room));
     }
 
     /// Takes a datagram.
@@ -345,7 +371,7 @@ impl Shard {
         now: Now,
         from: SocketAddr,
         datagram: &[u8],
-        sink: &mut dyn FnMut(u32, Outcome),
+        sink: &mut dyn FnMut(u32, &Outcome),
     ) -> Disposition {
         let Ok(incoming) = Incoming::parse(datagram) else { return Disposition::Malformed };
         let [generation, a, b, c] = incoming.id().to_be_bytes();
@@ -368,7 +394,7 @@ impl Shard {
         let disposition = match device.session_mut().read(incoming, now.moment, &mut scratch) {
             Received::Response(pdu) => {
                 self.unqueue(at, is_queued);
-                self.with_device(at, now, sink, |device| device.on_response(&pdu, now));
+                self.with_device(at, now, sink, |device, room| device.on_response(&pdu, now, room));
                 Disposition::Correlated
             }
             Received::WriteAgain => {
@@ -400,29 +426,27 @@ impl Shard {
         at: u32,
         error: &UsmError,
         now: Now,
-        sink: &mut dyn FnMut(u32, Outcome),
+        sink: &mut dyn FnMut(u32, &Outcome),
     ) -> Disposition {
-        self.with_device(at, now, sink, |device| device.on_refused(error, now));
+        self.with_device(at, now, sink, |device, _| device.on_refused(error, now));
         Disposition::Refused
     }
 
     /// Does what is due: requests that were not answered in time, and polls whose turn has come.
-    pub fn handle_timeout(&mut self, now: Now, sink: &mut dyn FnMut(u32, Outcome)) {
-        while let Some(Reverse((when, at, stamp))) = self.deadlines.peek().copied() {
-            let live = self.slot(at).is_some_and(|slot| slot.stamp == stamp);
-            if live && now.moment < when {
-                return;
+    pub fn handle_timeout(&mut self, now: Now, sink: &mut dyn FnMut(u32, &Outcome)) {
+        while let Some((when, at)) = self.first_deadline()
+            && when <= now.moment
+        {
+            if let Some(slot) = self.slots.get_mut(at as usize) {
+                (slot.deadline, slot.entered) = (Moment::NEVER, Moment::NEVER);
             }
             self.deadlines.pop();
-            if !live {
-                continue;
-            }
             match self.slot(at).map(|slot| slot.state) {
                 Some(State::InFlight) => {
                     events::request_timed_out();
                     // From now on it is waited for, but nobody else's turn is held up by it.
                     self.leave_window(at);
-                    self.with_device(at, now, sink, |device| device.on_timeout(now));
+                    self.with_device(at, now, sink, |device, room| device.on_timeout(now, room));
                 }
                 Some(State::Pausing) => {
                     if let Some(slot) = self.slots.get_mut(at as usize) {
@@ -438,7 +462,7 @@ impl Shard {
     }
 
     /// Its turn to be polled has come.
-    fn fall_due(&mut self, at: u32, now: Now, sink: &mut dyn FnMut(u32, Outcome)) {
+    fn fall_due(&mut self, at: u32, now: Now, sink: &mut dyn FnMut(u32, &Outcome)) {
         let Some(slot) = self.slots.get_mut(at as usize) else { return };
         let Some(device) = &slot.device else { return };
         slot.is_learning = false;
@@ -449,17 +473,13 @@ impl Shard {
         if slot.address.is_none() {
             let name = device.settings().host.clone();
             let error = PollError::Name { name, reason: "the resolver finds none".to_owned() };
-            self.with_device(at, now, sink, |device| {
+            self.with_device(at, now, sink, |device, _| {
                 device.begin(now);
-                Step::Finished(Box::new(device.on_error(error, now)))
+                device.on_error(error, now)
             });
             return;
         }
-        let class = match (device.is_dead(), device.is_known()) {
-            (true, _) => Class::Dead,
-            (false, true) => Class::Living,
-            (false, false) => Class::Learning,
-        };
+        let class = class_of(device);
         self.enqueue(at, class);
     }
 
@@ -518,12 +538,12 @@ impl Shard {
         &mut self,
         at: u32,
         now: Now,
-        sink: &mut dyn FnMut(u32, Outcome),
-        act: impl FnOnce(&mut Device) -> Step,
+        sink: &mut dyn FnMut(u32, &Outcome),
+        act: impl FnOnce(&mut Device, &mut Room) -> Step,
     ) {
         let Some(slot) = self.slots.get_mut(at as usize) else { return };
         let Some(device) = &mut slot.device else { return };
-        let step = act(device);
+        let step = act(device, &mut self.room);
         let its_turn = slot.is_learning && slot.turn <= now.moment;
         match step {
             Step::Ask | Step::Repeat if its_turn => {
@@ -536,11 +556,12 @@ impl Shard {
                 self.leave_window(at);
                 self.rest(at, now);
             }
-            Step::Finished(outcome) => {
+            Step::Finished => {
+                sink(at, device.outcome());
+                device.give_back(&mut self.room);
+                slot_turn(slot, now.moment);
                 self.leave_window(at);
-                slot_turn(self.slots.get_mut(at as usize), now.moment);
                 self.rest(at, now);
-                sink(at, *outcome);
             }
         }
     }
@@ -554,10 +575,18 @@ impl Shard {
         if slot.address.is_none() {
             slot.turn = slot.turn.max(next_turn(now.moment, device.interval(), slot.phase));
         }
-        let turn = slot.turn;
-        if now.moment < turn && slot.address.is_some() && device.wants_learning(now.moment) {
-            slot.is_learning = true;
-            self.enqueue(at, Class::Learning);
+        let (turn, class) = (slot.turn, class_of(device));
+        if slot.address.is_some() {
+            if turn <= now.moment {
+                // Its turn has come already: it stands in line again at once.
+                slot.deadline = Moment::NEVER;
+                self.enqueue(at, class);
+                return;
+            }
+            if device.wants_learning(now.moment) {
+                slot.is_learning = true;
+                self.enqueue(at, Class::Learning);
+            }
         }
         self.set_deadline(at, turn);
     }
@@ -578,9 +607,11 @@ impl Shard {
     }
 
     fn set_deadline(&mut self, at: u32, when: Moment) {
-        if let Some(slot) = self.slots.get_mut(at as usize) {
-            slot.stamp = slot.stamp.wrapping_add(1);
-            self.deadlines.push(Reverse((when, at, slot.stamp)));
+        let Some(slot) = self.slots.get_mut(at as usize) else { return };
+        slot.deadline = when;
+        if when < slot.entered {
+            slot.entered = when;
+            self.deadlines.push(Reverse((when, at)));
         }
     }
 
@@ -589,11 +620,18 @@ impl Shard {
     }
 }
 
+/// Whose windows its polls count in.
+const fn class_of(device: &Device) -> Class {
+    match (device.is_dead(), device.is_known()) {
+        (true, _) => Class::Dead,
+        (false, true) => Class::Living,
+        (false, false) => Class::Learning,
+    }
+}
+
 /// A poll ended: turns that have passed meanwhile are skipped, not made up for.
-fn slot_turn(slot: Option<&mut Slot>, now: Moment) {
-    if let Some(slot) = slot
-        && let Some(device) = &slot.device
-    {
+fn slot_turn(slot: &mut Slot, now: Moment) {
+    if let Some(device) = &slot.device {
         slot.turn =
             if std::mem::take(&mut slot.again) { now } else { next_turn(now, device.interval(), slot.phase) };
     }

@@ -13,7 +13,7 @@ use super::{Profile, order};
 use crate::model::{
     Component, ComponentKind, Identity, Labels, Oid, Quantity, Ratings, ReadingShape, Shape, Value,
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 impl Profile {
@@ -134,7 +134,12 @@ impl<'a> Draft<'a> {
             states: reading.states.clone(),
             scaling: Arc::clone(&reading.scaling),
             valid,
-            plausible: Plausible::for_reading(block.kind, reading.quantity, block.direct_current),
+            plausible: Plausible::for_reading(
+                block.kind,
+                reading.quantity,
+                &reading.name,
+                block.direct_current,
+            ),
             rule,
             also: self.also(reading, row),
             works,
@@ -165,8 +170,8 @@ impl<'a> Draft<'a> {
 
     /// A row of a table that yields to a better one: its cell stands beside the better reading.
     fn note_yielded(&mut self, block: &Block, reading: &Reading, row: Row<'_>, source: &Oid) {
-        let index: Arc<str> =
-            block.index.fill(self.learned, row).unwrap_or_else(|| dotted(row.instance)).into();
+        let index = block.better_index.as_ref().unwrap_or(&block.index);
+        let index: Arc<str> = index.fill(self.learned, row).unwrap_or_else(|| dotted(row.instance)).into();
         let Some(component) = self.places.get(&(block.kind, index)) else { return };
         let key = (*component, reading.quantity, reading.name.clone());
         let also = self.also(reading, row);
@@ -235,6 +240,7 @@ impl<'a> Draft<'a> {
         cells.sort();
         cells.dedup();
         let number = |oid: &Oid| cells.binary_search(oid).ok().and_then(|it| u32::try_from(it).ok());
+        let sources: HashSet<Oid> = self.readings.iter().map(|it| it.source.clone()).collect();
         let (mut readings, mut decoders, mut also) = (Vec::new(), Vec::new(), Vec::new());
         for reading in self.readings {
             let (Some(decoder), Ok(component)) = (reading.decoder(number), u32::try_from(reading.component))
@@ -242,7 +248,8 @@ impl<'a> Draft<'a> {
                 continue;
             };
             decoders.push(decoder);
-            also.push(reading.also.into());
+            // A cell that is read as something else is not the same reading, whatever yields to what.
+            also.push(reading.also.into_iter().filter(|it| !sources.contains(it)).collect());
             readings.push(ReadingShape {
                 component,
                 quantity: reading.quantity,

@@ -78,6 +78,8 @@ pub(super) struct Block {
     pub(super) index: Template,
     pub(super) labels: Vec<Template>,
     pub(super) unless: Vec<ObjectRef>,
+    /// Which of the better table's components a row is, where that is another index.
+    pub(super) better_index: Option<Template>,
     pub(super) when: Vec<Condition>,
     pub(super) rated_current: Vec<Rating>,
     pub(super) rated_power: Vec<Rating>,
@@ -118,6 +120,7 @@ impl Block {
         let conditions = self.when.iter().flat_map(|it| it.lookup.objects());
         labels
             .chain(self.index.objects())
+            .chain(self.better_index.iter().flat_map(Template::objects))
             .chain(&self.unless)
             .chain(conditions)
             .chain(ratings.flat_map(Rating::objects))

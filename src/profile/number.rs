@@ -92,7 +92,7 @@ fn shortest(float: f32) -> Option<f64> {
     clippy::cast_precision_loss,
     reason = "a measurement over 2^53 loses its last bits, which carry no meaning"
 )]
-fn exact(number: i64) -> f64 {
+pub(super) fn exact(number: i64) -> f64 {
     number as f64
 }
 

@@ -36,7 +36,12 @@ impl Plausible {
     }
 
     /// The bounds for such a reading.
-    pub(super) fn for_reading(kind: ComponentKind, quantity: Quantity, direct_current: bool) -> Self {
+    pub(super) fn for_reading(
+        kind: ComponentKind,
+        quantity: Quantity,
+        name: &str,
+        direct_current: bool,
+    ) -> Self {
         match quantity {
             Quantity::Voltage => match kind {
                 ComponentKind::Infeed
@@ -46,7 +51,7 @@ impl Plausible {
                 | ComponentKind::Input
                 | ComponentKind::Output
                 | ComponentKind::Bypass
-                    if !direct_current =>
+                    if !direct_current && MAINS_NAMES.contains(&name) =>
                 {
                     // 50 V: half of Japan's 100 V. 760 V: 690 V between lines, and a tenth.
                     Self::of(50.0, 760.0).or_dead(10.0)
@@ -132,6 +137,9 @@ impl Triple {
     }
 }
 
+/// What the voltages of mains are called; others are of starter batteries and auxiliary supplies.
+const MAINS_NAMES: [&str; 8] =
+    ["", "line_to_line", "line_to_neutral", "l1_l2", "l2_l3", "l3_l1", "phase", "input"];
 /// Three lines behind one voltage, and what two measurements of a moment differ by.
 const LINES_MAX: f64 = 3.5;
 /// Agents that send whole amperes round 0.9 A down to none.
@@ -170,7 +178,7 @@ mod tests {
             (Phase, PowerFactor, false, 95.0, false),
             (Device, Current, false, -1e9, true),
         ] {
-            let bounds = Plausible::for_reading(kind, quantity, direct_current);
+            let bounds = Plausible::for_reading(kind, quantity, "", direct_current);
             assert_eq!(bounds.holds(value), holds, "{kind} {quantity} {value}");
         }
     }

@@ -8,7 +8,7 @@ use super::number;
 use super::physics::{Plausible, Triple};
 use super::quick::Quick;
 use super::scaling::{Linear, ScaleFrom, Scaling, UnitFrom};
-use crate::model::{Identity, Missing, Oid, Sample, Shape, StateTable, Value};
+use crate::model::{Cells, Identity, Missing, Oid, Reasons, Sample, Shape, StateTable, Value};
 use std::sync::Arc;
 
 /// What to ask and how to read it.
@@ -54,19 +54,20 @@ impl Warnings {
 #[derive(Debug)]
 pub(super) struct Decoders {
     all: Box<[Decoder]>,
-    /// The short way of each, where there is one.
-    quick: Box<[Option<Quick>]>,
+    /// The short way of each; one that never leads anywhere, where there is none.
+    quick: Box<[Quick]>,
     /// What is held against each other.
     triples: Box<[Triple]>,
 }
 
 impl Decoders {
     pub(super) fn new(all: Vec<Decoder>, triples: Vec<Triple>) -> Self {
-        Self { quick: all.iter().map(Quick::of).collect(), all: all.into(), triples: triples.into() }
+        let quick = all.iter().map(|it| Quick::of(it).unwrap_or(Quick::NONE)).collect();
+        Self { quick, all: all.into(), triples: triples.into() }
     }
 
     /// The long ways and the short ones.
-    pub(super) const fn both(&self) -> (&[Decoder], &[Option<Quick>]) {
+    pub(super) const fn both(&self) -> (&[Decoder], &[Quick]) {
         (&self.all, &self.quick)
     }
 }
@@ -115,16 +116,21 @@ pub(super) struct Polled {
 }
 
 impl Plan {
-    /// Turns the answers for [`Self::cells`] into one sample a reading; `samples` is emptied first.
-    /// A cell without an answer is [`Missing::NotPolled`].
-    pub fn decode(&self, cells: &[Result<Value, Missing>], samples: &mut Vec<Sample>) {
-        samples.clear();
+    /// Turns the answers for [`Self::cells`] into one sample a reading; `samples` is emptied first. A cell
+    /// without an answer is [`Missing::NotPolled`]. Why samples are missing, if any is.
+    pub fn decode(&self, cells: &Cells, samples: &mut Vec<Sample>) -> Reasons {
+        let mut reasons = Reasons::default();
         let (all, quick) = self.decoders.both();
-        samples.reserve(all.len());
-        samples.extend(all.iter().zip(quick).map(|(decoder, quick)| {
-            quick.as_ref().and_then(|it| it.read(cells)).unwrap_or_else(|| decoder.sample(cells))
-        }));
+        samples.clear();
+        samples.resize(quick.len(), Sample::Missing(Missing::NotPolled));
+        for (at, (quick, sample)) in quick.iter().zip(samples.iter_mut()).enumerate() {
+            match quick.read(cells) {
+                Some(value) => *sample = Sample::Value(value),
+                None => the_long_way(all.get(at), cells, sample, &mut reasons),
+            }
+        }
         self.decoders.triples.iter().for_each(|it| it.judge(samples));
+        reasons
     }
 
     /// Whether it has a reading that `other` lacks.
@@ -160,14 +166,27 @@ impl Plan {
     }
 
     /// The answer behind a reading.
-    pub fn raw<'a>(&self, reading: usize, cells: &'a [Result<Value, Missing>]) -> &'a Result<Value, Missing> {
-        let cell = self.decoders.all.get(reading).and_then(|it| cells.get(it.cell as usize));
-        cell.unwrap_or(&Err(Missing::NotPolled))
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn raw(&self, reading: usize, cells: &Cells) -> Result<Value, Missing> {
+        let decoder = self.decoders.all.get(reading).ok_or(Missing::NotPolled)?;
+        cells.value(decoder.cell as usize)
+    }
+}
+
+/// Reads a sample by its decoder. Writes it where it belongs, so that the short way need not pass it on.
+#[cold]
+fn the_long_way(decoder: Option<&Decoder>, cells: &Cells, sample: &mut Sample, reasons: &mut Reasons) {
+    let Some(decoder) = decoder else { return };
+    *sample = decoder.sample(cells);
+    if let Sample::Missing(missing) = *sample {
+        reasons.insert(missing);
     }
 }
 
 impl Decoder {
-    pub(super) fn sample(&self, cells: &[Result<Value, Missing>]) -> Sample {
+    pub(super) fn sample(&self, cells: &Cells) -> Sample {
         match self.decode(cells) {
             Ok(number) if !number.is_finite() => Sample::Missing(Missing::OutOfRange),
             Ok(number) if self.plausible.holds(number) => Sample::Value(number),
@@ -176,11 +195,11 @@ impl Decoder {
         }
     }
 
-    fn decode(&self, cells: &[Result<Value, Missing>]) -> Result<f64, Missing> {
-        let value = answer(cells, self.cell)?;
+    fn decode(&self, cells: &Cells) -> Result<f64, Missing> {
+        let value = &answer(cells, self.cell)?;
         if let Some(valid) = &self.valid {
             let holds = match answer(cells, valid.cell) {
-                Ok(it) => valid.test.holds(it),
+                Ok(it) => valid.test.holds(&it),
                 Err(Missing::NoSuchObject | Missing::NoSuchInstance) => false,
                 Err(other) => return Err(other),
             };
@@ -218,29 +237,23 @@ impl Decoder {
 }
 
 impl Polled {
-    fn linear(&self, cells: &[Result<Value, Missing>]) -> Result<Linear, Missing> {
+    fn linear(&self, cells: &Cells) -> Result<Linear, Missing> {
         let mut linear = self.linear;
         let read = |cell: u32| match answer(cells, cell) {
             Err(Missing::NoSuchObject | Missing::NoSuchInstance) => Err(Missing::NoScale),
             other => other,
         };
         if let Some((cell, from)) = &self.scale {
-            linear = linear.times(from.factor(read(*cell)?).ok_or(Missing::NoScale)?);
+            linear = linear.times(from.factor(&read(*cell)?).ok_or(Missing::NoScale)?);
         }
         if let Some((cell, from)) = &self.unit {
-            linear = linear.in_unit(from.unit(read(*cell)?).ok_or(Missing::NoScale)?);
+            linear = linear.in_unit(from.unit(&read(*cell)?).ok_or(Missing::NoScale)?);
         }
         Ok(linear)
     }
 }
 
 /// A cell's answer; an exception in its place is a reason.
-fn answer(cells: &[Result<Value, Missing>], cell: u32) -> Result<&Value, Missing> {
-    match cells.get(cell as usize) {
-        None => Err(Missing::NotPolled),
-        Some(Err(missing)) => Err(*missing),
-        Some(Ok(Value::NoSuchObject)) => Err(Missing::NoSuchObject),
-        Some(Ok(Value::NoSuchInstance | Value::EndOfMibView)) => Err(Missing::NoSuchInstance),
-        Some(Ok(value)) => Ok(value),
-    }
+fn answer(cells: &Cells, cell: u32) -> Result<Value, Missing> {
+    cells.value(cell as usize)
 }

@@ -6,7 +6,7 @@ use super::respond::{RespondError, Status, View, respond};
 use super::trap::{Sending, Trap};
 use super::tree::Tree;
 use crate::model::{Moment, Oid, Value};
-use crate::snmp::wire::{EncodeError, Message, PduKind, Version, decode};
+use crate::snmp::wire::{EncodeError, Message, PduKind, Varbinds, Version, decode};
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -300,8 +300,21 @@ impl Agent {
             version: request.version,
         };
         let octets_max = self.message_octets_max.saturating_sub(heads);
-        let status = respond(&view, request, octets_max, out)?;
-        if self.faults.is_empty() { Ok(status) } else { self.distort(request, status, out) }
+        if self.faults.is_empty() {
+            return respond(&view, request, octets_max, out);
+        }
+        let columns = self.faults.string_indexes();
+        if columns.is_empty() {
+            let status = respond(&view, request, octets_max, out)?;
+            return self.distort(request, status, out);
+        }
+        let asked = wrong::renamed(request.pdu.varbinds.clone(), |name| wrong::numbered(name, &columns))?;
+        let mut inner = request.clone();
+        inner.pdu.varbinds = Varbinds::from_octets(&asked);
+        let status = respond(&view, &inner, octets_max, out)?;
+        let status = self.distort(&inner, status, out)?;
+        *out = wrong::renamed(Varbinds::from_octets(out), |name| wrong::texted(name, &columns))?;
+        Ok(status)
     }
 
     /// sysUpTime as it answers it.

@@ -98,6 +98,23 @@ pub enum Fault {
         /// Percent.
         percent: u32,
     },
+    /// Each cell has a scale of its own: below `values`, numbers come times 10^d, and `digits` says d in the same
+    /// row. d is the row's number modulo 4.
+    Digits {
+        /// The column of the numbers.
+        values: Oid,
+        /// The column of the digits, with the same rows.
+        digits: Oid,
+    },
+    /// The rows of this column are numbered by texts: 7 comes as the eight letters of `row-0007`.
+    StringIndex(Oid),
+    /// What stands in this subtree comes as that text.
+    Text {
+        /// The subtree.
+        oid: Oid,
+        /// What is sent.
+        text: String,
+    },
     /// SNMPv3: a restart sets the engine's boots to 0.
     BootsLost,
     /// SNMPv3: after a restart it is another engine, with another ID.
@@ -187,6 +204,19 @@ impl Faults {
     /// As [`Self::fires`], for a fault without a figure.
     pub(super) fn is_fired(&mut self, fault: &Fault) -> bool {
         self.fires(|it| (it == fault).then_some(())).is_some()
+    }
+
+    /// Columns whose rows are numbered by texts.
+    pub(super) fn string_indexes(&mut self) -> Vec<Oid> {
+        let column = |rule: &FaultRule| match &rule.fault {
+            Fault::StringIndex(oid) => Some(oid.clone()),
+            _ => None,
+        };
+        let columns: Vec<Oid> = self.rules.iter().filter_map(column).collect();
+        if let Some(first) = columns.first() {
+            *self.fired.entry(Fault::StringIndex(first.clone()).name()).or_default() += 1;
+        }
+        columns
     }
 
     /// The subtrees that are gone at that time.

@@ -4,16 +4,14 @@
 //! is halved, a cell that the agent objects to is asked once more alone after the rest, a short answer is
 //! completed. Invariants: each answer settles at least one cell or makes a run shorter, so a job ends
 //! after at most `3 * cells` requests; a cell that was not read says why; loss and garbage are not taken for
-//! a size that the agent cannot bear.
+//! a size that the agent cannot bear. A job that waits for its first answer holds no room for cells: it takes
+//! that of whoever hands it the answer.
 
 use super::Request;
 use super::size::RequestSize;
 use super::wire::{ErrorStatus, Names, Pdu, PduKind};
-use crate::model::{Missing, Oid, Value};
+use crate::model::{Cells, Missing, Oid};
 use std::sync::Arc;
-
-/// What one cell brought.
-pub type Cell = Result<Value, Missing>;
 
 /// How large a request may become: what is known of the agent, kept from job to job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,9 +101,10 @@ pub enum GetStep {
 pub struct GetJob {
     names: Arc<Names>,
     limits: GetLimits,
-    cells: Vec<Cell>,
+    /// None, or one for each name.
+    cells: Cells,
     /// Runs that are still to be asked, the next one last.
-    runs: Vec<(usize, usize)>,
+    runs: Runs,
     answered: bool,
     /// How often the request that is due has been.
     overdue: u32,
@@ -154,8 +153,8 @@ impl GetJob {
         let mut job = Self {
             names,
             limits,
-            cells: vec![Err(Missing::NotPolled); count],
-            runs: Vec::new(),
+            cells: Cells::default(),
+            runs: Runs::default(),
             answered: false,
             overdue: 0,
             cornered: 0,
@@ -189,7 +188,7 @@ impl GetJob {
 
     /// Whether all cells are settled.
     #[must_use]
-    pub fn is_done(&self) -> bool {
+    pub const fn is_done(&self) -> bool {
         self.runs.is_empty()
     }
 
@@ -211,14 +210,15 @@ impl GetJob {
         format!("{} to every request{hint}", self.refused_with.name())
     }
 
-    /// The cells, in the order of the names.
-    pub fn cells(&self) -> &[Cell] {
+    /// The cells, in the order of the names; none before the first answer.
+    #[must_use]
+    pub const fn cells(&self) -> &Cells {
         &self.cells
     }
 
     /// The same, when the job is done.
     #[must_use = "the cells are what the job was for"]
-    pub fn into_cells(self) -> Vec<Cell> {
+    pub fn into_cells(self) -> Cells {
         self.cells
     }
 
@@ -231,13 +231,17 @@ impl GetJob {
     /// The request that is due; of no cells when the job is done.
     #[must_use]
     pub fn request(&self) -> Request<'_> {
-        let (from, to) = self.runs.last().copied().unwrap_or_default();
+        let (from, to) = self.runs.last().unwrap_or_default();
         Request { kind: PduKind::Get, max_repetitions: 0, varbinds: self.names.run(from, to) }
     }
 
-    /// Takes the answer to the request that was due.
-    pub fn on_response(&mut self, pdu: &Pdu<'_>) -> GetStep {
+    /// Takes the answer to the request that was due. `room`: where the cells go, if they have no room yet.
+    pub fn on_response(&mut self, pdu: &Pdu<'_>, room: &mut Cells) -> GetStep {
         let Some((from, to)) = self.runs.pop() else { return GetStep::Done };
+        if self.cells.is_empty() {
+            std::mem::swap(&mut self.cells, room);
+            self.cells.reset(self.names.len());
+        }
         self.answered = true;
         self.overdue = 0;
         match pdu.error_status {
@@ -259,7 +263,7 @@ impl GetJob {
         if !self.overdue.is_multiple_of(2) {
             return;
         }
-        if let Some((from, to)) = self.runs.last().copied()
+        if let Some((from, to)) = self.runs.last()
             && self.may_be_too_long(from, to, lives)
         {
             self.runs.pop();
@@ -287,6 +291,13 @@ impl GetJob {
         GetStep::Done
     }
 
+    /// The request that was due is longer than the way to the agent bears: a smaller one goes in its place.
+    pub fn on_too_long(&mut self) -> GetStep {
+        let Some((from, to)) = self.runs.pop() else { return GetStep::Done };
+        self.halve(from, to, Missing::TooBig);
+        self.step()
+    }
+
     /// There is no time for what is left: it is settled with that reason.
     pub fn settle_rest(&mut self, missing: Missing) {
         self.named.clear();
@@ -301,9 +312,7 @@ impl GetJob {
         if self.runs.is_empty() {
             while let Some(at) = self.named.pop() {
                 self.runs.push((at, at + 1));
-                if let Some(cell) = self.cells.get_mut(at) {
-                    *cell = Err(Missing::NotPolled);
-                }
+                self.cells.open(at);
             }
         }
         self.cut();
@@ -335,12 +344,14 @@ impl GetJob {
         let mut settled = 0_usize;
         // What an agent sends that answers as it was asked, which is nearly always.
         let (mut varbinds, mut asked) = (pdu.varbinds.clone(), self.names.run(from, to));
-        for cell in self.cells.iter_mut().take(to).skip(from) {
-            let Some(value) = varbinds.next_as_asked(&mut asked) else { break };
-            settled += usize::from(matches!(cell, Err(Missing::NotPolled)));
-            *cell = read(value);
+        while at < to
+            && let Some(value) = varbinds.next_as_asked(&mut asked)
+        {
+            self.cells.set(at, value);
             at += 1;
         }
+        // No cell of a run was settled before.
+        settled += at - from;
         loop {
             let octets_before = varbinds.octets().len();
             let Some(varbind) = varbinds.next() else { break };
@@ -361,10 +372,8 @@ impl GetJob {
                 }
                 continue;
             };
-            if let Some(cell) = self.cells.get_mut(place) {
-                settled += usize::from(matches!(cell, Err(Missing::NotPolled)));
-                *cell = read(varbind.value);
-            }
+            settled += usize::from(self.cells.is_open(place));
+            self.cells.set(place, varbind.value);
             at = place + 1;
         }
         if settled == to - from {
@@ -417,7 +426,7 @@ impl GetJob {
 
     /// Asks the cells of a run that are not settled again, as runs.
     fn ask_unsettled(&mut self, from: usize, to: usize) {
-        let open = |it: &usize| self.cells.get(*it).is_some_and(|cell| *cell == Err(Missing::NotPolled));
+        let open = |it: &usize| self.cells.is_open(*it);
         let mut at = from;
         let mut runs = Vec::new();
         while let Some(start) = (at..to).find(open) {
@@ -453,13 +462,12 @@ impl GetJob {
     /// Runs that were refused, though each of their cells could be read: they were too long.
     fn judge_refused(&mut self) {
         while let Some((from, to)) = self.refused.last().copied() {
-            let cells = self.cells.get(from..to).unwrap_or_default();
-            let is_open = cells.contains(&Err(Missing::NotPolled))
+            let is_open = (from..to).any(|it| self.cells.is_open(it))
                 || self.named.iter().any(|at| (from..to).contains(at));
             if is_open {
                 return;
             }
-            if cells.iter().all(Result::is_ok) {
+            if (from..to).all(|it| self.cells.value_ref(it).is_ok()) {
                 self.limits.cells.on_doubted(length_of(from, to), length_of(0, (to - from).div_ceil(2)));
             }
             self.refused.pop();
@@ -504,11 +512,45 @@ impl GetJob {
     }
 
     fn settle(&mut self, from: usize, to: usize, missing: Missing) {
-        for cell in self.cells.iter_mut().take(to).skip(from) {
-            if *cell == Err(Missing::NotPolled) {
-                *cell = Err(missing);
+        if self.cells.is_empty() {
+            self.cells.reset(self.names.len());
+        }
+        for at in from..to {
+            if self.cells.is_open(at) {
+                self.cells.set_missing(at, missing);
             }
         }
+    }
+}
+
+/// Runs in a pile; the top one, which is all there is of most, stands in its own place.
+#[derive(Debug, Default)]
+struct Runs {
+    top: Option<(usize, usize)>,
+    below: Vec<(usize, usize)>,
+}
+
+impl Runs {
+    const fn is_empty(&self) -> bool {
+        self.top.is_none()
+    }
+
+    const fn last(&self) -> Option<(usize, usize)> {
+        self.top
+    }
+
+    fn push(&mut self, run: (usize, usize)) {
+        self.below.extend(self.top.replace(run));
+    }
+
+    fn pop(&mut self) -> Option<(usize, usize)> {
+        std::mem::replace(&mut self.top, self.below.pop())
+    }
+}
+
+impl Extend<(usize, usize)> for Runs {
+    fn extend<T: IntoIterator<Item = (usize, usize)>>(&mut self, runs: T) {
+        runs.into_iter().for_each(|it| self.push(it));
     }
 }
 
@@ -525,20 +567,12 @@ fn length_of(from: usize, to: usize) -> u32 {
     u32::try_from(to.saturating_sub(from)).unwrap_or(u32::MAX)
 }
 
-fn read(value: super::wire::ValueRef<'_>) -> Cell {
-    use super::wire::ValueRef;
-    match value {
-        ValueRef::NoSuchObject => Err(Missing::NoSuchObject),
-        ValueRef::NoSuchInstance | ValueRef::EndOfMibView => Err(Missing::NoSuchInstance),
-        value => value.to_value().map_err(|_| Missing::WrongType),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     mod refusal_tests;
 
     use super::*;
+    use crate::model::Value;
     use crate::snmp::wire::{Varbinds, Version, decode, encode_message, encode_varbinds};
     use proptest::prelude::*;
 
@@ -566,7 +600,7 @@ mod tests {
             encode_varbinds(&mut list, varbinds.iter().map(|(name, value)| (name, value))).unwrap();
             let mut octets = Vec::new();
             encode_message(&mut octets, Version::V2c, b"c", PduKind::Response, 5, status, index, &list);
-            job.on_response(&decode(&octets).unwrap().pdu);
+            job.on_response(&decode(&octets).unwrap().pdu, &mut Cells::default());
         }
         sizes
     }
@@ -583,7 +617,7 @@ mod tests {
         job.cells()
             .iter()
             .enumerate()
-            .all(|(at, cell)| *cell == Ok(Value::Integer(i64::try_from(at).unwrap())))
+            .all(|(at, cell)| cell == Ok(Value::Integer(i64::try_from(at).unwrap())))
     }
 
     const OK: ErrorStatus = ErrorStatus::NO_ERROR;
@@ -633,13 +667,26 @@ mod tests {
     }
 
     #[test]
+    fn a_way_that_bears_less_halves_too() {
+        let mut it = job(40, GetLimits::default());
+        while Varbinds::from_octets(it.request().varbinds).count() > 8 {
+            assert_eq!(it.on_too_long(), GetStep::Ask);
+        }
+        drive(&mut it, |names| Some((OK, 0, all(names))));
+        assert!(whole(&it));
+        let mut it = job(1, GetLimits::default());
+        assert_eq!((it.on_too_long(), it.cells().value(0)), (GetStep::Done, Err(Missing::TooBig)));
+    }
+
+    #[test]
     fn one_cell_that_never_fits() {
         let mut it = job(3, GetLimits::default());
         drive(&mut it, |names| {
             let big = names.iter().any(|it| last(it) == 1);
             Some(if big { (ErrorStatus::TOO_BIG, 0, vec![]) } else { (OK, 0, all(names)) })
         });
-        assert_eq!(it.cells(), [Ok(Value::Integer(0)), Err(Missing::TooBig), Ok(Value::Integer(2))]);
+        let expected = [Ok(Value::Integer(0)), Err(Missing::TooBig), Ok(Value::Integer(2))];
+        assert!(it.cells().iter().eq(expected));
     }
 
     #[test]
@@ -658,7 +705,7 @@ mod tests {
             } else {
                 Ok(Value::Integer(i64::try_from(at).unwrap()))
             };
-            assert_eq!(*cell, expected);
+            assert_eq!(cell, expected);
         }
         assert!(sizes.len() <= 8, "{sizes:?}");
     }
@@ -670,8 +717,8 @@ mod tests {
             let bad = names.iter().any(|it| last(it) == 11);
             Some(if bad { (ErrorStatus::GEN_ERR, 0, vec![]) } else { (OK, 0, all(names)) })
         });
-        assert_eq!(it.cells().iter().filter(|it| it.is_err()).count(), 1);
-        assert_eq!(it.cells()[11], Err(Missing::AgentError));
+        assert_eq!(it.cells().iter().filter(Result::is_err).count(), 1);
+        assert_eq!(it.cells().value(11), Err(Missing::AgentError));
     }
 
     #[test]
@@ -694,14 +741,14 @@ mod tests {
             2,
             "an empty answer is not asked for again and again"
         );
-        assert_eq!(it.cells()[0], Err(Missing::AgentError));
+        assert_eq!(it.cells().value(0), Err(Missing::AgentError));
     }
 
     #[test]
     fn silence_ends_the_job_but_a_run_never_answered_is_halved_first() {
         let mut it = job(100, GetLimits::default());
         assert_eq!(drive(&mut it, |_| None), [83]);
-        assert!(it.cells().iter().all(|it| *it == Err(Missing::Timeout)) && !it.was_answered());
+        assert!(it.cells().iter().all(|it| it == Err(Missing::Timeout)) && !it.was_answered());
 
         let mut it = job(20, GetLimits::new(8));
         let mut asked = 0;
@@ -711,7 +758,7 @@ mod tests {
         });
         assert_eq!(sizes, [8, 8]);
         assert_eq!(
-            (it.cells()[7].clone(), it.cells()[8].clone()),
+            (it.cells().value(7), it.cells().value(8)),
             (Ok(Value::Integer(7)), Err(Missing::Timeout))
         );
     }
@@ -728,7 +775,7 @@ mod tests {
                 varbinds.truncate(cut);
                 (status != 6).then_some((ErrorStatus(status), index, varbinds))
             });
-            prop_assert!(it.cells().iter().all(|it| *it != Err(Missing::NotPolled)));
+            prop_assert!(it.cells().iter().all(|it| it != Err(Missing::NotPolled)));
         }
     }
 }

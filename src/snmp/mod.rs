@@ -1,6 +1,6 @@
 //! SNMP: wire format, sessions, requests and walks.
 //!
-//! Invariants: only [`wire`] names `snmp2`. [`GetJob`], [`Walk`] and [`Session`] are pure: requests come out,
+//! Invariants: [`GetJob`], [`Walk`] and [`Session`] are pure: requests come out,
 //! answers and time-outs go in; who sends them, waits and repeats is the poller's.
 
 pub mod get;
@@ -11,7 +11,7 @@ pub mod v3;
 pub mod walk;
 pub mod wire;
 
-pub use get::{Cell, GetJob, GetLimits, GetStep};
+pub use get::{GetJob, GetLimits, GetStep};
 pub use session::{Incoming, Received, Request, Session};
 pub use size::RequestSize;
-pub use walk::{Walk, WalkEnd, WalkLimits};
+pub use walk::{Rows, Walk, WalkEnd, WalkLimits};

@@ -5,9 +5,10 @@
 //! an agent that cannot do GETBULK, or not that many repetitions, or sends wrong rows then, is walked with less.
 
 use super::size::RequestSize;
-use super::wire::{ErrorStatus, Names, Pdu, PduKind, ValueRef, Varbinds};
+use super::wire::{ErrorStatus, Names, Pdu, PduKind, ValueRef, Varbinds, encode_name};
 use super::{GetLimits, Request};
-use crate::model::{Oid, Value};
+use crate::model::{Cells, Oid, Value};
+use std::cmp::Ordering;
 
 /// How a walk asks, and where it stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,18 +79,100 @@ impl WalkEnd {
     }
 }
 
+/// What a walk has read: names and values, without an allocation a row.
+#[derive(Debug, Clone, Default)]
+pub struct Rows {
+    /// The names' content octets, one after the other.
+    names: Vec<u8>,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+    values: Cells,
+}
+
+impl Rows {
+    /// How many there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// All of them in order, but those in whose place the agent sent an exception.
+    pub fn iter(&self) -> impl Iterator<Item = (Oid, Value)> {
+        let row = |at| Some((Oid::decode_content(self.name(at)).ok()?, self.values.value(at).ok()?));
+        (0..self.len()).filter_map(row)
+    }
+
+    /// Copies those that are among `names`, of which places before `next` are done with, to their places in
+    /// `cells`; both stand in order. The place that is next for the rows after these.
+    pub fn pick(&self, names: &Names, mut next: usize, cells: &mut Cells) -> usize {
+        for at in 0..self.len() {
+            let name = self.name(at);
+            while next < names.len() {
+                let wanted = names.name(next);
+                let order =
+                    if wanted == name { Some(Ordering::Equal) } else { Oid::order_of_content(wanted, name) };
+                if order == Some(Ordering::Equal)
+                    && let Ok(value) = self.values.value_ref(at)
+                {
+                    cells.set(next, value);
+                }
+                if order != Some(Ordering::Less) {
+                    next += usize::from(order == Some(Ordering::Equal));
+                    break;
+                }
+                next += 1;
+            }
+        }
+        next
+    }
+
+    fn name(&self, at: usize) -> &[u8] {
+        let end = |at: usize| self.ends.get(at).copied().unwrap_or_default();
+        let from = at.checked_sub(1).map_or(0, end);
+        self.names.get(from..end(at)).unwrap_or_default()
+    }
+
+    fn push(&mut self, name: &[u8], value: ValueRef<'_>) {
+        self.names.extend_from_slice(name);
+        self.ends.push(self.names.len());
+        self.values.push(value);
+    }
+
+    fn truncate(&mut self, length: usize) {
+        let end = length.checked_sub(1).map_or(0, |it| self.ends.get(it).copied().unwrap_or_default());
+        self.names.truncate(end);
+        self.ends.truncate(length);
+        self.values.truncate(length);
+    }
+
+    fn clear(&mut self) {
+        self.names.clear();
+        self.ends.clear();
+        self.values.reset(0);
+    }
+}
+
 /// One walk of one subtree.
 #[derive(Debug)]
 pub struct Walk {
     root: Oid,
-    cursor: Oid,
-    /// The cursor as a request carries it.
-    asked: Names,
+    /// Its content octets.
+    root_octets: Vec<u8>,
+    /// The name asked from: its content octets.
+    cursor: Vec<u8>,
+    /// The same as a request carries it.
+    asked: Vec<u8>,
     size: RequestSize,
     /// How many rows of this subtree fill a frame, once some were seen.
     rows_in_frame: u32,
     rows_max: usize,
-    rows: Vec<(Oid, Value)>,
+    rows: Rows,
     /// Of the request that is due.
     timeouts: u32,
 }
@@ -101,28 +184,39 @@ impl Walk {
     /// A walk of all that stands below `root`.
     #[must_use]
     pub fn new(root: Oid, limits: WalkLimits) -> Self {
-        Self {
-            cursor: root.clone(),
-            asked: Names::new([&root]).unwrap_or_default(),
-            root,
+        let mut walk = Self {
+            root: Oid::default(),
+            root_octets: Vec::new(),
+            cursor: Vec::new(),
+            asked: Vec::new(),
             size: limits.repetitions,
             rows_in_frame: u32::MAX,
             rows_max: limits.rows_max,
-            rows: Vec::new(),
+            rows: Rows::default(),
             timeouts: 0,
+        };
+        walk.begin(root);
+        walk
+    }
+
+    /// Begins a walk of another subtree of the same agent; what was read is forgotten.
+    pub fn begin(&mut self, root: Oid) {
+        self.rows.clear();
+        self.root_octets.clear();
+        self.asked.clear();
+        // A root that cannot be written is asked for as nothing at all.
+        if root.encode_content(&mut self.root_octets).is_ok() {
+            encode_name(&mut self.asked, &self.root_octets);
         }
+        self.cursor.clone_from(&self.root_octets);
+        self.root = root;
+        (self.rows_in_frame, self.timeouts) = (u32::MAX, 0);
     }
 
     /// What was read so far.
     #[must_use]
-    pub fn rows(&self) -> &[(Oid, Value)] {
+    pub const fn rows(&self) -> &Rows {
         &self.rows
-    }
-
-    /// What was read.
-    #[must_use]
-    pub fn into_rows(self) -> Vec<(Oid, Value)> {
-        self.rows
     }
 
     /// max-repetitions as the agent turned out to bear them; 0: GETNEXT.
@@ -136,7 +230,7 @@ impl Walk {
     pub fn request(&self) -> Request<'_> {
         let max_repetitions = self.due_repetitions();
         let kind = if max_repetitions == 0 { PduKind::GetNext } else { PduKind::GetBulk };
-        Request { kind, max_repetitions, varbinds: self.asked.run(0, 1) }
+        Request { kind, max_repetitions, varbinds: &self.asked }
     }
 
     fn due_repetitions(&self) -> u32 {
@@ -191,12 +285,14 @@ impl Walk {
         let octets = pdu.varbinds.octets().len();
         let before = self.rows.len();
         let asked = self.due_repetitions();
-        let cursor = self.cursor.clone();
         // Some agents answer more repetitions than a few with wrong rows: none of such an answer is believed.
         let end = match self.take_rows(pdu) {
             Some(WalkEnd::NotIncreasing { .. }) if self.ask_few(asked) => {
                 self.rows.truncate(before);
-                self.cursor = cursor;
+                if let Some(Ok(asked)) = Varbinds::from_octets(&self.asked).next() {
+                    self.cursor.clear();
+                    self.cursor.extend_from_slice(asked.name);
+                }
                 None
             }
             end => end,
@@ -207,7 +303,8 @@ impl Walk {
                 self.size.on_whole(asked);
             }
             if end.is_none() {
-                self.asked = Names::new([&self.cursor]).unwrap_or_default();
+                self.asked.clear();
+                encode_name(&mut self.asked, &self.cursor);
                 self.rows_in_frame = (GetLimits::VARBINDS_OCTETS_MAX / row_octets.max(1)).max(1);
             }
         }
@@ -216,7 +313,7 @@ impl Walk {
 
     /// A row of this subtree among those that follow one beyond it: then that one was garbage.
     fn returning(&self, rest: Varbinds<'_>) -> Option<Oid> {
-        rest.map_while(Result::ok).filter_map(|it| it.oid().ok()).find(|it| it.starts_with(&self.root))
+        rest.map_while(Result::ok).find(|it| it.name.starts_with(&self.root_octets))?.oid().ok()
     }
 
     fn take_rows(&mut self, pdu: &Pdu<'_>) -> Option<WalkEnd> {
@@ -227,28 +324,29 @@ impl Walk {
             if varbind.value == ValueRef::EndOfMibView {
                 return Some(WalkEnd::EndOfMib);
             }
-            let Ok(name) = varbind.oid() else { break };
-            if !name.starts_with(&self.root) {
-                return Some(if self.cursor < name {
-                    match self.returning(varbinds) {
-                        Some(came) => WalkEnd::NotIncreasing { after: name, came },
-                        None => WalkEnd::Complete { beyond: name },
-                    }
-                } else {
-                    WalkEnd::NotIncreasing { after: self.cursor.clone(), came: name }
+            let Some(order) = Oid::order_of_content(&self.cursor, varbind.name) else { break };
+            let is_within = varbind.name.starts_with(&self.root_octets)
+                || varbind.oid().is_ok_and(|it| it.starts_with(&self.root));
+            if order != Ordering::Less || !is_within {
+                let Ok(came) = varbind.oid() else { break };
+                let after = || Oid::decode_content(&self.cursor).unwrap_or_default();
+                return Some(match order {
+                    Ordering::Less => match self.returning(varbinds) {
+                        Some(back) => WalkEnd::NotIncreasing { after: came, came: back },
+                        None => WalkEnd::Complete { beyond: came },
+                    },
+                    _ => WalkEnd::NotIncreasing { after: after(), came },
                 });
-            }
-            if name <= self.cursor {
-                return Some(WalkEnd::NotIncreasing { after: self.cursor.clone(), came: name });
             }
             if self.rows_max <= self.rows.len() {
                 return Some(WalkEnd::RowsMax);
             }
             any = true;
-            self.cursor = name.clone();
+            self.cursor.clear();
+            self.cursor.extend_from_slice(varbind.name);
             // A value that cannot be read leaves no row; the walk goes on after it.
-            if let Ok(value) = varbind.value.to_value() {
-                self.rows.push((name, value));
+            if varbind.value != ValueRef::Unreadable {
+                self.rows.push(varbind.name, varbind.value);
             }
         }
         // Nothing readable: agents answer a GETBULK that they cannot fit with an empty list.

@@ -69,7 +69,11 @@ pub struct Store {
 
 /// Where in the store a device is, for its publisher.
 #[derive(Debug, Default)]
-pub struct Place(Option<Arc<Entry>>);
+pub struct Place {
+    entry: Option<Arc<Entry>>,
+    /// What was published before the last batch.
+    spare: Option<Arc<Published>>,
+}
 
 #[derive(Debug)]
 struct Entry {
@@ -100,22 +104,33 @@ impl Store {
     /// Takes what a poll brought. The first batch of a device adds it. Each device has one publisher at
     /// a time: of two at once, either batch may stay.
     pub fn publish(&self, batch: Batch) {
-        self.publish_at(&mut Place::default(), batch);
-    }
-
-    /// The same, for a publisher that remembers the device's place from one batch to the next, until it
-    /// [removes](Self::remove) the device: then no name is looked up.
-    pub fn publish_at(&self, place: &mut Place, batch: Batch) {
-        if place.0.is_none() {
-            place.0 = self.entries.get(&batch.source.device).map(|it| Arc::clone(&it));
-        }
-        match &place.0 {
+        let entry = self.entries.get(&batch.source.device).map(|it| Arc::clone(&it));
+        match entry {
             Some(entry) => {
                 let next = entry.published.load().followed_by(batch, self.settings);
                 entry.published.store(Arc::new(next));
             }
-            None => place.0 = Some(self.add(batch)),
+            None => drop(self.add(batch)),
         }
+    }
+
+    /// The same, for a publisher that remembers the device's place from one batch to the next, until it
+    /// [removes](Self::remove) the device: then no name is looked up, and what the batch before the last one
+    /// took is used again, if no reader holds it.
+    pub fn publish_at(&self, place: &mut Place, batch: &Batch) {
+        if place.entry.is_none() {
+            place.entry = self.entries.get(&batch.source.device).map(|it| Arc::clone(&it));
+        }
+        let Some(entry) = &place.entry else {
+            place.entry = Some(self.add(batch.clone()));
+            return;
+        };
+        let mut next = place.spare.take();
+        let is_reused = next.as_mut().and_then(Arc::get_mut).is_some_and(|it| it.take(batch));
+        let next = next
+            .filter(|_| is_reused)
+            .unwrap_or_else(|| Arc::new(entry.published.load().followed_by(batch.clone(), self.settings)));
+        place.spare = Some(entry.published.swap(next));
     }
 
     fn add(&self, batch: Batch) -> Arc<Entry> {

@@ -62,6 +62,19 @@ impl Published {
         Self::new(batch, good, series, settings)
     }
 
+    /// Becomes what stands after a poll that went well, in the place of an older one; not if it is of another
+    /// source or shape, or the poll failed.
+    pub(super) fn take(&mut self, batch: &Batch) -> bool {
+        let own = &mut self.batch;
+        let same = Arc::ptr_eq(&own.source, &batch.source) && Arc::ptr_eq(&own.shape, &batch.shape);
+        if !same || batch.error.is_some() {
+            return false;
+        }
+        own.take_samples(batch);
+        self.good = None;
+        true
+    }
+
     fn new(batch: Batch, good: Option<Arc<Self>>, series: Arc<Labelled>, settings: StoreSettings) -> Self {
         let intervals = batch.source.interval.saturating_mul(settings.stale_after_intervals);
         let stale_after = intervals.max(settings.stale_after_minimum);

@@ -48,7 +48,7 @@ impl Device {
             duration: Duration::from_millis(5),
             shape: Arc::clone(&self.1),
             effort: crate::model::Effort::default(),
-            samples: vec![sample; READINGS].into(),
+            samples: vec![sample; READINGS],
             error,
         }
     }
@@ -112,7 +112,7 @@ fn the_last_good_batch_outlives_a_new_shape() {
     let store = Store::new(StoreSettings::default());
     store.publish(device("pdu").good(1, 23.4));
     let unlearnt = Device(device("pdu").0, Arc::default());
-    store.publish(Batch { samples: Box::default(), ..unlearnt.failed(2) });
+    store.publish(Batch { samples: Vec::new(), ..unlearnt.failed(2) });
     let published = store.find("pdu").unwrap();
     assert!(published.batch().shape.readings.is_empty());
     assert_eq!(published.last_good().unwrap().shape.readings.len(), READINGS);

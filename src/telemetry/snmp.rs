@@ -26,6 +26,8 @@ static POLLS: LazyLock<IntCounterVec> = LazyLock::new(|| {
         &["result"],
     )
 });
+/// As nearly all of them end: found without a look at the label.
+static POLLS_OK: LazyLock<IntCounter> = LazyLock::new(|| POLLS.with_label_values(&["ok"]));
 static PANICS: LazyLock<IntCounter> = LazyLock::new(|| {
     counter("rackwarden_poll_panics_total", "Defects of the collector caught while it handled one device.")
 });
@@ -48,7 +50,7 @@ pub fn init() {
     for disposition in ["correlated", "late", "foreign", "malformed"] {
         DATAGRAMS.with_label_values(&[disposition]);
     }
-    POLLS.with_label_values(&["ok"]);
+    LazyLock::force(&POLLS_OK);
     LazyLock::force(&DROPS);
     LazyLock::force(&SHARED_ENGINES);
     LazyLock::force(&REQUESTS);
@@ -107,9 +109,12 @@ pub fn send_failed(address: std::net::SocketAddr, error: &dyn std::fmt::Display)
     tracing::debug!(%address, %error, "request not sent");
 }
 
-/// A poll ended.
-pub fn poll_ended(result: &str) {
-    POLLS.with_label_values(&[result]).inc();
+/// A poll ended: well, or with an error of that class.
+pub fn poll_ended(error: Option<&'static str>) {
+    match error {
+        None => POLLS_OK.inc(),
+        Some(class) => POLLS.with_label_values(&[class]).inc(),
+    }
 }
 
 /// A defect of ours was caught; the device is asked again at its next turn.

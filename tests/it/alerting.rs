@@ -53,7 +53,7 @@ impl Room {
             duration: Duration::from_millis(3),
             shape: Arc::clone(&self.shape),
             effort: rackwarden::model::Effort::default(),
-            samples: samples.into(),
+            samples,
             error,
         };
         self.alerts.evaluate(&batch, &mut said);

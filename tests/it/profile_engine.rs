@@ -4,7 +4,7 @@ use crate::support::compare::shown;
 use crate::support::polled::{Polled, poll};
 use crate::support::{agent, devices, shipped};
 use rackwarden::mib::Mibs;
-use rackwarden::model::Missing;
+use rackwarden::model::{Cells, Missing};
 use rackwarden::profile::{Learned, ProfileFile, ProfileSet, SystemGroup};
 
 /// Reads the agent with the one profile; a reading a line, as `kind index "label" quantity value`.
@@ -556,12 +556,14 @@ fn a_failed_cell_says_why() {
         let mut answers = good.clone();
         answers[cell] = Err(error);
         let mut samples = Vec::new();
-        plan.decode(&answers, &mut samples);
+        let reasons = plan.decode(&answers.into_iter().collect(), &mut samples);
+        assert!(reasons.contains(reason));
         assert_eq!(samples, [rackwarden::model::Sample::Missing(reason)], "{cell} {error}");
     }
     let mut samples = vec![];
-    plan.decode(&good[..1], &mut samples);
+    plan.decode(&good.iter().take(1).cloned().collect(), &mut samples);
     assert_eq!(samples, [rackwarden::model::Sample::Missing(Missing::NotPolled)]);
-    assert_eq!(plan.raw(0, &good), &good[1]);
-    assert_eq!(plan.raw(9, &good), &Err(Missing::NotPolled));
+    let answers: Cells = good.iter().cloned().collect();
+    assert_eq!(plan.raw(0, &answers), good[1]);
+    assert_eq!(plan.raw(9, &answers), Err(Missing::NotPolled));
 }

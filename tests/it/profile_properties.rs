@@ -154,7 +154,7 @@ proptest! {
         let own: Vec<_> = plan.cells.iter().map(|it| learned.get(it).cloned().ok_or(Missing::NoSuchInstance)).collect();
         let mut samples = Vec::new();
         for given in [&own[..], &answers[..], &[]] {
-            plan.decode(given, &mut samples);
+            plan.decode(&given.iter().cloned().collect(), &mut samples);
             prop_assert_eq!(samples.len(), plan.shape.readings.len());
             prop_assert!(samples.iter().filter_map(|it| it.value()).all(f64::is_finite));
         }

@@ -652,11 +652,28 @@ fn right_names_with_wrong_values() {
     assert_eq!(get(&format!("sentinel={COLUMN},-1")), [Value::Integer(-1)]);
     assert_eq!(get(&format!("as-ticks={COLUMN}")), [Value::TimeTicks(u32::try_from(number).unwrap())]);
     assert_eq!(get(&format!("scaled={COLUMN},1000"))[0].integer(), Some(10 * number));
+    assert_eq!(get(&format!("text={COLUMN},n/a")), [Value::OctetString(b"n/a".to_vec().into())]);
+    let fault = format!("digits=1.3.6.1.4.1.99999.2.2,{COLUMN}");
+    let (rows, digits) =
+        (["1.3.6.1.4.1.99999.2.2.2", CELLS[1]], values(&fault, PduKind::Get, &CELLS[1..2], 0));
+    assert_eq!(values(&fault, PduKind::Get, &rows, 0), [Value::Gauge32(2200), digits[0].clone()]);
+    assert_eq!(digits, [Value::Gauge32(2)], "the second row has two digits");
     let fault = format!("wrong-from-above={COLUMN}");
     assert_eq!(values(&fault, PduKind::GetBulk, &[COLUMN], 1), right, "a walk of the column");
     let above = values(&fault, PduKind::GetBulk, &["1.3.6.1.4.1.99999"], 20);
     assert_ne!(above.iter().filter(|it| it.integer() == Some(99)).count(), 0, "a walk of what is above");
     assert_eq!(get(&fault), right);
+}
+
+#[test]
+fn rows_may_be_numbered_by_texts() {
+    let bench = Bench::faulty(&format!("string-index={COLUMN}"));
+    let named = |row: u32| format!("{COLUMN}.8.114.111.119.45.48.48.48.{}", 48 + row);
+    let walked = bench.one(PduKind::GetBulk, &[COLUMN], 4).names();
+    assert_eq!(walked, [named(1), named(2), named(3), CELLS[2].to_owned()], "and what follows is as it was");
+    let heard = bench.one(PduKind::Get, &[&named(2), CELLS[2]], 0);
+    assert_eq!(heard.varbinds(), [(named(2), Value::Integer(12)), (CELLS[2].to_owned(), Value::Gauge32(21))]);
+    assert_eq!(bench.one(PduKind::GetNext, &[&named(3)], 0).names(), [CELLS[2]]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What polls came to: counted on the poll's thread, behind the whole daemon path.
 
 use crate::app::pipeline::Pipeline;
-use crate::model::{Missing, Moment, Now, Oid, Sample};
+use crate::model::{Missing, Moment, Now, Oid};
 use crate::poller::{Outcome, Sink};
 use hdrhistogram::Histogram;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,10 +34,10 @@ impl Counting {
 }
 
 impl Sink for Counting {
-    fn polled(&mut self, slot: u32, outcome: Outcome) {
+    fn polled(&mut self, slot: u32, outcome: &Outcome) {
         let at = outcome.batch.time.moment;
         let gap = self.gap(slot, at);
-        lock(&self.tally).count(&outcome, gap);
+        lock(&self.tally).count(outcome, gap);
         self.pipeline.polled(slot, outcome);
     }
 
@@ -107,7 +107,7 @@ impl Tally {
                 self.asked = Some(Arc::clone(&ready.plan.cells));
             }
         }
-        if batch.samples.contains(&Sample::Missing(Missing::Timeout)) {
+        if outcome.cells.reasons().contains(Missing::Timeout) {
             return;
         }
         self.whole += 1;

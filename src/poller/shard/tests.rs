@@ -1,5 +1,6 @@
 //! Stories of a room of simulated agents in virtual time: no sockets, no sleeps, seeded faults.
 
+mod behaviour_tests;
 mod engine_tests;
 mod faults_tests;
 mod mutation_tests;
@@ -158,12 +159,15 @@ impl Room {
                 match entry.remove() {
                     Flying::ToAgent(agent, octets) => self.ask(agent, &octets),
                     Flying::ToShard(from, octets) => {
-                        let mut sink = |slot, outcome| ended.push((now.moment, slot, outcome));
+                        let mut sink =
+                            |slot, outcome: &Outcome| ended.push((now.moment, slot, outcome.clone()));
                         self.dispositions.push(self.shard.handle_datagram(now, from, &octets, &mut sink));
                     }
                 }
             }
-            self.shard.handle_timeout(now, &mut |slot, outcome| ended.push((now.moment, slot, outcome)));
+            self.shard.handle_timeout(now, &mut |slot, outcome: &Outcome| {
+                ended.push((now.moment, slot, outcome.clone()));
+            });
             loop {
                 let mut octets = Vec::new();
                 while let Some((_, to)) = self.shard.poll_transmit(now, &mut octets) {
@@ -173,7 +177,7 @@ impl Room {
                 }
                 let Some(request) = self.shard.poll_key_request() else { break };
                 let keys = KEYS.derive(&request.user, &request.engine);
-                let mut sink = |slot, outcome| ended.push((now.moment, slot, outcome));
+                let mut sink = |slot, outcome: &Outcome| ended.push((now.moment, slot, outcome.clone()));
                 self.shard.handle_keys(&request, keys.as_ref(), now, &mut sink);
             }
             self.outcomes.append(&mut ended);

@@ -18,6 +18,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Block> {
         section.strings("label").iter().map(|it| read_template(section, it, true)).collect();
     let unless: Vec<ObjectRef> =
         section.strings("unless").iter().filter_map(|it| object::readable(section.source, it)).collect();
+    let better_index = section.string("better_index").map(|it| read_template(section, &it, true));
     let when = object::conditions(section, "when");
     let rated_current = read_ratings(section, "rated_current", Quantity::Current);
     let rated_power = read_ratings(section, "rated_power", Quantity::ActivePower);
@@ -37,6 +38,10 @@ pub(super) fn read(section: &Section<'_>) -> Option<Block> {
         index: index.unwrap_or_else(|| Some(Template::index()))?,
         labels: labels.into_iter().collect::<Option<Vec<Template>>>()?,
         unless,
+        better_index: match better_index {
+            Some(template) => Some(template?),
+            None => None,
+        },
         when,
         rated_current,
         rated_power,
@@ -129,6 +134,7 @@ pub(super) const KEYS: &[&str] = &[
     "index",
     "label",
     "unless",
+    "better_index",
     "when",
     "rated_current",
     "rated_power",

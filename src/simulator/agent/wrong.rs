@@ -140,15 +140,28 @@ impl Agent {
         let picked = self.faults.fires(|fault| {
             let subtree = match fault {
                 Fault::WrongFromAbove(oid) => from.as_ref().filter(|it| !it.starts_with(oid)).map(|_| oid)?,
-                Fault::Sentinel { oid, .. } | Fault::AsTicks(oid) | Fault::Scaled { oid, .. } => oid,
+                Fault::Sentinel { oid, .. }
+                | Fault::AsTicks(oid)
+                | Fault::Scaled { oid, .. }
+                | Fault::Text { oid, .. } => oid,
+                Fault::Digits { digits, .. } if touches(digits) => digits,
+                Fault::Digits { values, .. } => values,
                 _ => return None,
             };
             touches(subtree).then(|| (subtree.clone(), fault.clone()))
         });
         let Some((subtree, fault)) = picked else { return Ok(false) };
-        for (_, value) in varbinds.iter_mut().filter(|(name, _)| name.starts_with(&subtree)) {
+        let is_touched = |name: &Oid| {
+            name.starts_with(&subtree)
+                || matches!(&fault, Fault::Digits { values, .. } if name.starts_with(values))
+        };
+        for (name, value) in varbinds.iter_mut().filter(|(name, _)| is_touched(name)) {
             let Some(number) = value.integer() else { continue };
+            let digits = name.arcs().last().map_or(0, |row| row % 4);
             *value = match &fault {
+                Fault::Text { text, .. } => Value::OctetString(text.as_bytes().into()),
+                Fault::Digits { digits: column, .. } if name.starts_with(column) => Value::Gauge32(digits),
+                Fault::Digits { .. } => like(value, number.saturating_mul(10_i64.pow(digits))),
                 Fault::Sentinel { number, .. } => like(value, *number),
                 Fault::AsTicks(_) => Value::TimeTicks(u32::try_from(number).unwrap_or(u32::MAX)),
                 Fault::Scaled { percent, .. } => like(value, number.saturating_mul((*percent).into()) / 100),
@@ -258,6 +271,39 @@ impl Agent {
             send(Outgoing { datagram: message, due, origin });
         }
     }
+}
+
+/// A name of a row that is numbered by a text, with the number in its place, as the tree has it.
+pub(super) fn numbered(name: Oid, columns: &[Oid]) -> Oid {
+    let Some(column) = columns.iter().find(|it| name.starts_with(it)) else { return name };
+    let rest = name.arcs().get(column.arcs().len()..).unwrap_or_default();
+    let digit = |it: &u32| u8::try_from(*it).ok().filter(u8::is_ascii_digit).map(|it| u32::from(it - b'0'));
+    let number = match rest {
+        [8, _, _, _, _, digits @ ..] if digits.len() == 4 => {
+            digits.iter().map(digit).try_fold(0, |number, it| Some(10 * number + it?))
+        }
+        _ => None,
+    };
+    number.map_or_else(|| name.clone(), |it| column.child(&[it]))
+}
+
+/// A name of the tree, with a text in the place of the row's number.
+pub(super) fn texted(name: Oid, columns: &[Oid]) -> Oid {
+    let Some(column) = columns.iter().find(|it| name.starts_with(it)) else { return name };
+    let Some([row]) = name.arcs().get(column.arcs().len()..) else { return name };
+    let text = format!("row-{row:04}");
+    let letters: Vec<u32> = std::iter::once(8).chain(text.bytes().map(u32::from)).collect();
+    column.child(&letters)
+}
+
+/// Variable bindings, renamed.
+pub(super) fn renamed(varbinds: Varbinds<'_>, rename: impl Fn(Oid) -> Oid) -> Result<Vec<u8>, RespondError> {
+    let mut out = Vec::new();
+    for varbind in varbinds {
+        let varbind = varbind?;
+        encode_varbinds(&mut out, [(&rename(varbind.oid()?), &varbind.value.to_value()?)])?;
+    }
+    Ok(out)
 }
 
 /// The number, in the type that the value has.

@@ -27,7 +27,7 @@ pub enum FaultParseError {
 
 impl Fault {
     /// Every fault's name, and how it is written.
-    pub const NAMES: [(&'static str, &'static str); 42] = [
+    pub const NAMES: [(&'static str, &'static str); 45] = [
         ("silent", "silent"),
         ("drop-request", "drop-request"),
         ("drop-answer", "drop-answer"),
@@ -61,6 +61,9 @@ impl Fault {
         ("as-ticks", "as-ticks=OID"),
         ("sentinel", "sentinel=OID,NUMBER"),
         ("scaled", "scaled=OID,PERCENT"),
+        ("digits", "digits=OID,OID"),
+        ("string-index", "string-index=OID"),
+        ("text", "text=OID,TEXT"),
         ("wrong-up-time", "wrong-up-time"),
         ("boots-lost", "boots-lost"),
         ("engine-replaced", "engine-replaced"),
@@ -109,6 +112,9 @@ impl Fault {
             Self::AsTicks(_) => "as-ticks",
             Self::Sentinel { .. } => "sentinel",
             Self::Scaled { .. } => "scaled",
+            Self::Digits { .. } => "digits",
+            Self::StringIndex(_) => "string-index",
+            Self::Text { .. } => "text",
             Self::WrongUpTime => "wrong-up-time",
             Self::BootsLost => "boots-lost",
             Self::EngineReplaced => "engine-replaced",
@@ -164,6 +170,15 @@ impl Fault {
             ("scaled", Some(figure)) => {
                 let (oid, percent) = figure.split_once(',')?;
                 Self::Scaled { oid: oid.parse().ok()?, percent: percent.parse().ok()? }
+            }
+            ("digits", Some(figure)) => {
+                let (values, digits) = figure.split_once(',')?;
+                Self::Digits { values: values.parse().ok()?, digits: digits.parse().ok()? }
+            }
+            ("string-index", Some(figure)) => Self::StringIndex(figure.parse().ok()?),
+            ("text", Some(figure)) => {
+                let (oid, text) = figure.split_once(',')?;
+                Self::Text { oid: oid.parse().ok()?, text: text.to_owned() }
             }
             ("wrong-up-time", None) => Self::WrongUpTime,
             ("boots-lost", None) => Self::BootsLost,
@@ -221,7 +236,14 @@ impl fmt::Display for FaultRule {
             Fault::DropBulkAbove(it) | Fault::WrongBulkAbove(it) | Fault::EngineClock(it) => {
                 write!(f, "={it}")?;
             }
-            Fault::GenErr(oid) | Fault::WrongFromAbove(oid) | Fault::AsTicks(oid) => write!(f, "={oid}")?,
+            Fault::GenErr(oid)
+            | Fault::WrongFromAbove(oid)
+            | Fault::AsTicks(oid)
+            | Fault::StringIndex(oid) => {
+                write!(f, "={oid}")?;
+            }
+            Fault::Digits { values, digits } => write!(f, "={values},{digits}")?,
+            Fault::Text { oid, text } => write!(f, "={oid},{text}")?,
             Fault::Sentinel { oid, number } => write!(f, "={oid},{number}")?,
             Fault::Scaled { oid, percent } => write!(f, "={oid},{percent}")?,
             Fault::Vanish { oid, after } => write!(f, "={oid},{}", humantime::format_duration(*after))?,
@@ -272,6 +294,8 @@ mod tests {
             "sentinel=1.3.6.1,65535",
             "scaled=1.3.6.1,1000@0.5",
             "engine-clock=50",
+            "digits=1.3.6.1,1.3.6.2",
+            "text=1.3.6.1,notsupported ",
         ] {
             assert_eq!(text.parse::<FaultRule>().unwrap().to_string(), text);
             let underscored = text.replace('-', "_").parse::<FaultRule>();
@@ -288,6 +312,7 @@ mod tests {
                 .replace("REPETITIONS", "10")
                 .replace("OID", "1.3.6")
                 .replace("NUMBER", "-1")
+                .replace("TEXT", "-1")
                 .replace("PERCENT", "50");
             let rule = text.parse::<FaultRule>().unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(rule.fault.name(), name);

@@ -1,8 +1,8 @@
 //! Datagram to message: borrowed, bounded, complete or an error.
 
+use super::reader::{Reader, unsigned64};
 use super::{ErrorStatus, PduKind, Version, tag};
-use crate::model::{Oid, OidError, Value};
-use snmp2::AsnReader;
+use crate::model::{Oid, OidError, ValueRef};
 
 /// Why some octets are no SNMP message. The variant's name is a metric label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -80,71 +80,38 @@ pub struct Varbind<'a> {
     pub value: ValueRef<'a>,
 }
 
-/// A value, borrowed from the datagram.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum ValueRef<'a> {
-    /// INTEGER
-    Integer(i64),
-    /// OCTET STRING
-    OctetString(&'a [u8]),
-    /// NULL
-    Null,
-    /// OBJECT IDENTIFIER, content octets
-    ObjectIdentifier(&'a [u8]),
-    /// IpAddress
-    IpAddress([u8; 4]),
-    /// Counter32
-    Counter32(u32),
-    /// Gauge32, Unsigned32
-    Gauge32(u32),
-    /// TimeTicks
-    TimeTicks(u32),
-    /// Opaque
-    Opaque(&'a [u8]),
-    /// Counter64
-    Counter64(u64),
-    /// noSuchObject
-    NoSuchObject,
-    /// noSuchInstance
-    NoSuchInstance,
-    /// endOfMibView
-    EndOfMibView,
-    /// A value of an unknown type or with a wrong length, within a sound binding: this cell alone is lost.
-    Unreadable,
-}
-
 /// Reads a message.
 ///
 /// # Errors
 /// [`DecodeError`], for anything but one whole v1 or v2c message. Varbinds are read when iterated.
 pub fn decode(datagram: &[u8]) -> Result<Message<'_>, DecodeError> {
-    let mut outer = AsnReader::from_bytes(datagram);
-    let mut message = AsnReader::from_bytes(element(&mut outer, tag::SEQUENCE, "the message")?);
-    let version = match integer(&mut message, "the version")? {
+    let mut outer = Reader::new(datagram);
+    let mut message = Reader::new(outer.element(tag::SEQUENCE, "the message")?);
+    let version = match message.integer("the version")? {
         0 => Version::V1,
         1 => Version::V2c,
         other => return Err(DecodeError::Version(other)),
     };
-    let community = element(&mut message, tag::OCTET_STRING, "the community")?;
+    let community = message.element(tag::OCTET_STRING, "the community")?;
     let pdu = pdu(&mut message)?;
-    end(&message, "the message")?;
+    message.end("the message")?;
     Ok(Message { version, community, pdu })
 }
 
 /// Reads a PDU of the shape that all kinds but the v1 trap share.
-pub(super) fn pdu<'a>(reader: &mut AsnReader<'a>) -> Result<Pdu<'a>, DecodeError> {
-    let found = reader.peek_byte().map_err(|_| DecodeError::Truncated { what: "the PDU" })?;
+pub(super) fn pdu<'a>(reader: &mut Reader<'a>) -> Result<Pdu<'a>, DecodeError> {
+    let found = reader.peek("the PDU")?;
     let kind = PduKind::from_tag(found).ok_or(DecodeError::Tag { what: "the PDU", found })?;
-    let mut body = AsnReader::from_bytes(element(reader, found, "the PDU")?);
+    let mut body = Reader::new(reader.element(found, "the PDU")?);
     let pdu = Pdu {
         kind,
-        request_id: i32::try_from(integer(&mut body, "the request-id")?)
+        request_id: i32::try_from(body.integer("the request-id")?)
             .map_err(|_| DecodeError::Range { what: "the request-id" })?,
-        error_status: ErrorStatus(unsigned(&mut body, "the error-status")?),
-        error_index: unsigned(&mut body, "the error-index")?,
-        varbinds: Varbinds { rest: element(&mut body, tag::SEQUENCE, "the variable bindings")? },
+        error_status: ErrorStatus(body.unsigned("the error-status")?),
+        error_index: body.unsigned("the error-index")?,
+        varbinds: Varbinds { rest: body.element(tag::SEQUENCE, "the variable bindings")? },
     };
-    end(&body, "the PDU")?;
+    body.end("the PDU")?;
     Ok(pdu)
 }
 
@@ -170,44 +137,42 @@ impl<'a> Varbinds<'a> {
     /// The next binding's value, if its name is octet by octet that of the next of `asked` (a run of
     /// [`super::Names`]) and both have short lengths, as nearly all do: then both have advanced. Otherwise
     /// neither has, and the binding is there to be iterated.
+    #[inline]
     pub fn next_as_asked(&mut self, asked: &mut &[u8]) -> Option<ValueRef<'a>> {
         let (&[tag::SEQUENCE, asked_length, tag::OBJECT_IDENTIFIER, name_length], _) =
             asked.split_first_chunk::<4>()?
         else {
             return None;
         };
-        let (&[tag::SEQUENCE, length], after) = self.rest.split_first_chunk::<2>()? else { return None };
+        let (&[tag::SEQUENCE, length], list) = self.rest.split_first_chunk::<2>()? else { return None };
         // Lengths from 0x80 on are long forms; a short one leaves a mark of that size out of the question.
         if (asked_length | name_length | length) & 0x80 != 0 {
             return None;
         }
         let (_, asked_after) = asked.split_at_checked(usize::from(asked_length).checked_add(2)?)?;
-        let (binding, after) = after.split_at_checked(length.into())?;
-        let name_end = usize::from(name_length).checked_add(4)?;
-        let (name, value) = binding.split_at_checked(usize::from(name_length).checked_add(2)?)?;
-        if name != asked.get(2..name_end)? {
+        let (name_octets, end) = (usize::from(name_length).checked_add(2)?, usize::from(length));
+        let (name, tail) = list.split_at_checked(name_octets)?;
+        if !is_same(name, asked.get(2..name_octets.checked_add(2)?)?) {
             return None;
         }
-        let (&[found, content_length], content) = value.split_first_chunk::<2>()?;
-        if content.len() != usize::from(content_length) {
+        let (&[found, content_length], window) = tail.split_first_chunk::<2>()?;
+        let content_length = usize::from(content_length);
+        if name_octets.checked_add(2)?.checked_add(content_length)? != end {
             return None;
         }
-        let value = value_of(found, content)?;
+        let (content, after) = window.split_at_checked(content_length)?;
+        let value = value_of(found, content, window)?;
         (self.rest, *asked) = (after, asked_after);
         Some(value)
     }
 
     fn read(&mut self) -> Result<Varbind<'a>, DecodeError> {
-        let mut list = AsnReader::from_bytes(self.rest);
-        let binding = element(&mut list, tag::SEQUENCE, "a variable binding")?;
-        let (_, rest) = self
-            .rest
-            .split_at_checked(self.rest.len().saturating_sub(list.bytes_left()))
-            .ok_or(DecodeError::Truncated { what: "a variable binding" })?;
-        self.rest = rest;
-        let mut binding = AsnReader::from_bytes(binding);
-        let name = element(&mut binding, tag::OBJECT_IDENTIFIER, "a name")?;
-        let read = value(&mut binding).and_then(|it| end(&binding, "a variable binding").map(|()| it));
+        let mut list = Reader::new(self.rest);
+        let binding = list.element(tag::SEQUENCE, "a variable binding")?;
+        self.rest = list.rest();
+        let mut binding = Reader::new(binding);
+        let name = binding.element(tag::OBJECT_IDENTIFIER, "a name")?;
+        let read = value(&mut binding).and_then(|it| binding.end("a variable binding").map(|()| it));
         Ok(Varbind { name, value: read.unwrap_or(ValueRef::Unreadable) })
     }
 }
@@ -237,52 +202,20 @@ impl Varbind<'_> {
     }
 }
 
-impl ValueRef<'_> {
-    /// The same, owned; of strings the first 1,024 octets.
-    ///
-    /// # Errors
-    /// [`OidError`], where an OBJECT IDENTIFIER's octets are none, or the value is unreadable.
-    pub fn to_value(self) -> Result<Value, OidError> {
-        Ok(match self {
-            Self::Integer(it) => Value::Integer(it),
-            Self::OctetString(it) => Value::OctetString(cut(it).into()),
-            Self::Null => Value::Null,
-            Self::ObjectIdentifier(it) => Value::ObjectIdentifier(Oid::decode_content(it)?),
-            Self::IpAddress(it) => Value::IpAddress(it),
-            Self::Counter32(it) => Value::Counter32(it),
-            Self::Gauge32(it) => Value::Gauge32(it),
-            Self::TimeTicks(it) => Value::TimeTicks(it),
-            Self::Opaque(it) => Value::Opaque(cut(it).into()),
-            Self::Counter64(it) => Value::Counter64(it),
-            Self::NoSuchObject => Value::NoSuchObject,
-            Self::NoSuchInstance => Value::NoSuchInstance,
-            Self::EndOfMibView => Value::EndOfMibView,
-            Self::Unreadable => return Err(OidError::Octets),
-        })
-    }
-
-    /// Whether it stands for "there is nothing here".
-    #[must_use]
-    pub const fn is_exception(self) -> bool {
-        matches!(self, Self::NoSuchObject | Self::NoSuchInstance | Self::EndOfMibView)
-    }
-}
-
-/// Strings are kept up to this length: DisplayString has 255 octets at most (RFC 2579), and an agent must
-/// not fill the collector's memory with 60 kB in each row.
-const STRING_OCTETS_MAX: usize = 1024;
-
-fn cut(octets: &[u8]) -> &[u8] {
-    octets.get(..STRING_OCTETS_MAX).unwrap_or(octets)
-}
-
-/// The value with that tag and content, of the types that polls bring; `None` for the rest.
-fn value_of(found: u8, content: &[u8]) -> Option<ValueRef<'_>> {
+/// The value with that tag and those content octets, of the types that polls bring; `None` for the rest.
+/// `window` is what follows the length, content first: a number is cut out of its first eight octets, so that
+/// its length costs no loop.
+#[inline]
+fn value_of<'a>(found: u8, content: &'a [u8], window: &[u8]) -> Option<ValueRef<'a>> {
     Some(match found {
-        tag::INTEGER => ValueRef::Integer(signed64(content)?),
-        tag::COUNTER32 => ValueRef::Counter32(unsigned32(content).ok()?),
-        tag::GAUGE32 => ValueRef::Gauge32(unsigned32(content).ok()?),
-        tag::TIME_TICKS => ValueRef::TimeTicks(unsigned32(content).ok()?),
+        tag::INTEGER => ValueRef::Integer(match aligned(content, window) {
+            // The sign is in the highest bit: an arithmetic shift brings it down.
+            Some((number, below)) => number.cast_signed().wrapping_shr(below),
+            None => Reader::integer_of(content, "a value").ok()?,
+        }),
+        tag::COUNTER32 => ValueRef::Counter32(unsigned32_of(content, window)?),
+        tag::GAUGE32 => ValueRef::Gauge32(unsigned32_of(content, window)?),
+        tag::TIME_TICKS => ValueRef::TimeTicks(unsigned32_of(content, window)?),
         tag::OCTET_STRING => ValueRef::OctetString(content),
         tag::NO_SUCH_OBJECT if content.is_empty() => ValueRef::NoSuchObject,
         tag::NO_SUCH_INSTANCE if content.is_empty() => ValueRef::NoSuchInstance,
@@ -290,19 +223,44 @@ fn value_of(found: u8, content: &[u8]) -> Option<ValueRef<'_>> {
     })
 }
 
-/// Two's complement of one to eight octets.
-fn signed64(content: &[u8]) -> Option<i64> {
-    let (&first, rest) = content.split_first()?;
-    let sign = i64::from(i8::from_be_bytes([first]));
-    (rest.len() < 8).then(|| rest.iter().fold(sign, |sum, &octet| sum << 8 | i64::from(octet)))
+#[inline]
+fn unsigned32_of(content: &[u8], window: &[u8]) -> Option<u32> {
+    match aligned(content, window) {
+        Some((number, below)) if content.len() <= size_of::<u32>() => {
+            u32::try_from(number.wrapping_shr(below)).ok()
+        }
+        _ => unsigned32(content).ok(),
+    }
 }
 
-fn value<'a>(reader: &mut AsnReader<'a>) -> Result<ValueRef<'a>, DecodeError> {
+/// The first eight octets as one number, and how many of its bits are below those of the content; `None` where
+/// the content is not of one to eight octets, or too near to the end.
+#[inline]
+fn aligned(content: &[u8], window: &[u8]) -> Option<(u64, u32)> {
+    let octets = u32::try_from(content.len()).ok().filter(|it| (1..=8).contains(it))?;
+    Some((u64::from_be_bytes(*window.first_chunk()?), 64_u32.wrapping_sub(octets.wrapping_mul(8))))
+}
+
+/// Whether two names of the same length are the same. Those of 16 to 32 octets, as nearly all are, are held
+/// against each other in two halves that may overlap, without a loop or a call.
+#[inline]
+fn is_same(left: &[u8], right: &[u8]) -> bool {
+    let halves = |it: &[u8]| {
+        let (first, last) = (it.first_chunk::<16>()?, it.last_chunk::<16>()?);
+        Some((u128::from_ne_bytes(*first), u128::from_ne_bytes(*last)))
+    };
+    match (halves(left), halves(right)) {
+        (Some(one), Some(other)) if left.len() <= 32 => one == other,
+        _ => left == right,
+    }
+}
+
+fn value<'a>(reader: &mut Reader<'a>) -> Result<ValueRef<'a>, DecodeError> {
     const WHAT: &str = "a value";
-    let found = reader.peek_byte().map_err(|_| DecodeError::Truncated { what: WHAT })?;
-    let mut octets = |tag| element(reader, tag, WHAT);
+    let found = reader.peek(WHAT)?;
+    let mut octets = |tag| reader.element(tag, WHAT);
     Ok(match found {
-        tag::INTEGER => ValueRef::Integer(integer(reader, WHAT)?),
+        tag::INTEGER => ValueRef::Integer(reader.integer(WHAT)?),
         tag::OCTET_STRING => ValueRef::OctetString(octets(found)?),
         tag::OBJECT_IDENTIFIER => ValueRef::ObjectIdentifier(octets(found)?),
         tag::OPAQUE => ValueRef::Opaque(octets(found)?),
@@ -312,9 +270,7 @@ fn value<'a>(reader: &mut AsnReader<'a>) -> Result<ValueRef<'a>, DecodeError> {
         tag::COUNTER32 => ValueRef::Counter32(unsigned32(octets(found)?)?),
         tag::GAUGE32 => ValueRef::Gauge32(unsigned32(octets(found)?)?),
         tag::TIME_TICKS => ValueRef::TimeTicks(unsigned32(octets(found)?)?),
-        tag::COUNTER64 => {
-            ValueRef::Counter64(reader.read_snmp_counter64().map_err(|_| DecodeError::Range { what: WHAT })?)
-        }
+        tag::COUNTER64 => ValueRef::Counter64(unsigned64(octets(found)?, WHAT)?),
         tag::NULL | tag::NO_SUCH_OBJECT | tag::NO_SUCH_INSTANCE | tag::END_OF_MIB_VIEW => {
             if !octets(found)?.is_empty() {
                 return Err(DecodeError::Leftover { what: WHAT });
@@ -340,35 +296,4 @@ fn unsigned32(content: &[u8]) -> Result<u32, DecodeError> {
         _ => return Err(DecodeError::Range { what: "a value" }),
     };
     Ok(significant.iter().fold(0, |sum: u32, &octet| sum << 8 | u32::from(octet)))
-}
-
-pub(super) fn element<'a>(
-    reader: &mut AsnReader<'a>,
-    tag: u8,
-    what: &'static str,
-) -> Result<&'a [u8], DecodeError> {
-    let found = reader.peek_byte().map_err(|_| DecodeError::Truncated { what })?;
-    if found != tag {
-        return Err(DecodeError::Tag { what, found });
-    }
-    reader.read_raw(tag).map_err(|_| DecodeError::Truncated { what })
-}
-
-pub(super) fn integer(reader: &mut AsnReader<'_>, what: &'static str) -> Result<i64, DecodeError> {
-    let found = reader.peek_byte().map_err(|_| DecodeError::Truncated { what })?;
-    if found != tag::INTEGER {
-        return Err(DecodeError::Tag { what, found });
-    }
-    reader.read_asn_integer().map_err(|error| match error {
-        snmp2::Error::AsnIntOverflow => DecodeError::Range { what },
-        _ => DecodeError::Truncated { what },
-    })
-}
-
-pub(super) fn unsigned(reader: &mut AsnReader<'_>, what: &'static str) -> Result<u32, DecodeError> {
-    u32::try_from(integer(reader, what)?).map_err(|_| DecodeError::Range { what })
-}
-
-pub(super) fn end(reader: &AsnReader<'_>, what: &'static str) -> Result<(), DecodeError> {
-    if reader.bytes_left() == 0 { Ok(()) } else { Err(DecodeError::Leftover { what }) }
 }

@@ -38,10 +38,7 @@ impl Names {
         for oid in oids {
             name.clear();
             oid.encode_content(&mut name).map_err(|source| EncodeError::Oid { oid: oid.clone(), source })?;
-            let inner = tlv_length(name.len()).saturating_add(2);
-            head(&mut octets, tag::SEQUENCE, inner);
-            tlv(&mut octets, tag::OBJECT_IDENTIFIER, &name);
-            octets.extend_from_slice(&[tag::NULL, 0]);
+            encode_name(&mut octets, &name);
             starts.push(u32::try_from(octets.len()).unwrap_or(u32::MAX));
         }
         Ok(Self { octets: octets.into(), starts: starts.into() })
@@ -78,6 +75,13 @@ impl Names {
         };
         name.unwrap_or_default()
     }
+}
+
+/// Appends a variable binding of a name, given by its content octets, and NULL: as a request carries it.
+pub fn encode_name(out: &mut Vec<u8>, content: &[u8]) {
+    head(out, tag::SEQUENCE, tlv_length(content.len()).saturating_add(2));
+    tlv(out, tag::OBJECT_IDENTIFIER, content);
+    out.extend_from_slice(&[tag::NULL, 0]);
 }
 
 /// Appends a whole message to `out`: a PDU of that kind around varbinds that are already encoded.
@@ -193,21 +197,12 @@ fn encode_value(out: &mut Vec<u8>, value: &Value) -> Result<(), EncodeError> {
 /// Tag and length.
 pub(super) fn head(out: &mut Vec<u8>, tag: u8, length: usize) {
     out.push(tag);
-    let octets = length.to_be_bytes();
+    let [.., a, b, c, d] = length.to_be_bytes();
     match length {
-        0..=0x7f => out.extend(octets.last()),
-        0x80..=0xff => {
-            out.push(0x81);
-            out.extend(octets.last());
-        }
-        0x100..=0xffff => {
-            out.push(0x82);
-            out.extend(octets.iter().skip(octets.len().saturating_sub(2)));
-        }
-        _ => {
-            out.push(0x84);
-            out.extend(octets.iter().skip(octets.len().saturating_sub(4)));
-        }
+        0..=0x7f => out.push(d),
+        0x80..=0xff => out.extend_from_slice(&[0x81, d]),
+        0x100..=0xffff => out.extend_from_slice(&[0x82, c, d]),
+        _ => out.extend_from_slice(&[0x84, a, b, c, d]),
     }
 }
 
@@ -230,10 +225,10 @@ pub(super) fn tlv_length(content: usize) -> usize {
 /// The fewest octets that hold the number in two's complement (X.690 section 8.3.2).
 pub(super) fn integer(out: &mut Vec<u8>, tag: u8, value: i64) {
     let octets = value.to_be_bytes();
-    let skip = octets.len().saturating_sub(integer_octets(value));
+    let length = integer_octets(value);
     out.push(tag);
-    out.extend(u8::try_from(integer_octets(value)));
-    out.extend(octets.iter().skip(skip));
+    out.extend(u8::try_from(length));
+    out.extend_from_slice(octets.get(octets.len().saturating_sub(length)..).unwrap_or_default());
 }
 
 fn integer_octets(value: i64) -> usize {

@@ -1,21 +1,22 @@
 //! BER encoding and strict decoding of SNMPv1, v2c and v3 messages (X.690; RFC 1157, RFC 1901, RFC 3412,
 //! RFC 3416).
 //!
-//! The only module that names `snmp2`: its `AsnReader` reads tags, lengths and integers; everything
-//! above that (message, PDU, varbinds, bounds) is decided here. Decoding borrows from the datagram and
-//! allocates nothing. Invariants: no input panics; a malformed varbind is an error, never a silent end
-//! of the list; octets after the outermost SEQUENCE are ignored (agents pad), octets after a value
-//! within are an error.
+//! `reader` reads tags, lengths and integers; message, PDU, varbinds and bounds are decided above it.
+//! Decoding borrows from the datagram and allocates nothing. Invariants: no input panics; a malformed
+//! varbind is an error, never a silent end of the list; octets after the outermost SEQUENCE are ignored
+//! (agents pad), octets after a value within are an error.
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 mod decode;
 mod encode;
 mod notification;
+mod reader;
 pub(crate) mod v3;
 
-pub use decode::{DecodeError, Message, Pdu, ValueRef, Varbind, Varbinds, decode};
-pub use encode::{EncodeError, Names, encode_message, encode_request, encode_varbinds};
+pub use crate::model::ValueRef;
+pub use decode::{DecodeError, Message, Pdu, Varbind, Varbinds, decode};
+pub use encode::{EncodeError, Names, encode_message, encode_name, encode_request, encode_varbinds};
 pub use notification::{
     Notification, NotificationKind, NotificationMessage, TrapV1Outline, decode_notification,
 };

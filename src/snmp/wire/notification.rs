@@ -4,13 +4,11 @@
 //! Lenient where it costs nothing, since a notification is a hint and no reading: which PDU comes under
 //! which version is not held against the sender, and bindings are read only as far as they are looked at.
 
-use super::decode::{
-    DecodeError, Pdu, ValueRef, Varbinds, element, end, integer as read_integer, pdu, unsigned,
-};
+use super::decode::{DecodeError, Pdu, Varbinds, pdu};
 use super::encode::{head, integer, integer_length, tlv, tlv_length};
+use super::reader::Reader;
 use super::{PduKind, Version, tag};
-use crate::model::Oid;
-use snmp2::AsnReader;
+use crate::model::{Oid, ValueRef};
 
 /// A v1 or v2c message with a notification in it.
 #[derive(Debug, Clone)]
@@ -70,34 +68,34 @@ impl NotificationKind {
 /// # Errors
 /// [`DecodeError`], for anything else.
 pub fn decode_notification(datagram: &[u8]) -> Result<NotificationMessage<'_>, DecodeError> {
-    let mut outer = AsnReader::from_bytes(datagram);
-    let mut message = AsnReader::from_bytes(element(&mut outer, tag::SEQUENCE, "the message")?);
-    let version = match read_integer(&mut message, "the version")? {
+    let mut outer = Reader::new(datagram);
+    let mut message = Reader::new(outer.element(tag::SEQUENCE, "the message")?);
+    let version = match message.integer("the version")? {
         0 => Version::V1,
         1 => Version::V2c,
         other => return Err(DecodeError::Version(other)),
     };
-    let community = element(&mut message, tag::OCTET_STRING, "the community")?;
-    let found = message.peek_byte().map_err(|_| DecodeError::Truncated { what: "the PDU" })?;
+    let community = message.element(tag::OCTET_STRING, "the community")?;
+    let found = message.peek("the PDU")?;
     let notification = if found == TRAP_V1 {
-        trap_v1(element(&mut message, found, "the PDU")?)?
+        trap_v1(message.element(found, "the PDU")?)?
     } else {
         let pdu = pdu(&mut message)?;
         Notification::of_pdu(&pdu).ok_or(DecodeError::Tag { what: "the PDU", found })?
     };
-    end(&message, "the message")?;
+    message.end("the message")?;
     Ok(NotificationMessage { version, community, notification })
 }
 
 fn trap_v1(body: &[u8]) -> Result<Notification<'_>, DecodeError> {
-    let mut body = AsnReader::from_bytes(body);
-    let enterprise = element(&mut body, tag::OBJECT_IDENTIFIER, "the enterprise")?;
-    let agent = element(&mut body, tag::IP_ADDRESS, "the agent address")?.try_into().ok();
-    let generic = unsigned(&mut body, "the generic trap")?;
-    let specific = unsigned(&mut body, "the specific trap")?;
-    element(&mut body, tag::TIME_TICKS, "the time stamp")?;
-    let varbinds = Varbinds::from_octets(element(&mut body, tag::SEQUENCE, "the variable bindings")?);
-    end(&body, "the PDU")?;
+    let mut body = Reader::new(body);
+    let enterprise = body.element(tag::OBJECT_IDENTIFIER, "the enterprise")?;
+    let agent = body.element(tag::IP_ADDRESS, "the agent address")?.try_into().ok();
+    let generic = body.unsigned("the generic trap")?;
+    let specific = body.unsigned("the specific trap")?;
+    body.element(tag::TIME_TICKS, "the time stamp")?;
+    let varbinds = Varbinds::from_octets(body.element(tag::SEQUENCE, "the variable bindings")?);
+    body.end("the PDU")?;
     let v1 = Some(TrapV1 { enterprise, agent, generic, specific });
     Ok(Notification { kind: NotificationKind::Trap, request_id: 0, varbinds, v1 })
 }

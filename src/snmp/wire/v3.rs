@@ -3,10 +3,10 @@
 //! Format alone: nothing is verified, decrypted or believed here. Invariants: as in the parent; a message
 //! knows where its authentication parameters stand, for the HMAC is made with zeros in their place.
 
-use super::decode::{DecodeError, Pdu, element, end, integer, pdu, unsigned};
+use super::decode::{DecodeError, Pdu, pdu};
 use super::encode::{head, integer as put_integer, integer_length, tlv, tlv_length};
+use super::reader::Reader;
 use super::{ErrorStatus, PduKind, tag};
-use snmp2::AsnReader;
 use std::ops::Range;
 
 /// msgVersion of SNMPv3.
@@ -61,12 +61,13 @@ pub(crate) struct ScopedPdu<'a> {
 
 /// msgVersion and msgID, of as much of a message as holds them.
 pub(crate) fn peek(datagram: &[u8]) -> Option<(i64, Option<i32>)> {
-    let mut outer = AsnReader::from_bytes(datagram);
-    let mut message = AsnReader::from_bytes(element(&mut outer, tag::SEQUENCE, "the message").ok()?);
-    let version = integer(&mut message, "the version").ok()?;
-    let id = element(&mut message, tag::SEQUENCE, "the header")
+    let mut outer = Reader::new(datagram);
+    let mut message = Reader::new(outer.element(tag::SEQUENCE, "the message").ok()?);
+    let version = message.integer("the version").ok()?;
+    let id = message
+        .element(tag::SEQUENCE, "the header")
         .ok()
-        .and_then(|it| integer(&mut AsnReader::from_bytes(it), "the message ID").ok())
+        .and_then(|it| Reader::new(it).integer("the message ID").ok())
         .and_then(|it| i32::try_from(it).ok());
     Some((version, id))
 }
@@ -87,30 +88,30 @@ pub(crate) fn message_id(datagram: &[u8]) -> Option<i32> {
 /// [`DecodeError`], for anything else. The scoped PDU is read by [`scoped`] or [`scoped_padded`].
 pub(crate) fn decode(datagram: &[u8]) -> Result<V3Message<'_>, DecodeError> {
     const WHAT: &str = "the security parameters";
-    let mut outer = AsnReader::from_bytes(datagram);
-    let content = element(&mut outer, tag::SEQUENCE, "the message")?;
+    let mut outer = Reader::new(datagram);
+    let content = outer.element(tag::SEQUENCE, "the message")?;
     // What follows the outermost SEQUENCE is an agent's padding.
-    let length = datagram.len().saturating_sub(outer.bytes_left());
+    let length = datagram.len().saturating_sub(outer.rest().len());
     let whole = datagram.get(..length).unwrap_or(datagram);
-    let mut message = AsnReader::from_bytes(content);
-    match integer(&mut message, "the version")? {
+    let mut message = Reader::new(content);
+    match message.integer("the version")? {
         VERSION => (),
         other => return Err(DecodeError::Version(other)),
     }
-    let (message_id, flags) = header(element(&mut message, tag::SEQUENCE, "the header")?)?;
-    let mut security = AsnReader::from_bytes(element(&mut message, tag::OCTET_STRING, WHAT)?);
-    let mut fields = AsnReader::from_bytes(element(&mut security, tag::SEQUENCE, WHAT)?);
-    end(&security, WHAT)?;
-    let engine_id = element(&mut fields, tag::OCTET_STRING, "the engine ID")?;
+    let (message_id, flags) = header(message.element(tag::SEQUENCE, "the header")?)?;
+    let mut security = Reader::new(message.element(tag::OCTET_STRING, WHAT)?);
+    let mut fields = Reader::new(security.element(tag::SEQUENCE, WHAT)?);
+    security.end(WHAT)?;
+    let engine_id = fields.element(tag::OCTET_STRING, "the engine ID")?;
     let boots = unsigned31(&mut fields, "the engine boots")?;
     let time = unsigned31(&mut fields, "the engine time")?;
-    let user_name = element(&mut fields, tag::OCTET_STRING, "the user name")?;
-    let authentication = element(&mut fields, tag::OCTET_STRING, "the authentication parameters")?;
-    let privacy = element(&mut fields, tag::OCTET_STRING, "the privacy parameters")?;
-    end(&fields, WHAT)?;
+    let user_name = fields.element(tag::OCTET_STRING, "the user name")?;
+    let authentication = fields.element(tag::OCTET_STRING, "the authentication parameters")?;
+    let privacy = fields.element(tag::OCTET_STRING, "the privacy parameters")?;
+    fields.end(WHAT)?;
     let data_tag = if flags & FLAG_PRIV == 0 { tag::SEQUENCE } else { tag::OCTET_STRING };
-    let data = element(&mut message, data_tag, "the scoped PDU")?;
-    end(&message, "the message")?;
+    let data = message.element(data_tag, "the scoped PDU")?;
+    message.end("the message")?;
     let start = authentication.as_ptr().addr().saturating_sub(whole.as_ptr().addr());
     let authentication = start..start.saturating_add(authentication.len());
     Ok(V3Message {
@@ -129,21 +130,21 @@ pub(crate) fn decode(datagram: &[u8]) -> Result<V3Message<'_>, DecodeError> {
 
 /// msgID and msgFlags.
 fn header(octets: &[u8]) -> Result<(i32, u8), DecodeError> {
-    let mut header = AsnReader::from_bytes(octets);
-    let message_id = i32::try_from(integer(&mut header, "the message ID")?)
+    let mut header = Reader::new(octets);
+    let message_id = i32::try_from(header.integer("the message ID")?)
         .map_err(|_| DecodeError::Range { what: "the message ID" })?;
     // Any size is borne: no request of ours is larger than the 484 octets that all must take, or by much.
-    integer(&mut header, "the maximum size")?;
-    let [flags] = *element(&mut header, tag::OCTET_STRING, "the flags")? else {
+    header.integer("the maximum size")?;
+    let [flags] = *header.element(tag::OCTET_STRING, "the flags")? else {
         return Err(DecodeError::Range { what: "the flags" });
     };
     if flags & (FLAG_AUTH | FLAG_PRIV) == FLAG_PRIV {
         return Err(DecodeError::Range { what: "the flags" });
     }
-    if integer(&mut header, "the security model")? != SECURITY_MODEL_USM {
+    if header.integer("the security model")? != SECURITY_MODEL_USM {
         return Err(DecodeError::Range { what: "the security model" });
     }
-    end(&header, "the header")?;
+    header.end("the header")?;
     Ok((message_id, flags))
 }
 
@@ -152,11 +153,11 @@ fn header(octets: &[u8]) -> Result<(i32, u8), DecodeError> {
 /// # Errors
 /// [`DecodeError`]
 pub(crate) fn scoped(content: &[u8]) -> Result<ScopedPdu<'_>, DecodeError> {
-    let mut reader = AsnReader::from_bytes(content);
-    let context_engine_id = element(&mut reader, tag::OCTET_STRING, "the context engine ID")?;
-    let context_name = element(&mut reader, tag::OCTET_STRING, "the context name")?;
+    let mut reader = Reader::new(content);
+    let context_engine_id = reader.element(tag::OCTET_STRING, "the context engine ID")?;
+    let context_name = reader.element(tag::OCTET_STRING, "the context name")?;
     let pdu = pdu(&mut reader)?;
-    end(&reader, "the scoped PDU")?;
+    reader.end("the scoped PDU")?;
     Ok(ScopedPdu { context_engine_id, context_name, pdu })
 }
 
@@ -165,11 +166,11 @@ pub(crate) fn scoped(content: &[u8]) -> Result<ScopedPdu<'_>, DecodeError> {
 /// # Errors
 /// [`DecodeError`]
 pub(crate) fn scoped_padded(octets: &[u8]) -> Result<ScopedPdu<'_>, DecodeError> {
-    scoped(element(&mut AsnReader::from_bytes(octets), tag::SEQUENCE, "the scoped PDU")?)
+    scoped(Reader::new(octets).element(tag::SEQUENCE, "the scoped PDU")?)
 }
 
-fn unsigned31(reader: &mut AsnReader<'_>, what: &'static str) -> Result<u32, DecodeError> {
-    let read = unsigned(reader, what)?;
+fn unsigned31(reader: &mut Reader<'_>, what: &'static str) -> Result<u32, DecodeError> {
+    let read = reader.unsigned(what)?;
     if i32::try_from(read).is_ok() { Ok(read) } else { Err(DecodeError::Range { what }) }
 }
 

@@ -86,14 +86,14 @@ impl Device {
             duration: Duration::from_millis(12),
             shape: Arc::new(self.shape.clone()),
             effort: rackwarden::model::Effort::default(),
-            samples: self.samples.clone().into(),
+            samples: self.samples.clone(),
             error: None,
         }
     }
 
     /// What a poll that failed then brings.
     pub(super) fn failed(&self, time: Now) -> Batch {
-        let samples = vec![Sample::Missing(Missing::Timeout); self.samples.len()].into();
+        let samples = vec![Sample::Missing(Missing::Timeout); self.samples.len()];
         Batch { samples, error: Some(PollError::Timeout), ..self.batch(time) }
     }
 }

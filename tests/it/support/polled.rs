@@ -1,6 +1,6 @@
 //! What a poll of a device brought, by whatever way it was polled.
 
-use rackwarden::model::{Identity, Missing, Oid, Quantity, Ratings, Sample, Value};
+use rackwarden::model::{Cells, Identity, Missing, Oid, Quantity, Ratings, Sample, Value};
 use rackwarden::profile::{Learned, Plan, Profile, ProfileSet, SystemGroup};
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ pub(crate) struct PolledReading {
 pub(crate) fn poll(profiles: &ProfileSet, cells: &Learned, system: &SystemGroup) -> Polled {
     let Some(profile) = choose(profiles, cells, system) else { return Polled::default() };
     let plan = profile.compile(&learn(&profile, cells), system);
-    let answers: Vec<Result<Value, Missing>> =
+    let answers: Cells =
         plan.cells.iter().map(|it| cells.get(it).cloned().ok_or(Missing::NoSuchInstance)).collect();
     of_answers(&plan, &answers)
 }
@@ -60,7 +60,7 @@ pub(crate) fn learn(profile: &Profile, cells: &Learned) -> Learned {
 }
 
 /// The readings of a plan and its answers.
-pub(crate) fn of_answers(plan: &Plan, answers: &[Result<Value, Missing>]) -> Polled {
+pub(crate) fn of_answers(plan: &Plan, answers: &Cells) -> Polled {
     let mut samples = Vec::new();
     plan.decode(answers, &mut samples);
     assert_eq!(samples.len(), plan.shape.readings.len());
@@ -76,7 +76,7 @@ pub(crate) fn of_answers(plan: &Plan, answers: &[Result<Value, Missing>]) -> Pol
             name: reading.name.to_string(),
             unit: reading.quantity.unit().to_string(),
             sample: *sample,
-            raw: plan.raw(at, answers).as_ref().ok().cloned(),
+            raw: plan.raw(at, answers).ok(),
             state: state.map(|it| (it.name.to_string(), it.health.to_string())),
             source: reading.source.clone(),
             also: plan.also(at).to_vec(),

@@ -140,17 +140,17 @@ fn under_attack(mutants: usize, seed: u64, device: (AgentSpec, DeviceSettings)) 
         for (_, _, outcome) in &room.outcomes {
             let Some(ready) = &outcome.ready else { continue };
             assert!(!is_v3 || is_whole(outcome), "{:?}", outcome.batch.error);
-            for (name, cell) in ready.plan.cells.iter().zip(&outcome.cells) {
+            for (name, cell) in ready.plan.cells.iter().zip(outcome.cells.iter()) {
                 let Ok(value) = cell else { continue };
                 readings += 1;
                 let [.., column, _] = name.arcs() else { panic!("{name}") };
-                if *value == (if *column == 1 { Value::Integer(15) } else { Value::Gauge32(230) }) {
+                if value == (if *column == 1 { Value::Integer(15) } else { Value::Gauge32(230) }) {
                     continue;
                 }
                 believed += 1;
                 assert!(!is_v3, "{name} = {value:?} was believed under SNMPv3");
                 let sent = sent.borrow();
-                let source = sent.recent.iter().any(|it| holds(it, name, value));
+                let source = sent.recent.iter().any(|it| holds(it, name, &value));
                 assert!(source, "{name} = {value:?}, which nobody sent");
             }
         }

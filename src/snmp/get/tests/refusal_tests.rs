@@ -81,7 +81,7 @@ fn an_agent_that_refuses_everything_is_not_asked_cell_by_cell() {
         let mut it = job(1000, GetLimits::default());
         let sizes = drive(&mut it, |_| Some((ErrorStatus::AUTHORIZATION_ERROR, index, vec![])));
         assert!(sizes.len() <= 3 + GetJob::REFUSED_MAX as usize, "{}", sizes.len());
-        assert!(it.cells().iter().all(|it| *it == Err(Missing::AgentError)));
+        assert!(it.cells().iter().all(|it| it == Err(Missing::AgentError)));
     }
 }
 
