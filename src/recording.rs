@@ -27,7 +27,7 @@ pub struct Frame {
     /// What it has.
     pub shape: Arc<Shape>,
     /// What was read.
-    pub samples: Box<[Sample]>,
+    pub samples: Vec<Sample>,
     /// Why it failed.
     pub error: Option<PollError>,
 }
@@ -328,10 +328,10 @@ pub fn read(from: impl BufRead) -> Result<Vec<Frame>, RecordingError> {
     Ok(frames)
 }
 
-fn polled(line: &Line, readings: usize) -> Result<(Box<[Sample]>, Option<PollError>), String> {
+fn polled(line: &Line, readings: usize) -> Result<(Vec<Sample>, Option<PollError>), String> {
     if let Some(class) = &line.error {
         let missing = if class == "timeout" { Missing::Timeout } else { Missing::NotPolled };
-        return Ok((vec![Sample::Missing(missing); readings].into(), Some(failure(class))));
+        return Ok((vec![Sample::Missing(missing); readings], Some(failure(class))));
     }
     let values = line.values.as_ref().ok_or("it has neither values nor an error")?;
     if values.len() != readings {

@@ -390,7 +390,7 @@ impl Actor {
             duration: Duration::ZERO,
             effort: Effort::default(),
             shape: Arc::clone(&self.shape),
-            samples: samples.into(),
+            samples,
             error,
         }
     }

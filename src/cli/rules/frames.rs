@@ -4,8 +4,8 @@ use super::super::exit::Exit;
 use super::profiles;
 use crate::config::Settings;
 use crate::model::{
-    Component, ComponentKind, Health, Identity, Labels, Missing, Oid, Quantity, ReadingShape, Sample, Shape,
-    Source, StateTable, StateValue, UnixMillis, Value,
+    Cells, Component, ComponentKind, Health, Identity, Labels, Missing, Oid, Quantity, ReadingShape, Sample,
+    Shape, Source, StateTable, StateValue, UnixMillis, Value,
 };
 use crate::profile::{Learned, ProfileSet, SystemGroup};
 use crate::recording::{self, Frame, failure};
@@ -160,7 +160,7 @@ impl Reader<'_> {
             samples = vec![Sample::Missing(Missing::Timeout); shape.readings.len()];
         }
         let (time, source, shape) = self.frame(source, shape);
-        Ok(Frame { time, source, shape, samples: samples.into(), error })
+        Ok(Frame { time, source, shape, samples, error })
     }
 
     /// The reading's name and states, as its profile has them.
@@ -195,7 +195,7 @@ impl Reader<'_> {
         let got = profile.scalars().iter().filter_map(|it| Some((it.clone(), cells.get(it)?.clone())));
         let learned: Learned = walked.map(|(oid, value)| (oid.clone(), value.clone())).chain(got).collect();
         let plan = profile.compile(&learned, &system);
-        let answers: Vec<Result<Value, Missing>> =
+        let answers: Cells =
             plan.cells.iter().map(|it| cells.get(it).cloned().ok_or(Missing::NoSuchInstance)).collect();
         let mut samples = Vec::new();
         plan.decode(&answers, &mut samples);
@@ -204,7 +204,7 @@ impl Reader<'_> {
         let device = self.arguments.device.clone().unwrap_or(named);
         let source = self.source(&device, &plan.profile, plan.identity.clone());
         let (time, source, shape) = self.frame(source, Shape::clone(&plan.shape));
-        Ok(Frame { time, source, shape, samples: samples.into(), error: None })
+        Ok(Frame { time, source, shape, samples, error: None })
     }
 }
 
