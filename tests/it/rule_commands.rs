@@ -120,7 +120,7 @@ fn walks_are_polls_too() {
     arguments.extend(files.iter().map(String::as_str));
     let said = prints(&arguments, 0);
     assert!(said.contains("2026-01-05T00:02:00.000Z  error     UPS on battery: ups-9/output/0"), "{said}");
-    assert!(said.contains("4 polls of 1 devices in 3 min: 1 alerts began, 1 ended"), "{said}");
+    assert!(said.contains("4 polls of 1 device in 3 min: 1 alert began, 1 ended"), "{said}");
 }
 
 #[test]
@@ -254,5 +254,5 @@ async fn the_daemon_is_asked_what_rules_do() {
     let recording = world.path().join("recording.jsonl").display().to_string();
     world.rules(&["record", "--for=2s", "--every=500ms", "--output", &recording], 0);
     let said = world.rules(&["replay", &recording], 0);
-    assert!(said.contains("on battery: ups-a/output/0") && said.contains("1 alerts began"), "{said}");
+    assert!(said.contains("on battery: ups-a/output/0") && said.contains("1 alert began"), "{said}");
 }

@@ -168,7 +168,7 @@ fn fits(
     !labels_decide || rule.is_for(&source)
 }
 
-fn count(number: u64, what: &str) -> String {
+pub(super) fn count(number: u64, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 

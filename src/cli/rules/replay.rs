@@ -1,6 +1,7 @@
 //! `rules replay` and `rules record`.
 
 use super::super::exit::Exit;
+use super::check::count;
 use super::daemon::DaemonArguments;
 use super::frames::FrameArguments;
 use super::{ConfigArguments, RuleArguments, table};
@@ -134,9 +135,13 @@ impl Tally {
         }
         let (begun, ended) =
             self.rules.values().fold((0, 0), |(begun, ended), it| (begun + it.begun, ended + it.ended));
+        let counted = |number: usize, what| count(u64::try_from(number).unwrap_or(u64::MAX), what);
         println!(
-            "{polls} polls of {devices} devices in {}: {begun} alerts began, {ended} ended",
-            duration(between(first, last))
+            "{} of {} in {}: {} began, {ended} ended",
+            counted(polls, "poll"),
+            counted(devices, "device"),
+            duration(between(first, last)),
+            counted(begun, "alert")
         );
         let row = |(name, sum): (&Arc<str>, &Sum)| {
             vec![

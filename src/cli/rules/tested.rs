@@ -68,7 +68,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Exit> {
             println!("  rules that no test makes fire: {}", silent.join(", "));
         }
     }
-    println!("{} tests, {} failed", totals.tests, totals.failed);
+    let tests = u64::try_from(totals.tests).unwrap_or(u64::MAX);
+    println!("{}, {} failed", super::check::count(tests, "test"), totals.failed);
     if totals.tests == 0 {
         eprintln!("rackwarden: there is no test to run");
         return Ok(Exit::Config);
