@@ -6,7 +6,7 @@ use super::device::{DeviceAlerts, Reach};
 use super::opens::{Open, Opens};
 use super::side::Window;
 use super::{AlertKey, OpenAlert, Transition};
-use crate::model::{Now, Quantity, Shape, Source};
+use crate::model::{ComponentKind, Now, Quantity, Shape, Source};
 use crate::rules::{CompiledRule, Lookup, Measure, Ruleset};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -107,7 +107,7 @@ impl DeviceAlerts {
         match fate {
             Ok(frozen) => {
                 alert.check = None;
-                if !self.shape.readings.is_empty() {
+                if self.is_learnt() {
                     alert.stand_still(frozen);
                 }
                 self.opens.add(&self.program, alert);
@@ -119,6 +119,12 @@ impl DeviceAlerts {
                 }
             }
         }
+    }
+
+    /// Whether it is known what there is; of an inventory, once it has been read.
+    fn is_learnt(&self) -> bool {
+        self.shape.components.iter().any(|it| it.kind != ComponentKind::Inventory)
+            && !self.shape.readings.is_empty()
     }
 
     /// Why it waits, or else why it ends.

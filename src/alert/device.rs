@@ -109,6 +109,7 @@ impl DeviceAlerts {
             // A source that fails still has its age.
             Some(_) if fits && batch.source.kind.is_inventory() => {
                 judge.readings(attention, opens, windows, out);
+                opens.freeze_unbound(passed);
             }
             Some(error) => {
                 let why = match verdict {

@@ -3,7 +3,7 @@
 use super::cycle::Step;
 use super::{AlertFacts, AlertKey};
 use crate::model::{
-    Component, Labels, Missing, Now, PollError, Quantity, ReadingShape, Severity, Source, StateValue,
+    Component, Labels, Missing, Now, Oid, PollError, Quantity, ReadingShape, Severity, Source, StateValue,
     UnixMillis,
 };
 use crate::rules::words::{
@@ -80,7 +80,8 @@ impl<'a> Subject<'a> {
             model: model_of(source),
             labels: labels_of(source, component),
             component: component.map(|it| (it.kind, Arc::clone(&it.index), Arc::clone(&it.label))),
-            source: reading.map(|it| it.source.clone()),
+            // Objects of inventories have none.
+            source: reading.map(|it| it.source.clone()).filter(|it| *it != Oid::default()),
             reading: self.reading(),
             value,
             unit,

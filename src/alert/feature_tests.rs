@@ -2,10 +2,10 @@
 //! and objects of inventories.
 
 use super::tests::{Bench, check, level, overload, state_rule};
-use super::{DeviceAlerts, Transition};
+use super::{DeviceAlerts, Remembered, Transition};
 use crate::model::{
     Batch, Component, ComponentKind, Labels, Missing, Oid, PollError, Quantity, ReadingShape, Sample, Shape,
-    SnapshotError, Source, SourceKind,
+    SnapshotError, Source, SourceKind, UnixMillis,
 };
 use crate::rules::{
     ApplyTo, DurationInput, FlappingInput, LevelInput, RateInput, RuleInput, Ruleset, ScheduleInput,
@@ -353,6 +353,16 @@ impl Inventory {
         said.iter().map(|it| format!("{} {}", it.facts.key, super::tests::words(it))).collect()
     }
 
+    /// The process is killed; the next one knows what was announced.
+    fn restart(&mut self) {
+        let open = self.alerts.take().map(|it| it.firing()).unwrap_or_default();
+        let (source, shape, now) = (Self::source(), Arc::default(), super::tests::at(self.seconds));
+        let mut said = Vec::new();
+        let alerts = DeviceAlerts::bind(&self.ruleset, &source, &shape, None, open, now, &mut said);
+        self.alerts = Some(alerts);
+        assert!(said.is_empty());
+    }
+
     fn bound(&self) -> usize {
         self.alerts.as_ref().map_or(0, DeviceAlerts::comparisons)
     }
@@ -598,6 +608,41 @@ fn a_source_fails() {
             "inventory failing/d42 54000 resolve critical: a snapshot succeeded",
             "inventory age/d42/inventory/0/age 54000 resolve warning: 0 h <= 3 h",
         ]
+    );
+}
+
+/// Killed while an alert is on its way to its end, and started while the source fails: nothing is known of
+/// the objects, so nothing is gone, and that time is no part of the wait.
+#[test]
+fn a_source_fails_from_the_start() {
+    let days = |value| Object::new(ComponentKind::License, "7", &[], Quantity::DaysLeft, value);
+    let age = |value| Object::new(ComponentKind::Inventory, "0", &[], Quantity::Age, value);
+    let rule = RuleInput {
+        keep_firing_for: Some(DurationInput::Text("3h".to_owned())),
+        ..typed("license", "days_left", "<", 30.0)
+    };
+    let mut inventory = Inventory::new(&[rule]);
+    assert_eq!(inventory.snapshot(&[days(5.0), age(0.0)]).len(), 1);
+    inventory.restart();
+    let key = inventory.alerts.as_ref().unwrap().firing()[0].key().clone();
+    inventory.alerts.as_mut().unwrap().remember(vec![Remembered {
+        key,
+        since: UnixMillis(0),
+        crossing: [None; 4],
+        falling: Some(Duration::from_secs(3600)),
+        is_flapping: false,
+    }]);
+    inventory.objects = vec![age(0.0)];
+    for _ in 0..10 {
+        assert!(inventory.fail().is_empty());
+    }
+    assert_eq!(inventory.alerts.as_ref().unwrap().firing().len(), 1);
+    // One hour of the wait was over; two good snapshots later three are.
+    assert!(inventory.snapshot(&[days(50.0), age(0.0)]).is_empty());
+    assert!(inventory.snapshot(&[days(50.0), age(0.0)]).is_empty());
+    assert_eq!(
+        inventory.snapshot(&[days(50.0), age(0.0)]),
+        ["license days_left/d42/license/7/days_left 50400 resolve warning: 50 d >= 30 d for 3 h"]
     );
 }
 

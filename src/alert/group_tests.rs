@@ -85,7 +85,8 @@ impl Rack {
         self.devices.insert(device, (source, shape, seats));
     }
 
-    /// `TIME=DEVICE:WHAT`: amperes of each phase with `+` between them, `-` (missing), `x` (no answer).
+    /// `TIME=DEVICE:WHAT`: amperes of each phase with `+` between them, `-` (missing), `?AMPERES`
+    /// (against physics), `x` (no answer).
     fn play(&mut self, line: &str) -> &mut Self {
         for step in line.split_whitespace() {
             let (time, rest) = step.split_once('=').unwrap();
@@ -94,7 +95,10 @@ impl Rack {
             let sample = |it: &str| match it {
                 "-" => Sample::Missing(Missing::NotSupported),
                 "x" => Sample::Missing(Missing::Timeout),
-                amperes => Sample::Value(amperes.parse().unwrap()),
+                amperes => match amperes.strip_prefix('?') {
+                    Some(amperes) => Sample::Suspect(amperes.parse().unwrap()),
+                    None => Sample::Value(amperes.parse().unwrap()),
+                },
             };
             let batch = Batch {
                 source: Arc::clone(source),
@@ -146,6 +150,22 @@ fn one_feed_could_not_carry_the_rack() {
     rack.play("40=pdu-a:0 41=pdu-b:17")
         .says(&["41 resolve critical: 53.125 % of 32 A <= 70 % (sum of pdu-a 0 A, pdu-b 17 A)"]);
     rack.stands(&[]);
+}
+
+/// What cannot be believed begins nothing and ends nothing, whatever missing data mean.
+#[test]
+fn a_reading_against_physics_makes_the_sum_unknown() {
+    for no_data in ["keep", "ignore", "alert"] {
+        let input = RuleInput { no_data: Some(no_data.to_owned()), ..rule("current", &["rack"], "sum") };
+        let mut rack = Rack::new(input, &[("pdu-a", 1), ("pdu-b", 1)]);
+        rack.play("10=pdu-a:?900 11=pdu-b:12").says(&[]);
+        rack.play("20=pdu-a:70 21=pdu-b:12")
+            .says(&["21 trigger warning: 82 A > 80 A (sum of pdu-a 70 A, pdu-b 12 A)"]);
+        rack.play("30=pdu-a:?0 31=pdu-b:12").says(&[]);
+        rack.stands(&["rack=a1 warning (the reading is against physics)"]);
+        rack.play("40=pdu-a:20 41=pdu-b:12")
+            .says(&["41 resolve warning: 32 A <= 70 A (sum of pdu-a 20 A, pdu-b 12 A)"]);
+    }
 }
 
 /// A sum is judged once all members have reported: half of it is old otherwise.

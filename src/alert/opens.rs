@@ -189,6 +189,13 @@ impl Opens {
         }
     }
 
+    /// Nothing is known of those whose object is not known.
+    pub(super) fn freeze_unbound(&mut self, passed: Duration) {
+        for open in self.alerts.iter_mut().filter(|it| it.check.is_none()) {
+            open.cycle.freeze(passed);
+        }
+    }
+
     /// Nothing is known of any reading.
     pub(super) fn freeze_readings(&mut self, program: &Program, reason: &Frozen, passed: Duration) {
         for open in &mut self.alerts {

@@ -6,7 +6,7 @@ use super::memory::{self, Keeper};
 use super::pipeline::{Observer, Pipeline, Shared};
 use super::resolve::{self, Cause, Names, Resolved};
 use super::traps::{self, Engine, TrapError, TrapSocket, Traps};
-use super::{status, supervise};
+use super::{control, lag, status, supervise};
 use crate::alert::{OpenAlert, Transition};
 use crate::config::Settings;
 use crate::http::{self, AppState, Readiness};
@@ -81,6 +81,7 @@ pub struct Daemon {
     http_address: SocketAddr,
     stop_http: watch::Sender<bool>,
     tasks: Vec<AbortHandle>,
+    heartbeat: Option<AbortHandle>,
     pub(super) inventories: Inventories,
     waits: Arc<Mutex<Keeper>>,
 }
@@ -154,6 +155,7 @@ impl Daemon {
             http_address,
             stop_http,
             tasks: Vec::new(),
+            heartbeat: None,
             inventories,
             waits: Arc::new(Mutex::new(waits)),
         };
@@ -190,7 +192,7 @@ impl Daemon {
     /// and go out at the next start.
     pub async fn stop(self) {
         let shards = self.shards;
-        for task in &self.tasks {
+        for task in self.tasks.iter().chain(&self.heartbeat) {
             task.abort();
         }
         let (shared, inventories) = (Arc::clone(&self.shared), self.inventories);
@@ -245,6 +247,7 @@ impl Daemon {
             store: Arc::clone(&self.shared.store),
             alerts: Arc::new(status::Alerts(Arc::clone(&self.shared.board))),
             outbox: Arc::new(status::Paging(self.shared.outbox.clone())),
+            operations: Some(Arc::new(control::Control { outbox: self.shared.outbox.clone(), clock })),
             traps: self.trap_status(),
             sources: self.source_status(),
             rules: self.rule_status(),
@@ -252,11 +255,30 @@ impl Daemon {
             clock: Arc::new(move || clock.now()),
             started: clock.now(),
         };
+        let mut control_stopped = stopped.clone();
+        let control_shutdown = async move { if control_stopped.wait_for(|it| *it).await.is_err() {} };
+        let folder = &self.settings.state_folder;
+        control::start(runtime, folder, self.shared.outbox.clone(), clock, control_shutdown);
+        self.beat(runtime);
+        let watch = lag::watch(Arc::clone(&self.shared), clock);
+        self.tasks.push(supervise::spawn(runtime, "lag", watch));
         let shutdown = async move {
             // An error means that the daemon is gone, which is as good.
             if stopped.wait_for(|it| *it).await.is_err() {}
         };
         supervise::spawn(runtime, "http", http::serve(listener, state, shutdown));
+    }
+
+    /// The heartbeat: as long as events can be kept and sent, and devices are polled.
+    pub(super) fn beat(&mut self, runtime: &Handle) {
+        if let Some(task) = self.heartbeat.take() {
+            task.abort();
+        }
+        let Some(settings) = self.settings.notify.heartbeat.clone() else { return };
+        let (shared, clock) = (Arc::clone(&self.shared), self.clock);
+        let why_not = move || lag::why_not_well(&shared, clock.now());
+        let task = supervise::spawn(runtime, "heartbeat", crate::notify::heartbeat::run(settings, why_not));
+        self.heartbeat = Some(task);
     }
 
     fn trap_status(&self) -> http::TrapStatus {

@@ -3,10 +3,12 @@
 //! The only place where poller, store, rules, alerts and paging meet: [`pipeline::Pipeline`] takes what a
 //! poll brought through all of them on the poll's own thread.
 
+mod control;
 pub mod daemon;
 mod enrich;
 mod groups;
 mod inventory;
+mod lag;
 mod memory;
 pub mod pipeline;
 mod reload;
@@ -17,6 +19,7 @@ mod tally;
 mod traps;
 mod watch;
 
+pub(crate) use control::socket as control_socket;
 pub use daemon::{AppError, Daemon};
 pub use enrich::Enrichment;
 pub use traps::TrapError;

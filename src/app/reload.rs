@@ -23,6 +23,7 @@ impl Daemon {
         }
         if difference.notify {
             self.shared.outbox.reload(&self.settings.notify);
+            self.beat(&tokio::runtime::Handle::current());
         }
         // Before the devices: one that is added is then learnt by the new ones.
         let digest = digest(&self.settings.profile_folders);
@@ -42,6 +43,7 @@ impl Daemon {
         }
         let Difference { added, changed, removed, .. } = &difference;
         events::reloaded(added.len(), changed.len(), removed.len());
+        self.shared.outbox.tell_change(&format!("configuration reloaded: {difference}"));
     }
 
     /// Brings other rules, groups or links into force. Devices are bound to them at their next poll.

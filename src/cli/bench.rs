@@ -186,6 +186,7 @@ impl Fleet {
                 timeout: arguments.timeout,
                 retries: arguments.retries,
                 request_gap: Duration::ZERO,
+                requests_in_flight: 1,
                 answers_from: Vec::new(),
                 labels: Labels::new([("rack", format!("r{}", number / 2))]),
                 rated_current_amperes: Vec::new(),

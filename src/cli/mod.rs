@@ -15,8 +15,10 @@ mod bench;
 mod check;
 mod demo;
 mod exit;
+mod explain;
 mod generate;
 mod inventory;
+mod operate;
 mod page;
 mod poll;
 mod profile;
@@ -48,6 +50,8 @@ enum Verb {
     Check(check::Arguments),
     /// Poll one device by hand and show what it reads
     Poll(poll::Arguments),
+    /// Where each value comes from: cell, octets, scale, profile, rules
+    Explain(explain::Arguments),
     /// Walk an agent's objects, with names where they are known
     Walk(walk::Arguments),
     /// List, show and match device profiles
@@ -60,6 +64,12 @@ enum Verb {
     /// Measure what polling costs
     #[command(subcommand)]
     Bench(bench::Verb),
+    /// Alerts that go on: list, acknowledge, silence
+    #[command(subcommand)]
+    Alerts(operate::Alerts),
+    /// Events that wait or were given up
+    #[command(subcommand)]
+    Outbox(operate::Outbox),
     /// Paging by hand
     #[command(subcommand)]
     Page(page::Verb),
@@ -97,11 +107,14 @@ pub fn main() -> std::process::ExitCode {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Poll(arguments) => poll::run(&arguments),
+        Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Walk(arguments) => walk::run(&arguments),
         Verb::Profile(verb) => profile::run(&verb),
         Verb::Simulate(arguments) => simulate::run(&arguments),
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::Bench(verb) => bench::run(&verb),
+        Verb::Alerts(verb) => operate::alerts(&verb),
+        Verb::Outbox(verb) => operate::outbox(&verb),
         Verb::Page(verb) => page::run(&verb),
         Verb::Rules(verb) => rules::run(&verb),
         Verb::Inventory(verb) => inventory::run(&verb),

@@ -306,7 +306,8 @@ fn print_table(ready: &Ready, outcome: &Outcome) {
     }
 }
 
-fn shown(component: &Component, reading: &ReadingShape, sample: Sample) -> String {
+/// The value with its unit, state or reason.
+pub(super) fn shown(component: &Component, reading: &ReadingShape, sample: Sample) -> String {
     let value = match sample {
         Sample::Missing(missing) => return format!("- ({})", words(missing)),
         Sample::Value(value) | Sample::Suspect(value) => value,

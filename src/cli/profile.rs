@@ -1,4 +1,7 @@
-//! `profile list`, `profile show NAME`, `profile match TARGET`.
+//! `profile list`, `profile show NAME`, `profile match TARGET`, `profile draft TARGET`, `profile test FOLDER`.
+
+mod draft;
+mod test;
 
 use super::exit::Exit;
 use super::target::{self, TargetArguments};
@@ -27,6 +30,22 @@ pub(super) enum Verb {
         #[command(flatten)]
         folders: Folders,
     },
+    /// Walk a device that no profile fits, and write a draft of one
+    Draft {
+        #[command(flatten)]
+        target: Box<TargetArguments>,
+        /// Folder with the vendor's MIB modules
+        #[arg(long, value_name = "FOLDER")]
+        mib: Vec<PathBuf>,
+    },
+    /// Run the fixtures of profiles: each NAME.agent or NAME.snmprec against NAME.expected
+    Test {
+        /// The folder with profiles, MIB modules, agents and what is expected of them
+        folder: PathBuf,
+        /// Write what is read as what is expected
+        #[arg(long)]
+        update: bool,
+    },
     /// Which profile fits a device, and why
     Match {
         #[command(flatten)]
@@ -50,6 +69,8 @@ pub(super) fn run(verb: &Verb) -> Exit {
         Verb::List { folders, json } => list(folders, *json),
         Verb::Show { name, folders } => show(name, folders),
         Verb::Match { target, folders } => matching(target, folders),
+        Verb::Draft { target, mib } => draft::run(target, mib),
+        Verb::Test { folder, update } => test::run(folder, *update),
     };
     match done {
         Ok(exit) | Err(exit) => exit,
@@ -111,6 +132,12 @@ fn show(name: &str, folders: &Folders) -> Result<Exit, Exit> {
         agent.max_varbinds,
         agent.max_repetitions
     );
+    if agent.requests_per_second != 0 {
+        println!("at most {} requests a second", agent.requests_per_second);
+    }
+    if 1 < agent.requests_in_flight {
+        println!("up to {} requests at a time", agent.requests_in_flight);
+    }
     Ok(Exit::Ok)
 }
 
@@ -135,7 +162,7 @@ fn matching(arguments: &TargetArguments, folders: &Folders) -> Result<Exit, Exit
     Ok(Exit::Ok)
 }
 
-/// The profiles that were tried, in this order; the one that fits is marked.
+/// The profiles that came into question, in this order: what was tried of each, and which one fits.
 fn candidates(profiles: &ProfileSet, source: &Source) {
     let identity = &source.identity;
     let system = crate::profile::SystemGroup {
@@ -144,8 +171,19 @@ fn candidates(profiles: &ProfileSet, source: &Source) {
         ..crate::profile::SystemGroup::default()
     };
     println!("\ncandidates, best first:");
+    let mibs = Mibs::embedded();
+    let mut found = false;
     for candidate in profiles.candidates(&system) {
-        let mark = if *candidate.name == *source.profile { "*" } else { " " };
-        println!(" {mark} {}  {}", candidate.name, candidate.description);
+        let fits = *candidate.name == *source.profile;
+        let probes: Vec<String> = candidate.probes().iter().map(|it| mibs.lookup(it).to_string()).collect();
+        let said = match (fits, found, probes.as_slice()) {
+            (true, _, []) => "fits: it asks for nothing else".to_owned(),
+            (true, _, probes) => format!("fits: the agent has one of {}", probes.join(", ")),
+            (false, true, _) => "not tried".to_owned(),
+            (false, false, probes) => format!("tried: the agent has none of {}", probes.join(", ")),
+        };
+        found |= fits;
+        println!(" {} {}  {}", if fits { "*" } else { " " }, candidate.name, candidate.description);
+        println!("     {said}");
     }
 }

@@ -78,6 +78,7 @@ impl TargetArguments {
             retries: self.retries,
             // A person waits.
             request_gap: Duration::ZERO,
+            requests_in_flight: 1,
             labels: known.as_ref().map_or_else(Labels::default, |it| it.labels.clone()),
             rated_current_amperes: known.map(|it| it.rated_current_amperes.clone()).unwrap_or_default(),
         };

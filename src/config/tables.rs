@@ -7,8 +7,9 @@ use self::alerts::ALERT;
 use self::inventory::INVENTORY;
 use super::form::Form;
 use super::limits::{
-    HTTP_TIMEOUT_MOST, INTERVAL_LEAST, INTERVAL_MOST, RATE_MOST, REQUESTS_A_MINUTE_MOST, RETRIES_MOST,
-    SPREAD_MOST, TIMEOUT_LEAST, TIMEOUT_MOST,
+    FOR_MOST, HTTP_TIMEOUT_MOST, IN_FLIGHT_MOST, INTERVAL_LEAST, INTERVAL_MOST, RATE_MOST,
+    REQUESTS_A_MINUTE_MOST, RETRIES_MOST, SPREAD_MOST, STORM_LEAST, STORM_MOST, STORM_WAIT_MOST,
+    TIMEOUT_LEAST, TIMEOUT_MOST,
 };
 use super::schema::{Key, Table};
 use std::time::Duration;
@@ -44,6 +45,14 @@ pub(super) static ROOT: Table = Table {
         .also(&["pagerduty", "receivers", "notify"]),
         Key::table("paging", Form::Table(&PAGING), "What all pages have in common")
             .also(&["pager", "notification"]),
+        Key::table("routes", Form::List(&ROUTE), "Which alerts go to which integrations, first match first")
+            .also(&["route", "routing"]),
+        Key::table(
+            "maintenance",
+            Form::List(&MAINTENANCE),
+            "Windows in which nobody is woken; what ends is told all the same",
+        )
+        .also(&["maintenances", "downtime", "silences"]),
         Key::table(
             "inventory",
             Form::List(&INVENTORY),
@@ -420,7 +429,13 @@ static DEVICE: Table = Table {
             "requests_per_second",
             RATE,
             "5",
-            "The most requests a second that it gets; [polling] requests_per_second if you say nothing",
+            "The most requests a second that it gets; [polling] requests_per_second if you say nothing. A lower limit of its profile holds",
+        ),
+        Key::new(
+            "requests_in_flight",
+            Form::Count { least: 1, most: IN_FLIGHT_MOST },
+            "1",
+            "The most requests that it gets at a time, where its profile allows more than one",
         ),
         Key::new(
             "labels",
@@ -452,7 +467,7 @@ static INTEGRATION: Table = Table {
             "type",
             Form::Choice(INTEGRATION_TYPES),
             "\"pagerduty\"",
-            "What it is: an Events API v2 integration of PagerDuty",
+            "What it is: an Events API v2 integration of PagerDuty, a webhook, an Alertmanager (API v2)",
         )
         .required()
         .also(&["kind"]),
@@ -460,7 +475,7 @@ static INTEGRATION: Table = Table {
             "routing_key_file",
             Form::Path,
             "\"/etc/rackwarden/credentials.d/pagerduty\"",
-            "A file whose first line is the integration key",
+            "A file whose first line is the integration key, or what a webhook's bodies are signed with",
         ),
         Key::new(
             "routing_key_env",
@@ -489,9 +504,23 @@ static INTEGRATION: Table = Table {
             "url",
             Form::Url,
             "\"https://events.eu.pagerduty.com/v2/enqueue\"",
-            "Another enqueue address, instead of `region`",
+            "Another enqueue address, instead of `region`; where a webhook or Alertmanager takes its posts",
         )
         .also(&["endpoint", "address"]),
+        Key::new(
+            "proxy",
+            Form::Url,
+            "\"http://proxy.example.net:3128\"",
+            "An HTTP proxy on the way; if you say nothing, as HTTPS_PROXY says",
+        )
+        .also(&["proxy_url", "http_proxy", "https_proxy"]),
+        Key::new(
+            "ca_file",
+            Form::Path,
+            "\"/etc/rackwarden/ca.pem\"",
+            "The only authorities (PEM) whose certificates are trusted; the system's if you say nothing",
+        )
+        .also(&["tls_ca_file", "ca", "cafile"]),
         Key::new(
             "requests_per_minute",
             Form::Count { least: 1, most: REQUESTS_A_MINUTE_MOST },
@@ -541,6 +570,60 @@ static PAGING: Table = Table {
             "Templates of further entries in the page's details, for all rules",
         )
         .also(&["custom_details", "message", "fields"]),
+        Key::new("company", Form::Text, "\"Example Ltd\"", "Whose site it is: in each page's details"),
+        Key::new("contact", Form::Text, "\"noc@example.net\"", "Whom to ask: in each page's details")
+            .also(&["contact_email", "email"]),
+        Key::new(
+            "storm_threshold",
+            Form::Count { least: 0, most: STORM_MOST },
+            "10",
+            "So many alerts at one place within `storm_window` are one incident; 0: each alert is its own",
+        )
+        .default("10"),
+        Key::new(
+            "storm_window",
+            Form::Duration { least: STORM_LEAST, most: FOR_MOST },
+            "\"30s\"",
+            "Within how long they begin; later ones are told anew",
+        )
+        .default("\"30s\""),
+        Key::new(
+            "storm_wait",
+            Form::Duration { least: Duration::ZERO, most: STORM_WAIT_MOST },
+            "\"2s\"",
+            "How long a single alert waits for others, so that it can be one of them",
+        )
+        .default("\"0s\"")
+        .also(&["group_wait"]),
+        Key::new(
+            "storm_by",
+            Form::Texts,
+            "[\"rack\", \"site\", \"*\"]",
+            "Labels that say where an alert is, narrowest place first (several with commas); `*`: everywhere",
+        )
+        .default("[\"rack\", \"room\", \"site\", \"*\"]")
+        .also(&["group_by"]),
+        Key::new(
+            "heartbeat_url",
+            Form::Url,
+            "\"https://hc-ping.example/rackwarden\"",
+            "Asked for as long as all is well; whoever misses it should wake somebody",
+        )
+        .also(&["dead_mans_switch", "ping_url"]),
+        Key::new(
+            "heartbeat_interval",
+            Form::Duration { least: STORM_LEAST, most: FOR_MOST },
+            "\"60s\"",
+            "How often",
+        )
+        .default("\"60s\""),
+        Key::new(
+            "change_events",
+            Form::Flag,
+            "true",
+            "Whether reloads and maintenance windows are told to PagerDuty as change events",
+        )
+        .default("false"),
     ],
 };
 
@@ -553,4 +636,50 @@ const FORMATS: &[&str] = &["text", "json"];
 const VERSIONS: &[&str] = &["1", "2c", "3"];
 const SECURITY_LEVELS: &[&str] = &["noAuthNoPriv", "authNoPriv", "authPriv"];
 const REGIONS: &[&str] = &["us", "eu"];
-const INTEGRATION_TYPES: &[&str] = &["pagerduty"];
+const INTEGRATION_TYPES: &[&str] = &["pagerduty", "webhook", "alertmanager"];
+
+static ROUTE: Table = Table {
+    keys: &[
+        Key::new(
+            "match",
+            Form::Texts,
+            "[\"site=ams*\", \"rule!=lab-*\"]",
+            "Labels or facts (device, rule, rule_type, severity, component, alert) and patterns that all must fit",
+        )
+        .default("[]")
+        .also(&["matchers", "labels", "when"]),
+        Key::new("least", Form::Choice(SEVERITIES), "\"error\"", "The mildest severity that it is for")
+            .default("\"info\"")
+            .also(&["severity", "min_severity"]),
+        Key::new(
+            "schedule",
+            Form::Inline(&alerts::SCHEDULE),
+            "{ days = [\"mon-fri\"], from = \"08:00\", to = \"18:00\", timezone = \"Europe/Amsterdam\" }",
+            "When it holds; always if you say nothing",
+        ),
+        Key::new("integrations", Form::Texts, "[\"facilities\"]", "Where they go").required().also(&["to"]),
+        Key::new("continue", Form::Flag, "true", "Whether later routes are looked at too").default("false"),
+    ],
+};
+
+static MAINTENANCE: Table = Table {
+    keys: &[
+        Key::new("name", Form::Text, "\"new feeds\"", "What you call it").required(),
+        Key::new(
+            "match",
+            Form::Texts,
+            "[\"site=ams1\", \"rack=A*\"]",
+            "Labels or facts (device, rule, rule_type, severity, component, alert) and patterns that all must fit",
+        )
+        .required()
+        .also(&["matchers", "labels"]),
+        Key::new("start", Form::Text, "\"2026-12-01T22:00:00Z\"", "From when on: RFC 3339")
+            .required()
+            .also(&["starts", "from", "begin"]),
+        Key::new("end", Form::Text, "\"2026-12-02T04:00:00Z\"", "Until when: RFC 3339")
+            .required()
+            .also(&["ends", "to", "until"]),
+    ],
+};
+
+const SEVERITIES: &[&str] = &["info", "warning", "error", "critical"];

@@ -54,6 +54,39 @@ const EVENT_OCTETS_MAX: usize = 490_000;
 /// Entries that a rule may add: a person reads a page, not a report.
 pub const DETAILS_MAX: usize = 32;
 
+/// Entries that every page may have of ours.
+const OWN_ENTRIES: [&str; 29] = [
+    "reason",
+    "reading",
+    "value",
+    "unit",
+    "operator",
+    "threshold",
+    "rated",
+    "severity",
+    "previous_severity",
+    "device",
+    "address",
+    "model",
+    "component_kind",
+    "component_index",
+    "component_label",
+    "oid",
+    "rule",
+    "rule_type",
+    "trigger",
+    "since",
+    "resolved_at",
+    "notes",
+    "runbook",
+    "alert",
+    "labels",
+    "note",
+    "company",
+    "contact",
+    "template_error",
+];
+
 impl Texts {
     /// Compiles what a user wrote; `kind` says what the alerts are like, so that templates can be tried.
     ///
@@ -81,6 +114,11 @@ impl Texts {
             .iter()
             .filter_map(|(name, it)| Some((name.clone(), compile(format!("details.{name}"), it)?)))
             .collect();
+        for name in details.keys().filter(|it| OWN_ENTRIES.contains(&it.as_str())) {
+            let message = format!("each page has an entry `{name}` already, which receivers rely on");
+            problems
+                .push(Problem::new(format!("details.{name}"), message).with_help("give yours another name"));
+        }
         if DETAILS_MAX < details.len() {
             let message = format!("{} entries; {DETAILS_MAX} are allowed", details.len());
             problems.push(Problem::new("details", message));

@@ -14,7 +14,7 @@ fn texts(summary: Option<&str>, details: &[(&str, &str)]) -> Texts {
 
 fn paged(messages: &Messages, kind: TransitionKind) -> (serde_json::Value, Vec<String>) {
     let transition = transition(kind, Severity::Critical, facts("pdu-a1"));
-    let body = event::body(&transition, Sender { client: "Rackwarden", client_url: None });
+    let body = event::body(&transition, Sender { client: "Rackwarden", client_url: None, site: None });
     let dressed = messages.dress(&transition, body);
     (serde_json::from_str(&dressed.body).unwrap(), dressed.failures)
 }
@@ -83,10 +83,7 @@ fn each_variable_of_device42_is_a_template() {
 fn details_are_added_to_ours_and_rules_go_before_defaults() {
     let messages = Messages {
         defaults: texts(Some("default {{ rule }}"), &[("team", "facilities"), ("row", "{{ labels.row }}")]),
-        rules: BTreeMap::from([(
-            "infeed-load".into(),
-            texts(None, &[("team", "power"), ("model", "")][..1]),
-        )]),
+        rules: BTreeMap::from([("infeed-load".into(), texts(None, &[("team", "power")]))]),
     };
     let (event, failures) = paged(&messages, TransitionKind::Resolve);
     assert_eq!(failures, [""; 0]);
@@ -133,6 +130,9 @@ fn mistakes_are_told_when_the_template_is_read() {
     let problems =
         Texts::compile(None, &BTreeMap::from([("x".to_owned(), "{{".to_owned())]), Kind::Any).unwrap_err();
     assert_eq!(problems[0].field, "details.x");
+    let ours = BTreeMap::from([("rule".to_owned(), "x".to_owned())]);
+    let problems = Texts::compile(None, &ours, Kind::Any).unwrap_err();
+    assert_eq!(problems[0].message, "each page has an entry `rule` already, which receivers rely on");
     let many = (0..=DETAILS_MAX).map(|it| (format!("d{it}"), "x".to_owned())).collect();
     assert_eq!(Texts::compile(None, &many, Kind::Any).unwrap_err()[0].message, "33 entries; 32 are allowed");
 }
@@ -145,7 +145,7 @@ fn a_template_that_fails_never_loses_the_alert() {
     let mut lost = facts("pdu-a1");
     (lost.value, lost.reading) = (None, "no data: no such instance".to_owned());
     let transition = transition(TransitionKind::Trigger, Severity::Critical, lost);
-    let body = event::body(&transition, Sender { client: "Rackwarden", client_url: None });
+    let body = event::body(&transition, Sender { client: "Rackwarden", client_url: None, site: None });
     let dressed = messages.dress(&transition, body.clone());
     assert_eq!(dressed.failures.len(), 2, "{dressed:?}");
     let (plain, event): (serde_json::Value, serde_json::Value) =
@@ -181,7 +181,7 @@ fn long_texts_are_cut_and_events_stay_within_their_limit() {
 #[test]
 fn rules_without_templates_are_not_touched() {
     let transition = transition(TransitionKind::Trigger, Severity::Critical, facts("pdu-a1"));
-    let body = event::body(&transition, Sender { client: "Rackwarden", client_url: None });
+    let body = event::body(&transition, Sender { client: "Rackwarden", client_url: None, site: None });
     assert_eq!(Messages::default().dress(&transition, body.clone()).body, body);
 }
 

@@ -66,6 +66,8 @@ impl Ready {
 pub enum Step {
     /// A request is due.
     Ask,
+    /// Another request, with that mark, is in flight already, and waited for until [`Device::deadline`].
+    Await(u8),
     /// The same request is due again, or a smaller one in its place: a late answer to it still counts.
     Repeat,
     /// The poll is over: [`Device::outcome`].
@@ -97,8 +99,15 @@ pub struct Device {
     exchange: Exchange,
     /// Whether the session knows of the request that is due.
     is_begun: bool,
+    /// Requests that are in flight beside the one that is due, the oldest first. Nothing repeats these: where one
+    /// is not answered in time, it becomes the one that is due.
+    beside: Vec<Beside>,
+    /// Requests of a poll at a time, as its profile and its settings allow.
+    in_flight_max: u8,
     round_trip: RoundTrip,
     pace: Pace,
+    /// The least time between two requests in the long run, as its profile says.
+    profile_gap: Duration,
     effort: Effort,
     reach: Reach,
     /// Cells that the agent refused at the last poll: they are asked apart, so that they spoil no others.
@@ -115,6 +124,14 @@ pub struct Device {
     learning_for: LearnAnew,
     /// Learnings in a row that brought less than is known.
     doubts: u32,
+}
+
+/// A request in flight beside the one that is due.
+#[derive(Debug)]
+struct Beside {
+    mark: u8,
+    run: (usize, usize),
+    exchange: Exchange,
 }
 
 /// Whether what is known of the device is in doubt.
@@ -211,8 +228,11 @@ impl Device {
             polling_since: Moment::ZERO,
             exchange: Exchange::new(),
             is_begun: false,
+            beside: Vec::new(),
+            in_flight_max: 1,
             round_trip: RoundTrip::default(),
             pace: Pace::default(),
+            profile_gap: Duration::ZERO,
             effort: Effort::default(),
             apart: Box::default(),
             failures: 0,
@@ -287,6 +307,7 @@ impl Device {
     /// Starts a poll: a request is due. A learning under way waits.
     pub fn begin(&mut self, now: Now) {
         self.begun = now;
+        self.beside.clear();
         self.polling_since = now.moment;
         self.effort = Effort::default();
         self.next_exchange();
@@ -361,11 +382,76 @@ impl Device {
         }
         self.effort.requests = self.effort.requests.saturating_add(1);
         self.exchange.on_sent(now);
-        self.pace.on_sent(self.settings.request_gap, now);
+        self.pace.on_sent(self.request_gap(), now);
         if self.exchange.is_repeated() {
             self.effort.repeats = self.effort.repeats.saturating_add(1);
         }
         Ok(())
+    }
+
+    /// Whether it may ever have more than one request in flight.
+    #[must_use]
+    pub const fn allows_beside(&self) -> bool {
+        1 < self.in_flight_max
+    }
+
+    /// Writes a request to be sent beside the one that is due, if there is one and the agent may have it. Of
+    /// SNMPv3 there is none: what proves an answer fresh is kept for one request.
+    pub fn write_beside(&mut self, mark: u8, request_id: i32, now: Moment, out: &mut Vec<u8>) -> bool {
+        let (asked, earliest) = (self.beside.len() + 1, self.may_be_asked_at());
+        let Activity::Poll(job) = &mut self.activity else { return false };
+        let may = asked < usize::from(self.in_flight_max) && earliest <= now && self.failures == 0;
+        if !may || self.session.user().is_some() {
+            return false;
+        }
+        let Some(run) = job.take_beside() else { return false };
+        if self.session.write(request_id, &job.request_of(run), now, out).is_err() {
+            job.give_back(run);
+            return false;
+        }
+        let mut exchange = Exchange::new();
+        exchange.on_sent(now);
+        self.beside.push(Beside { mark, run, exchange });
+        self.effort.requests = self.effort.requests.saturating_add(1);
+        self.pace.on_sent(self.request_gap(), now);
+        true
+    }
+
+    /// Whether the request with that mark is in flight beside the one that is due.
+    #[must_use]
+    pub fn is_beside(&self, mark: u8) -> bool {
+        self.beside.iter().any(|it| it.mark == mark)
+    }
+
+    /// Takes the answer to it.
+    pub fn on_response_beside(&mut self, mark: u8, pdu: &Pdu<'_>, now: Now, room: &mut Room) {
+        let Some(at) = self.beside.iter().position(|it| it.mark == mark) else { return };
+        let beside = self.beside.remove(at);
+        self.round_trip.on_answer(&beside.exchange, now.moment);
+        if let Activity::Poll(job) = &mut self.activity {
+            job.on_beside(beside.run, pdu, &mut room.cells);
+        }
+    }
+
+    /// Makes the oldest request that is in flight beside it the one that is due: where no other is left to be
+    /// asked, or where it is overdue. Its mark.
+    fn promote(&mut self, step: GetStep, now: Moment) -> Option<u8> {
+        let deadline = self.beside.first()?.exchange.deadline(self.patience(), self.round_trip);
+        let Activity::Poll(job) = &mut self.activity else { return None };
+        if step == GetStep::Ask && now < deadline {
+            return None;
+        }
+        let Beside { mark, run, exchange } = self.beside.remove(0);
+        job.make_due(run);
+        (self.exchange, self.is_begun) = (exchange, true);
+        Some(mark)
+    }
+
+    /// Requests in flight beside the one that is due are not waited for: their cells are asked anew, or given up.
+    fn forget_beside(&mut self) {
+        if let Activity::Poll(job) = &mut self.activity {
+            self.beside.drain(..).for_each(|it| job.give_back(it.run));
+        }
     }
 
     /// What was learnt of the agent's engine has the same request written again: it is not late yet.
@@ -385,7 +471,12 @@ impl Device {
     /// When it may be asked again, by the requests a second that it is granted.
     #[must_use]
     pub fn may_be_asked_at(&self) -> Moment {
-        self.pace.earliest(self.settings.request_gap)
+        self.pace.earliest(self.request_gap())
+    }
+
+    /// The longer one of what its settings and its profile say.
+    fn request_gap(&self) -> Duration {
+        self.settings.request_gap.max(self.profile_gap)
     }
 
     /// Until when the request that was sent last is waited for: then [`Self::on_timeout`].
@@ -416,7 +507,10 @@ impl Device {
             },
             Activity::Poll(job) => {
                 let step = job.on_response(pdu, &mut room.cells);
-                self.polled(step, now, room)
+                match self.promote(step, now.moment) {
+                    Some(mark) => Step::Await(mark),
+                    None => self.polled(step, now, room),
+                }
             }
         };
         self.in_time(step, now, room)
@@ -436,6 +530,7 @@ impl Device {
             return Step::Repeat;
         }
         self.next_exchange();
+        self.forget_beside();
         let step = match &mut self.activity {
             Activity::Idle => Step::Learnt,
             Activity::Learn => match self.learner.as_mut().map(|it| it.on_give_up()) {
@@ -453,6 +548,7 @@ impl Device {
     /// The request that was due is longer than the path's maximum: it was not sent.
     pub fn on_too_long(&mut self, now: Now, room: &mut Room) -> Step {
         self.next_exchange();
+        self.forget_beside();
         match &mut self.activity {
             Activity::Poll(job) => {
                 let step = job.on_too_long();
@@ -467,14 +563,18 @@ impl Device {
     /// A poll that takes too long ends with what it has read: an agent must not escape its alerts by
     /// answering slowly.
     fn in_time(&mut self, step: Step, now: Now, room: &mut Room) -> Step {
-        if !matches!(step, Step::Ask) {
+        if !matches!(step, Step::Ask | Step::Await(_)) {
             return step;
         }
         let is_known = self.outcome.ready.is_some();
+        let limit = (3 * self.settings.interval).max(Self::POLL_LIMIT_MIN);
+        let is_late = limit <= now.moment.since(self.polling_since);
+        if is_late {
+            self.forget_beside();
+        }
         match &mut self.activity {
             Activity::Poll(job) => {
-                let limit = (3 * self.settings.interval).max(Self::POLL_LIMIT_MIN);
-                if now.moment.since(self.polling_since) < limit {
+                if !is_late {
                     return step;
                 }
                 job.settle_rest(Missing::Timeout);
@@ -519,6 +619,11 @@ impl Device {
     }
 
     fn learnt(&mut self, step: LearnStep, now: Now) -> Step {
+        if let Some(limits) = self.learner.as_ref().and_then(|it| it.agent_limits()) {
+            let gap = Duration::from_secs(1).checked_div(limits.requests_per_second);
+            self.profile_gap = gap.unwrap_or_default();
+            self.in_flight_max = limits.requests_in_flight.min(self.settings.requests_in_flight);
+        }
         if matches!(step, LearnStep::Ask) {
             return Step::Ask;
         }

@@ -6,7 +6,7 @@
 //! object lies beyond it, is not asked for; at most [`Learner::REQUESTS_MAX`] requests.
 
 use crate::model::{Cells, Missing, Oid, PollError, Value};
-use crate::profile::{Learned, Plan, Profile, ProfileSet, SystemGroup};
+use crate::profile::{AgentLimits, Learned, Plan, Profile, ProfileSet, SystemGroup};
 use crate::snmp::wire::{Names, Pdu};
 use crate::snmp::{GetJob, GetLimits, GetStep, Request, RequestSize, Walk, WalkEnd, WalkLimits};
 use std::collections::VecDeque;
@@ -44,6 +44,7 @@ pub struct Learner {
     reach: Reach,
     /// Walks that ended at the end of the agent's MIB.
     ends: u32,
+    agent_limits: Option<AgentLimits>,
     answered: bool,
 }
 
@@ -122,6 +123,7 @@ impl Learner {
             getbulk,
             reach,
             ends: 0,
+            agent_limits: None,
             answered: false,
         }
     }
@@ -142,6 +144,12 @@ impl Learner {
     #[must_use]
     pub const fn was_answered(&self) -> bool {
         self.answered
+    }
+
+    /// What the profile says that is being tried, or fits, of what its agents bear.
+    #[must_use]
+    pub fn agent_limits(&self) -> Option<AgentLimits> {
+        self.agent_limits
     }
 
     /// The cells that were read, once it is over.
@@ -318,6 +326,7 @@ impl Learner {
     }
 
     fn scalars(&mut self, profile: Arc<Profile>) -> LearnStep {
+        self.agent_limits = Some(profile.agent);
         self.learned = Learned::default();
         self.ends = 0;
         let names = Arc::new(Names::new(profile.scalars()).unwrap_or_default());

@@ -81,7 +81,8 @@ fn poll_over(mut line: Line, device: &mut Device, clock: SystemClock) -> Result<
         };
         match step {
             Step::Ask => line.next_request(),
-            Step::Repeat => (),
+            // It never asks beside the request that is due.
+            Step::Repeat | Step::Await(_) => (),
             Step::Finished => return Ok(()),
             // Nothing is learnt between polls here.
             Step::Learnt => return Err(PollError::Timeout),

@@ -53,6 +53,8 @@ pub struct DeviceSettings {
     pub retries: u32,
     /// The least time between two requests in the long run; zero: no limit. Short bursts may come closer.
     pub request_gap: Duration,
+    /// Requests of a poll at a time at most, where its profile allows more than one.
+    pub requests_in_flight: u8,
     /// What the operator says of it: site, rack, feed.
     pub labels: Labels,
     /// Rated current in A of the components that the rules call by kind (`infeed`, `phase`, `bank`),

@@ -8,7 +8,7 @@
 //! so an answer finds its device without a hash map, a task or a timer of its own. 10,000 devices every
 //! 10 s are 1,000 polls a second, some 5 us each, nearly all of it the kernel's.
 //!
-//! Invariants: one request in flight a device, and no more of them a second than its settings say; an answer
+//! Invariants: one request in flight a device, or as many as its profile allows; no more of them a second than its settings say; an answer
 //! counts only from the address that was asked, with the id of the request in flight and the marks of its
 //! session; polls of a device do not pile up; polls come before learning between polls.
 
@@ -57,6 +57,8 @@ pub struct Shard {
     deadlines: BinaryHeap<Reverse<(Moment, u32)>>,
     /// Slots with a datagram to send.
     outgoing: VecDeque<u32>,
+    /// Slots whose agents may get another request beside the one that is in flight.
+    beside: VecDeque<u32>,
     windows: Windows,
     /// Slots that need keys, by ticket.
     key_requests: VecDeque<(u32, u32, EngineId)>,
@@ -64,6 +66,9 @@ pub struct Shard {
     scratch: Vec<u8>,
     room: Room,
     random: u64,
+    /// What hides the slot in a request id, so that who does not see the requests cannot guess it: it takes
+    /// the kernel's port and these 24 bits to forge an answer from afar.
+    mask: u32,
 }
 
 /// Keys that a device needs before it can be asked.
@@ -91,6 +96,8 @@ struct Slot {
     ticket: u32,
     /// 1 to 127: the id's first octet, so that the id always takes four octets (X.690 section 8.3.2).
     generation: u8,
+    /// The last that was given to a request, to the one that is due or beside it.
+    last_generation: u8,
     /// Which window its request counts in, if any.
     window: Option<Class>,
     /// Where in its interval it is asked.
@@ -137,7 +144,10 @@ impl Shard {
     /// No devices yet. `random` makes request ids and nonces differ from those of the process's earlier life.
     #[must_use]
     pub fn new(random: u64, sizes: WindowSizes) -> Self {
-        Self { random, windows: Windows::new(sizes), ..Self::default() }
+        let mut stream = !random;
+        let [_, a, b, c] = next_nonce(&mut stream).to_be_bytes();
+        let mask = u32::from_be_bytes([0, a, b, c]);
+        Self { random, mask, windows: Windows::new(sizes), ..Self::default() }
     }
 
     /// Adds a device; its first poll comes within `spread`. The slot's number, or `None` when there are
@@ -160,6 +170,7 @@ impl Shard {
             entered: Moment::NEVER,
             ticket: 0,
             generation: (self.random.to_be_bytes()[0] & 0x7f).max(1),
+            last_generation: (self.random.to_be_bytes()[0] & 0x7f).max(1),
             window: None,
             phase,
             turn,
@@ -170,8 +181,9 @@ impl Shard {
         let at = match self.free.pop() {
             Some(at) => {
                 if let Some(place) = self.slots.get_mut(at as usize) {
-                    let (ticket, generation) = (place.ticket, place.generation);
-                    *place = Slot { ticket, generation, entered: place.entered, ..slot };
+                    let (ticket, entered) = (place.ticket, place.entered);
+                    let (generation, last_generation) = (place.generation, place.last_generation);
+                    *place = Slot { ticket, generation, last_generation, entered, ..slot };
                 }
                 at
             }
@@ -292,7 +304,7 @@ impl Shard {
             out.clear();
             let Some(slot) = self.slots.get_mut(at as usize) else { continue };
             let Some(device) = &mut slot.device else { continue };
-            let (id, nonce) = (request_id(at, slot.generation), next_nonce(&mut self.random));
+            let (id, nonce) = (request_id(at ^ self.mask, slot.generation), next_nonce(&mut self.random));
             if let Err(need) = device.write_request(id, nonce, now.moment, out) {
                 slot.state = State::AwaitingKeys;
                 self.key_requests.push_back((at, slot.ticket, need.engine));
@@ -301,12 +313,34 @@ impl Shard {
             }
             slot.state = State::InFlight;
             let (deadline, address) = (device.deadline(), slot.address);
+            let allows_beside = device.allows_beside();
             // Without an address (its name was lost meanwhile) the request is as good as lost on the way.
             self.set_deadline(at, deadline);
             if let Some(address) = address {
+                self.beside.extend(allows_beside.then_some(at));
                 events::request_sent();
                 return Some((at, address));
             }
+        }
+        self.transmit_beside(now, out)
+    }
+
+    /// The next request that goes out beside one that is in flight.
+    fn transmit_beside(&mut self, now: Now, out: &mut Vec<u8>) -> Option<(u32, SocketAddr)> {
+        while let Some(at) = self.beside.pop_front() {
+            let Some(slot) = self.slots.get_mut(at as usize) else { continue };
+            let (Some(device), Some(address)) = (&mut slot.device, slot.address) else { continue };
+            let generation = next_generation(slot.last_generation);
+            out.clear();
+            if slot.state != State::InFlight
+                || !device.write_beside(generation, request_id(at ^ self.mask, generation), now.moment, out)
+            {
+                continue;
+            }
+            slot.last_generation = generation;
+            self.beside.push_front(at);
+            events::request_sent();
+            return Some((at, address));
         }
         None
     }
@@ -375,13 +409,20 @@ impl Shard {
     ) -> Disposition {
         let Ok(incoming) = Incoming::parse(datagram) else { return Disposition::Malformed };
         let [generation, a, b, c] = incoming.id().to_be_bytes();
-        let at = u32::from_be_bytes([0, a, b, c]);
+        let at = u32::from_be_bytes([0, a, b, c]) ^ self.mask;
         let Some(slot) = self.slots.get_mut(at as usize) else { return Disposition::Foreign };
         let Some(device) = &mut slot.device else { return Disposition::Late };
         let others = &device.settings().answers_from;
         let is_address = slot.address == Some(from) || others.contains(&from.ip());
         if !is_address || !device.session().fits(&incoming) {
             return Disposition::Foreign;
+        }
+        if let Incoming::Community(message) = &incoming
+            && device.is_beside(generation)
+        {
+            device.on_response_beside(generation, &message.pdu, now, &mut self.room);
+            self.beside.push_back(at);
+            return Disposition::Correlated;
         }
         // An answer to what was sent counts also where the same request is about to be sent again: otherwise a
         // forged report that comes just before it would undo it.
@@ -520,7 +561,8 @@ impl Shard {
         let Some(slot) = self.slots.get_mut(at as usize) else { return };
         let Some(device) = &slot.device else { return };
         if id == Id::New {
-            slot.generation = if slot.generation == 0x7f { 1 } else { slot.generation + 1 };
+            slot.last_generation = next_generation(slot.last_generation);
+            slot.generation = slot.last_generation;
         }
         let when = device.may_be_asked_at();
         if now.moment < when {
@@ -551,6 +593,13 @@ impl Shard {
                 self.fall_due(at, now, sink);
             }
             Step::Ask => self.send(at, Id::New, now),
+            Step::Await(generation) => {
+                slot.state = State::InFlight;
+                slot.generation = generation;
+                let deadline = device.deadline();
+                self.set_deadline(at, deadline);
+                self.beside.push_back(at);
+            }
             Step::Repeat => self.send(at, Id::Same, now),
             Step::Learnt => {
                 self.leave_window(at);
@@ -637,9 +686,14 @@ fn slot_turn(slot: &mut Slot, now: Moment) {
     }
 }
 
-fn request_id(at: u32, generation: u8) -> i32 {
-    let [_, a, b, c] = at.to_be_bytes();
+/// The id of a slot's request, of which `masked` is the number, masked.
+fn request_id(masked: u32, generation: u8) -> i32 {
+    let [_, a, b, c] = masked.to_be_bytes();
     i32::from_be_bytes([generation & 0x7f, a, b, c])
+}
+
+const fn next_generation(generation: u8) -> u8 {
+    if generation == 0x7f { 1 } else { generation + 1 }
 }
 
 /// Positive and never the one before (splitmix64): answers prove with it which request they are for.

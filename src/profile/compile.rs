@@ -7,7 +7,7 @@ use super::learned::Learned;
 use super::lookup::{ObjectRef, Row};
 use super::matcher::SystemGroup;
 use super::physics::{Plausible, Triple};
-use super::plan::{Decoder, Decoders, Plan, Warnings};
+use super::plan::{Decoder, Decoders, Origin, Plan, Warnings};
 use super::template::{dotted, shown};
 use super::{Profile, order};
 use crate::model::{
@@ -34,7 +34,7 @@ impl Profile {
         }
         draft.yields = true;
         yielding.into_iter().for_each(|block| draft.add_block(block));
-        let Finished { cells, shape, decoders, also, warnings } = draft.finish();
+        let Finished { cells, shape, decoders, origins, warnings } = draft.finish();
         let kind = |at: u32| shape.components.get(at as usize).map_or(ComponentKind::Device, |it| it.kind);
         let triples = Triple::of_readings(&shape.readings, kind);
         Plan {
@@ -43,7 +43,7 @@ impl Profile {
             cells: cells.into(),
             shape: Arc::new(shape),
             warnings,
-            also: also.into(),
+            origins: origins.into(),
             decoders: Arc::new(Decoders::new(decoders, triples)),
         }
     }
@@ -141,6 +141,7 @@ impl<'a> Draft<'a> {
                 block.direct_current,
             ),
             rule,
+            place: reading.place.clone(),
             also: self.also(reading, row),
             works,
         };
@@ -241,7 +242,7 @@ impl<'a> Draft<'a> {
         cells.dedup();
         let number = |oid: &Oid| cells.binary_search(oid).ok().and_then(|it| u32::try_from(it).ok());
         let sources: HashSet<Oid> = self.readings.iter().map(|it| it.source.clone()).collect();
-        let (mut readings, mut decoders, mut also) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut readings, mut decoders, mut origins) = (Vec::new(), Vec::new(), Vec::new());
         for reading in self.readings {
             let (Some(decoder), Ok(component)) = (reading.decoder(number), u32::try_from(reading.component))
             else {
@@ -249,7 +250,8 @@ impl<'a> Draft<'a> {
             };
             decoders.push(decoder);
             // A cell that is read as something else is not the same reading, whatever yields to what.
-            also.push(reading.also.into_iter().filter(|it| !sources.contains(it)).collect());
+            let also = reading.also.into_iter().filter(|it| !sources.contains(it)).collect();
+            origins.push(Origin { also, place: reading.place });
             readings.push(ReadingShape {
                 component,
                 quantity: reading.quantity,
@@ -263,7 +265,7 @@ impl<'a> Draft<'a> {
         let mut ordered = Vec::with_capacity(order.len());
         ordered.extend(order.into_iter().filter_map(|at| components.get_mut(at)?.take()));
         let shape = Shape { components: ordered, readings: readings.into() };
-        Finished { cells, shape, decoders, also, warnings: self.warnings }
+        Finished { cells, shape, decoders, origins, warnings: self.warnings }
     }
 }
 
@@ -272,7 +274,7 @@ struct Finished {
     cells: Vec<Oid>,
     shape: Shape,
     decoders: Vec<Decoder>,
-    also: Vec<Box<[Oid]>>,
+    origins: Vec<Origin>,
     warnings: Warnings,
 }
 

@@ -43,6 +43,8 @@ pub(super) struct AgentKeys {
     pub(super) getbulk: Option<bool>,
     pub(super) max_varbinds: Option<usize>,
     pub(super) max_repetitions: Option<u32>,
+    pub(super) requests_per_second: Option<u32>,
+    pub(super) requests_in_flight: Option<u8>,
 }
 
 /// `[identity]`.
@@ -95,12 +97,29 @@ pub(super) enum Rating {
     Cell(Box<(Lookup, Scaling)>),
 }
 
+/// A line of a profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: Arc<str>,
+    /// The line, from 1.
+    pub line: usize,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
 /// `[[component.reading]]`.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Reading {
     pub(super) quantity: Quantity,
     pub(super) name: Box<str>,
     pub(super) object: ObjectRef,
+    /// Where it stands: file and line.
+    pub(super) place: Place,
     /// Its own, where it has one.
     pub(super) pattern: Option<Pattern>,
     pub(super) when: Vec<Condition>,

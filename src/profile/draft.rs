@@ -1,5 +1,6 @@
 //! A reading in the making: its cells are still OIDs, not places in the plan.
 
+use super::definition::Place;
 use super::learned::Learned;
 use super::lookup::{Lookup, Row, Test};
 use super::physics::Plausible;
@@ -21,6 +22,7 @@ pub(super) struct DraftReading {
     pub(super) valid: Option<(Oid, Test)>,
     pub(super) plausible: Plausible,
     pub(super) rule: DraftRule,
+    pub(super) place: Place,
     /// Other cells that carry it too.
     pub(super) also: Vec<Oid>,
     /// Whether the learnt value was a measurement.

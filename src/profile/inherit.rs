@@ -22,6 +22,8 @@ pub(super) fn join(own: &Definition, found: &Found, problems: &mut Vec<Diagnosti
         agent.getbulk = agent.getbulk.or(it.agent.getbulk);
         agent.max_varbinds = agent.max_varbinds.or(it.agent.max_varbinds);
         agent.max_repetitions = agent.max_repetitions.or(it.agent.max_repetitions);
+        agent.requests_per_second = agent.requests_per_second.or(it.agent.requests_per_second);
+        agent.requests_in_flight = agent.requests_in_flight.or(it.agent.requests_in_flight);
         identity.extend(&it.identity);
         generations.push(it.blocks.clone());
     }
@@ -30,6 +32,8 @@ pub(super) fn join(own: &Definition, found: &Found, problems: &mut Vec<Diagnosti
         getbulk: agent.getbulk.unwrap_or(limits.getbulk),
         max_varbinds: agent.max_varbinds.unwrap_or(limits.max_varbinds),
         max_repetitions: agent.max_repetitions.unwrap_or(limits.max_repetitions),
+        requests_per_second: agent.requests_per_second.unwrap_or(limits.requests_per_second),
+        requests_in_flight: agent.requests_in_flight.unwrap_or(limits.requests_in_flight),
     };
     let vendor = order.iter().find_map(|it| it.vendor.clone()).unwrap_or_default();
     Some(Profile::new(own, vendor, agent, identity, generations))

@@ -14,6 +14,7 @@ mod compile;
 mod definition;
 mod describe;
 mod draft;
+pub mod fixture;
 mod inherit;
 mod learned;
 mod load;
@@ -27,12 +28,14 @@ mod plan;
 mod quick;
 mod reader;
 mod scaling;
+pub mod sketch;
 mod template;
 
+pub use definition::Place;
 pub use learned::Learned;
 pub use load::{ProfileFile, ProfileSet};
 pub use matcher::SystemGroup;
-pub use plan::{Plan, Warnings};
+pub use plan::{Origin, Plan, ScaleNote, Warnings};
 
 use crate::model::{ComponentKind, Oid, Quantity, StateTable};
 use definition::{Block, Definition, IdentitySpec, Match};
@@ -49,13 +52,28 @@ pub struct AgentLimits {
     pub max_varbinds: usize,
     /// Rows in one GETBULK.
     pub max_repetitions: u32,
+    /// Requests a second in the long run; 0: no limit but the device's.
+    pub requests_per_second: u32,
+    /// Requests of a poll at a time, from 1 to [`Self::IN_FLIGHT_MAX`].
+    pub requests_in_flight: u8,
+}
+
+impl AgentLimits {
+    /// More at a time than the small processors behind these agents ever work on.
+    pub const IN_FLIGHT_MAX: u8 = 8;
 }
 
 impl Default for AgentLimits {
     /// More than fills a frame with the shortest names: what an agent bears, and what its answers take, is
     /// found by asking.
     fn default() -> Self {
-        Self { getbulk: true, max_varbinds: 128, max_repetitions: 64 }
+        Self {
+            getbulk: true,
+            max_varbinds: 128,
+            max_repetitions: 64,
+            requests_per_second: 0,
+            requests_in_flight: 1,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Invariants: one decoder a reading, in the order of [`Shape::readings`]; decoding allocates
 //! nothing but room in the samples' vector.
 
+use super::definition::Place;
 use super::lookup::Test;
 use super::number;
 use super::physics::{Plausible, Triple};
@@ -24,8 +25,8 @@ pub struct Plan {
     pub shape: Arc<Shape>,
     /// What was odd about the device.
     pub warnings: Warnings,
-    /// The other cells that carry the same, a list a reading: they are known, and not asked for.
-    pub(super) also: Arc<[Box<[Oid]>]>,
+    /// Where each reading comes from.
+    pub(super) origins: Arc<[Origin]>,
     pub(super) decoders: Arc<Decoders>,
 }
 
@@ -48,6 +49,36 @@ impl Warnings {
     pub fn is_empty(&self) -> bool {
         self.duplicates == 0 && self.without_scale == 0 && self.over_limit == 0
     }
+}
+
+/// Where a reading comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Other cells that carry the same: they are known, and not asked for.
+    pub also: Box<[Oid]>,
+    /// Its lines in a profile.
+    pub place: Place,
+}
+
+/// How a number becomes its quantity's, for people.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ScaleNote<'a> {
+    /// What a wire number of 1 is, before what is polled with it; `None`: the agent does not tell its scale.
+    pub one: Option<f64>,
+    /// What a wire number of 0 is: not 0 for degrees Fahrenheit.
+    pub zero: Option<f64>,
+    /// The unit on the wire, where the profile says it.
+    pub unit: &'static str,
+    /// The object that says how many decimal digits there are.
+    pub digits: Option<&'a Oid>,
+    /// The object that says the factor.
+    pub scale_from: Option<&'a Oid>,
+    /// The object that says the unit.
+    pub unit_from: Option<&'a Oid>,
+    /// Wire numbers that mean "not there".
+    pub missing: &'a [f64],
+    /// Wire numbers outside are out of range.
+    pub range: Option<(f64, f64)>,
 }
 
 /// How the readings are read, in their order.
@@ -145,8 +176,8 @@ impl Plan {
         if self.cells == other.cells {
             self.cells = Arc::clone(&other.cells);
         }
-        if self.also == other.also {
-            self.also = Arc::clone(&other.also);
+        if self.origins == other.origins {
+            self.origins = Arc::clone(&other.origins);
         }
         if self.decoders == other.decoders {
             self.decoders = Arc::clone(&other.decoders);
@@ -162,7 +193,36 @@ impl Plan {
     /// The cells of other tables or modules that carry a reading too. They are not polled.
     #[must_use]
     pub fn also(&self, reading: usize) -> &[Oid] {
-        self.also.get(reading).map_or(&[], |it| it)
+        self.origins.get(reading).map_or(&[], |it| &it.also)
+    }
+
+    /// Where a reading comes from.
+    #[must_use]
+    pub fn origin(&self, reading: usize) -> Option<&Origin> {
+        self.origins.get(reading)
+    }
+
+    /// How a reading's number becomes its quantity's; `None` for states.
+    #[must_use]
+    pub fn scale(&self, reading: usize) -> Option<ScaleNote<'_>> {
+        let decoder = self.decoders.all.get(reading)?;
+        let linear = match &decoder.rule {
+            Rule::Number(linear) => Some(*linear),
+            Rule::Polled(polled) => Some(polled.linear),
+            Rule::NoScale => None,
+            Rule::State(_) => return None,
+        };
+        let scaling = &*decoder.scaling;
+        Some(ScaleNote {
+            one: linear.map(|it| it.apply(1.0)),
+            zero: linear.map(|it| it.apply(0.0)),
+            unit: scaling.unit.symbol,
+            digits: scaling.digits.as_ref().map(|it| &it.lookup.object.root),
+            scale_from: scaling.scale_from.as_ref().map(|it| &it.lookup.object.root),
+            unit_from: scaling.unit_from.as_ref().map(|it| &it.lookup.object.root),
+            missing: &scaling.missing,
+            range: scaling.range,
+        })
     }
 
     /// The answer behind a reading.

@@ -2,10 +2,12 @@
 //! what may be meant, wrong types, missing keys. Reading goes on after a mistake, so that one look
 //! at the list is enough.
 
+use super::definition::Place;
 use crate::mib::Mibs;
 use crate::model::{Diagnostic, Span, closest};
 use std::cell::RefCell;
 use std::path::Path;
+use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -19,6 +21,7 @@ pub(super) struct Spot<T> {
 /// One file that is read, and the mistakes found so far.
 pub(super) struct Source<'a> {
     pub(super) file: &'a Path,
+    name: Arc<str>,
     pub(super) text: &'a str,
     pub(super) mibs: &'a Mibs,
     problems: RefCell<Vec<Diagnostic>>,
@@ -26,7 +29,15 @@ pub(super) struct Source<'a> {
 
 impl<'a> Source<'a> {
     pub(super) fn new(file: &'a Path, text: &'a str, mibs: &'a Mibs) -> Self {
-        Self { file, text, mibs, problems: RefCell::default() }
+        let name = file.display().to_string().into();
+        Self { file, name, text, mibs, problems: RefCell::default() }
+    }
+
+    /// The line of a place in the file.
+    pub(super) fn place(&self, span: &Span) -> Place {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        let line = 1 + before.bytes().filter(|it| *it == b'\n').count();
+        Place { file: self.name.clone(), line }
     }
 
     pub(super) fn problem(&self, span: &Span, message: impl Into<String>) {

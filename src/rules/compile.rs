@@ -137,7 +137,7 @@ impl Ruleset {
                     draft.unbound(UnboundObject::Component(component), reason);
                 }
             });
-            if !parts.is_empty() {
+            if parts.is_learnt() {
                 absent(rule, source, &parts, &mut draft);
             }
             draft.end_rule(at);

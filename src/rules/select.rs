@@ -98,7 +98,7 @@ impl RuleBindings {
     pub fn add(&mut self, report: &RuleReport, source: &Source, shape: &Shape) {
         self.devices += 1;
         self.bound += report.bound as usize;
-        if report.bound == 0 && shape.readings.is_empty() {
+        if report.bound == 0 && !shape.components.iter().any(is_object) {
             self.unlearnt += 1;
         }
         self.unbound += report.unbound.len();
@@ -224,13 +224,19 @@ impl<'a> Parts<'a> {
         Self(parts)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Whether it is known what there is.
+    pub(super) fn is_learnt(&self) -> bool {
+        self.components().any(is_object)
     }
 
     pub(super) fn components(&self) -> impl Iterator<Item = &'a Component> {
         self.0.iter().map(|it| it.component)
     }
+}
+
+/// Whether it is more than what stands for an inventory before its first snapshot.
+fn is_object(component: &Component) -> bool {
+    component.kind != ComponentKind::Inventory
 }
 
 /// Finds what a rule is about on a device that its selection fits.

@@ -231,8 +231,45 @@ impl GetJob {
     /// The request that is due; of no cells when the job is done.
     #[must_use]
     pub fn request(&self) -> Request<'_> {
-        let (from, to) = self.runs.last().unwrap_or_default();
+        self.request_of(self.runs.last().unwrap_or_default())
+    }
+
+    /// Takes the run after the one that is due out of the job, to be asked beside it: [`Self::on_beside`] or
+    /// [`Self::give_back`] must follow before the job is done.
+    pub fn take_beside(&mut self) -> Option<(usize, usize)> {
+        let due = self.runs.pop()?;
+        self.cut();
+        let beside = self.runs.pop();
+        self.runs.push(due);
+        beside
+    }
+
+    /// The request for a run that was taken out.
+    #[must_use]
+    pub fn request_of(&self, (from, to): (usize, usize)) -> Request<'_> {
         Request { kind: PduKind::Get, max_repetitions: 0, varbinds: self.names.run(from, to) }
+    }
+
+    /// Takes the answer to a run that was taken out. What is due stays so.
+    pub fn on_beside(&mut self, run: (usize, usize), pdu: &Pdu<'_>, room: &mut Cells) {
+        let (due, overdue) = (self.runs.pop(), self.overdue);
+        self.runs.push(run);
+        self.on_response(pdu, room);
+        self.runs.extend(due);
+        self.overdue = overdue;
+    }
+
+    /// A run that was taken out is asked after the one that is due; if none is, it is due.
+    pub fn give_back(&mut self, run: (usize, usize)) {
+        let due = self.runs.pop();
+        self.runs.push(run);
+        self.runs.extend(due);
+    }
+
+    /// A run that was taken out is due, before any other.
+    pub fn make_due(&mut self, run: (usize, usize)) {
+        self.overdue = 0;
+        self.runs.push(run);
     }
 
     /// Takes the answer to the request that was due. `room`: where the cells go, if they have no room yet.

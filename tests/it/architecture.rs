@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("poller", &["model", "profile", "snmp", "telemetry"]),
     ("message", &["model", "alert"]),
     ("trial", &["model", "recording", "rules", "alert"]),
-    ("notify", &["model", "alert", "message", "telemetry"]),
+    ("notify", &["model", "rules", "alert", "message", "telemetry"]),
     ("http", &["model", "recording", "store", "alert", "telemetry"]),
     ("inventory", &["model", "telemetry"]),
     (
@@ -128,8 +128,12 @@ const PURE: &[&str] = &[
     "notify/pagerduty/event.rs",
     "notify/pagerduty/details.rs",
     "notify/pagerduty/classify.rs",
+    "notify/silence.rs",
+    "notify/storm.rs",
+    "notify/outbox/intake.rs",
     "notify/outbox/ledger.rs",
     "notify/outbox/lane.rs",
+    "notify/outbox/pump.rs",
 ];
 
 /// What a pure module may not name.

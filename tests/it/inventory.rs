@@ -4,6 +4,7 @@
 
 mod daemon;
 mod device42;
+mod device42_pages;
 mod faults;
 mod netbox;
 mod phpipam;

@@ -135,6 +135,7 @@ fn polled_over_udp(name: &str, address: SocketAddr, profiles: &Arc<ProfileSet>) 
         timeout,
         retries: 1,
         request_gap: Duration::ZERO,
+        requests_in_flight: 1,
         labels: Labels::default(),
         rated_current_amperes: Vec::new(),
     };

@@ -520,6 +520,7 @@ fn polled(device: &SimulatedDevice, profiles: &Arc<ProfileSet>) -> (String, Vec<
         timeout,
         retries: 1,
         request_gap: Duration::ZERO,
+        requests_in_flight: 1,
         labels: Labels::default(),
         rated_current_amperes: Vec::new(),
     };

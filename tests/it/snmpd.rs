@@ -107,6 +107,7 @@ fn a_ups_behind_snmpd_is_read_by_v1_and_v2c() {
             timeout: target.timeout,
             retries: 2,
             request_gap: Duration::ZERO,
+            requests_in_flight: 1,
             labels: Labels::default(),
             rated_current_amperes: Vec::new(),
         };

@@ -24,6 +24,7 @@ fn device(name: &str, host: &str) -> Arc<DeviceSettings> {
         timeout: Duration::from_secs(1),
         retries: 0,
         request_gap: Duration::ZERO,
+        requests_in_flight: 1,
         labels: Labels::default(),
         rated_current_amperes: Vec::new(),
     })

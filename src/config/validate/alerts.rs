@@ -14,7 +14,7 @@ use crate::model::Problem;
 use crate::poller::settings::DeviceSettings;
 use crate::rules::{
     self, ApplyTo, Condition, FlappingInput, Glob, GroupInput, LevelInput, Limit, ObjectPattern, RateInput,
-    Rule, RuleInput, ScheduleInput,
+    Rule, RuleInput, RuleType, ScheduleInput,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -256,6 +256,11 @@ fn check_match(
     all: &RawConfig,
 ) {
     let Some(labels) = &raw.apply_to.labels else { return };
+    // What an inventory lists has labels of its own, which nobody knows yet.
+    let rule_type = RuleType::ALL.into_iter().find(|it| raw.r#type.as_deref() == Some(it.name()));
+    if rule_type.is_some_and(RuleType::is_of_inventory) {
+        return;
+    }
     let fits = |device: &DeviceSettings| {
         labels
             .iter()

@@ -11,7 +11,7 @@ use crate::config::settings::PollingSettings;
 use crate::config::suggest::{instead, listed};
 use crate::model::Labels;
 use crate::poller::settings::{Credential, DeviceSettings};
-use crate::profile::ProfileSet;
+use crate::profile::{AgentLimits, ProfileSet};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -132,6 +132,7 @@ impl Checks<'_, '_, '_> {
             timeout,
             retries,
             request_gap: request_gap(raw.requests_per_second.unwrap_or(self.polling.requests_per_second)),
+            requests_in_flight: raw.requests_in_flight.unwrap_or(AgentLimits::IN_FLIGHT_MAX),
             labels: Labels::new(raw.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
             rated_current_amperes: rated.filter_map(|(kind, it)| Some((kind.parse().ok()?, *it))).collect(),
         })

@@ -10,6 +10,7 @@ mod inventories;
 mod one_secret;
 mod parents;
 mod place;
+mod routes;
 mod traps;
 mod usm;
 
@@ -47,7 +48,7 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
     let traps = traps::traps(context, &raw.traps, &credentials);
     let (rules, texts) = alerts::rules(context, raw, &devices);
     let parents = parents::parents(context, raw, &devices, &rules);
-    let mut notify = integrations::notify(context, raw);
+    let mut notify = integrations::notify(context, raw, &rules);
     notify.messages = Messages { defaults: alerts::default_texts(context, raw), rules: texts };
     if rules.iter().any(|it| it.enabled) && notify.integrations.is_empty() && !context.report.any_broken() {
         let message = "alerts are evaluated, but nobody is paged: there is no integration";

@@ -3,6 +3,7 @@
 mod behaviour_tests;
 mod engine_tests;
 mod faults_tests;
+mod forgery_tests;
 mod mutation_tests;
 mod v3_tests;
 
@@ -80,6 +81,7 @@ fn settings(name: &str) -> DeviceSettings {
         timeout: SECOND,
         retries: 2,
         request_gap: Duration::ZERO,
+        requests_in_flight: 8,
         labels: Labels::default(),
         rated_current_amperes: Vec::new(),
     }

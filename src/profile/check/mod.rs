@@ -6,6 +6,7 @@ mod reading;
 mod scaling;
 mod state;
 
+use super::AgentLimits;
 use super::definition::{AgentKeys, Definition, IdentitySpec, Match};
 use super::reader::{FILE, Section, Source, Spot};
 use crate::mib::Mibs;
@@ -135,7 +136,12 @@ fn read_agent(section: &Section<'_>) -> AgentKeys {
         section.integer("max_varbinds", 1..=VARBINDS_MAX).and_then(|it| usize::try_from(it).ok());
     let max_repetitions =
         section.integer("max_repetitions", 1..=REPETITIONS_MAX).and_then(|it| u32::try_from(it).ok());
-    AgentKeys { getbulk, max_varbinds, max_repetitions }
+    let requests_per_second =
+        section.integer("requests_per_second", 1..=RATE_MAX).and_then(|it| u32::try_from(it).ok());
+    let requests_in_flight = section
+        .integer("requests_in_flight", 1..=AgentLimits::IN_FLIGHT_MAX.into())
+        .and_then(|it| u8::try_from(it).ok());
+    AgentKeys { getbulk, max_varbinds, max_repetitions, requests_per_second, requests_in_flight }
 }
 
 fn read_identity(section: &Section<'_>) -> IdentitySpec {
@@ -161,7 +167,8 @@ fn syntax_error(file: &Path, text: &str, error: &toml::de::Error) -> Diagnostic 
 const FILE_KEYS: &[&str] = &["profile", "match", "agent", "identity", "component"];
 const PROFILE_KEYS: &[&str] = &["name", "description", "vendor", "inherits"];
 const MATCH_KEYS: &[&str] = &["sys_object_id", "sys_descr", "probe", "priority"];
-const AGENT_KEYS: &[&str] = &["getbulk", "max_varbinds", "max_repetitions"];
+const AGENT_KEYS: &[&str] =
+    &["getbulk", "max_varbinds", "max_repetitions", "requests_per_second", "requests_in_flight"];
 const IDENTITY_KEYS: &[&str] = &["model", "serial", "firmware", "vendor"];
 /// A profile's name is a metric label and a key on the command line.
 const NAME_MAX: usize = 64;
@@ -170,5 +177,7 @@ const PRIORITY_MAX: i64 = 1_000_000;
 /// More cells than fit in any datagram.
 const VARBINDS_MAX: i64 = 2_000;
 const REPETITIONS_MAX: i64 = 1_000;
+/// As in the config: more is no limit.
+const RATE_MAX: i64 = 100_000;
 /// After some syntax errors the rest is noise.
 const SYNTAX_ERRORS_MAX: usize = 20;

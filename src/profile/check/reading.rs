@@ -30,6 +30,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Reading> {
         quantity: quantity?,
         name: name?,
         object: object?,
+        place: section.source.place(&section.span),
         pattern: match pattern {
             Some(pattern) => Some(pattern?),
             None => None,

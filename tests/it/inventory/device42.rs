@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// An appliance: its database, and how it behaves.
-struct Appliance {
+pub(super) struct Appliance {
     server: Server,
     inner: Arc<Inner>,
 }
@@ -27,13 +27,13 @@ struct Inner {
 
 /// How it behaves beside what it always does: 500 for whatever DOQL does not like, "" for null.
 #[derive(Default, Clone)]
-struct Manner {
+pub(super) struct Manner {
     no_dictionary: bool,
-    no_rest: bool,
+    pub(super) no_rest: bool,
     /// Limits of REST are ignored, as they are unless the appliance is told otherwise.
     ignores_limits: bool,
     /// Answers queries with an error inside of status 200.
-    code: Option<u32>,
+    pub(super) code: Option<u32>,
     /// A token lives that long.
     token_life: u32,
 }
@@ -97,7 +97,7 @@ INSERT INTO view_pdu_v1 VALUES (1, 'PDU A', 'pdu', 1, 3, '7360', 1, 1, 1), (2, '
 ";
 
 impl Appliance {
-    fn start() -> Option<Self> {
+    pub(super) fn start() -> Option<Self> {
         let postgres = Postgres::start()?;
         postgres.query(SCHEMA).unwrap();
         let inner = Arc::new(Inner {
@@ -121,13 +121,22 @@ impl Appliance {
         settings(Product::Device42, &self.server.url(), login)
     }
 
-    fn behave(&self, change: impl FnOnce(&mut Manner)) {
+    pub(super) fn behave(&self, change: impl FnOnce(&mut Manner)) {
         let mut manner = Manner::default();
         change(&mut manner);
         *self.inner.manner.lock().unwrap() = manner;
     }
 
-    fn sql(&self, sql: &str) {
+    pub(super) fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// How many queries it has been asked.
+    pub(super) fn queries(&self) -> usize {
+        self.server.count("/services/data/v1.0/query/")
+    }
+
+    pub(super) fn sql(&self, sql: &str) {
         self.inner.postgres.query(sql).unwrap();
     }
 }

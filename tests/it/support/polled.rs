@@ -1,8 +1,7 @@
 //! What a poll of a device brought, by whatever way it was polled.
 
-use rackwarden::model::{Cells, Identity, Missing, Oid, Quantity, Ratings, Sample, Value};
-use rackwarden::profile::{Learned, Plan, Profile, ProfileSet, SystemGroup};
-use std::sync::Arc;
+use rackwarden::model::{Cells, Identity, Missing, Oid, Quantity, Ratings, Sample};
+use rackwarden::profile::{Learned, Plan, ProfileSet, SystemGroup};
 
 /// A device's readings and who it says it is.
 #[derive(Debug, Clone, Default)]
@@ -25,7 +24,6 @@ pub(crate) struct PolledReading {
     pub(crate) name: String,
     pub(crate) unit: String,
     pub(crate) sample: Sample,
-    pub(crate) raw: Option<Value>,
     /// A state's name and health.
     pub(crate) state: Option<(String, String)>,
     pub(crate) source: Oid,
@@ -43,21 +41,7 @@ pub(crate) fn poll(profiles: &ProfileSet, cells: &Learned, system: &SystemGroup)
     of_answers(&plan, &answers)
 }
 
-/// The first candidate whose probe, if it has any, finds an instance.
-pub(crate) fn choose(profiles: &ProfileSet, cells: &Learned, system: &SystemGroup) -> Option<Arc<Profile>> {
-    profiles.candidates(system).into_iter().find(|profile| {
-        let probes = profile.probes();
-        probes.is_empty() || probes.iter().any(|it| cells.below(it).next().is_some())
-    })
-}
-
-/// The cells that a walk of the profile's columns and a GET of its scalars bring.
-pub(crate) fn learn(profile: &Profile, cells: &Learned) -> Learned {
-    let walked = profile.columns().iter().flat_map(|column| cells.below(column));
-    let walked = walked.map(|(oid, value)| (oid.clone(), value.clone()));
-    let got = profile.scalars().iter().filter_map(|it| Some((it.clone(), cells.get(it)?.clone())));
-    walked.chain(got).collect()
-}
+pub(crate) use rackwarden::profile::fixture::{choose, learn};
 
 /// The readings of a plan and its answers.
 pub(crate) fn of_answers(plan: &Plan, answers: &Cells) -> Polled {
@@ -76,7 +60,7 @@ pub(crate) fn of_answers(plan: &Plan, answers: &Cells) -> Polled {
             name: reading.name.to_string(),
             unit: reading.quantity.unit().to_string(),
             sample: *sample,
-            raw: plan.raw(at, answers).ok(),
+
             state: state.map(|it| (it.name.to_string(), it.health.to_string())),
             source: reading.source.clone(),
             also: plan.also(at).to_vec(),

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 /// What is known of whom, the fault as it is written, what the profile's `[agent]` says, and what its
 /// voltage says.
-const BEHAVIOURS: [(&str, &str, &str, &str); 26] = [
+const BEHAVIOURS: [(&str, &str, &str, &str); 27] = [
     ("GETBULK must not be used: 23 families, from ATEN to WebPower", "no-getbulk", "getbulk = false", ""),
     ("the same, and the profile does not say so", "no-getbulk", "", ""),
     ("2 OIDs a GET: Digipower", "drop-above=2", "max_varbinds = 2", ""),
@@ -30,6 +30,7 @@ const BEHAVIOURS: [(&str, &str, &str, &str); 26] = [
     ("all ones: Huawei", "sentinel=VOLTAGE,4294967295", "", "missing = [4294967295]"),
     ("a value at its end: Eaton 93E", "sentinel=VOLTAGE,65535", "", "range = [0, 65534]"),
     ("ten times too much: Eaton 93E", "scaled=VOLTAGE,1000", "", "range = [80, 500]"),
+    ("the same, and the profile has no range", "scaled=VOLTAGE,1000", "", ""),
     ("numbers as TimeTicks: Ingrasys, Santak", "as-ticks=VOLTAGE", "", ""),
     ("rows named by texts: Chatsworth, Rittal, Delta", "string-index=CURRENT string-index=VOLTAGE", "", ""),
     ("a text that says no: APC EMS", "text=VOLTAGE,notsupported", "", "missing = [\"notsupported\"]"),
@@ -98,7 +99,7 @@ fn read(room: &Room) -> String {
         for (_, sample) in of_quantity.filter(|(reading, _)| reading.quantity == wanted) {
             let text = match sample {
                 Sample::Value(number) => format!("{number} {}", wanted.unit().symbol()),
-                Sample::Suspect(number) => format!("{number} {}, suspect", wanted.unit().symbol()),
+                Sample::Suspect(number) => format!("suspect {number} {}", wanted.unit().symbol()),
                 Sample::Missing(missing) => missing.name().to_owned(),
             };
             *counts.entry(text).or_default() += 1;
@@ -120,9 +121,8 @@ fn each_behaviour_is_read_right_or_says_why_not() {
         writeln!(table, "{what:<60} {:<42} {}", faults.trim(), read(&room)).unwrap();
     }
     print!("{table}");
-    assert_eq!(
-        table,
-        include_str!("behaviours.txt"),
+    assert!(
+        table == include_str!("behaviours.txt"),
         "what is read has changed: read both, then copy the new table"
     );
 }

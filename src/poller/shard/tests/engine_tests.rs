@@ -1,5 +1,6 @@
 //! What the engine promises to agents and operators: sizes that adapt, loss, requests a second, turns.
 
+use super::faults_tests::profiles_for;
 use super::*;
 
 fn fired(room: &Room, fault: &str) -> u64 {
@@ -87,16 +88,26 @@ fn learning_between_polls_makes_no_poll_late() {
 
 #[test]
 fn requests_a_second_are_kept_to() {
-    let gap = Duration::from_millis(100);
+    // What the device's settings say, and its profile: the lower rate holds.
+    let ms = Duration::from_millis;
+    for (gap, profile) in
+        [(ms(100), ""), (ms(0), "requests_per_second = 10"), (ms(20), "requests_per_second = 10")]
+    {
+        keeps_to_ten_a_second(gap, &profiles_for(profile));
+    }
+}
+
+fn keeps_to_ten_a_second(gap: Duration, profiles: &Arc<ProfileSet>) {
     let device = |at: usize| {
         let settings = DeviceSettings { request_gap: gap, ..settings(&format!("pdu-{at}")) };
         (spec(400).with_faults([FaultRule::from(Fault::TooBigAbove(10))], 1), settings)
     };
-    let mut room = Room::of((0..3).map(device), &profiles());
+    let mut room = Room::of((0..3).map(device), profiles);
     room.run(400 * SECOND);
     for agent in 0..3 {
-        let times: Vec<Moment> =
-            room.asked.iter().filter(|(_, it)| *it == agent).map(|(when, _)| *when).collect();
+        let of_agent = room.asked.iter().filter(|(_, it)| *it == agent);
+        // Who it is, and so its profile, is not known before it was asked.
+        let times: Vec<Moment> = of_agent.skip(8).map(|(when, _)| *when).collect();
         assert!(1000 < times.len());
         for span in [1_usize, 10, 100] {
             // Sixteen may come at once, and then one every 100 ms.
@@ -108,6 +119,49 @@ fn requests_a_second_are_kept_to() {
         }
         assert!(is_whole(room.outcomes_of(u32::try_from(agent).unwrap()).last().unwrap()));
     }
+}
+
+#[test]
+fn where_the_profile_allows_it_a_poll_has_several_requests_in_flight() {
+    // 801 cells take some ten requests of 20 ms each.
+    let cases = [("", 8, 1), ("requests_in_flight = 4", 8, 4), ("requests_in_flight = 4", 2, 2)];
+    for (profile, requests_in_flight, most) in cases {
+        let settings = DeviceSettings { requests_in_flight, ..settings("pdu") };
+        let mut room = Room::of([(spec(400), settings)], &profiles_for(profile));
+        room.run(15 * SECOND);
+        let learnt = room.outcomes.len();
+        let asked = room.asked.len();
+        room.run(100 * SECOND);
+        let polls: Vec<&Outcome> = room.outcomes_of(0).skip(learnt).collect();
+        assert!(polls.len() == 10 && polls.iter().all(|it| is_whole(it)));
+        let requests = (room.asked.len() - asked) / polls.len();
+        let rounds = u32::try_from(requests.div_ceil(most)).unwrap();
+        let slowest = polls.iter().map(|it| it.batch.duration).max().unwrap();
+        assert!(6 <= requests && slowest <= Duration::from_millis(20) * rounds, "{most}: {slowest:?}");
+        let at_once = room.asked[asked..].chunk_by(|a, b| a.0 == b.0).map(<[_]>::len).max().unwrap();
+        assert_eq!(at_once, most, "{profile}");
+    }
+    // Loss, size and refusals among them.
+    for faults in ["drop-request@0.2 drop-answer@0.2", "too-big-above=10", "gen-err-above=10", "stale@0.5"] {
+        let rules = faults.split(' ').map(|it| it.parse::<FaultRule>().unwrap());
+        let spec = spec(400).with_faults(rules, 4);
+        let mut room = Room::of([(spec, settings("pdu"))], &profiles_for("requests_in_flight = 4"));
+        room.run(300 * SECOND);
+        let polls: Vec<&Outcome> = room.outcomes_of(0).skip(2).collect();
+        let whole = polls.iter().filter(|it| is_whole(it)).count();
+        assert!(20 < polls.len() && 95 * polls.len() <= 100 * whole, "{faults}: {whole} of {}", polls.len());
+        let in_flight = room.asked.chunk_by(|a, b| a.0 == b.0).map(<[_]>::len).max().unwrap();
+        assert!(in_flight <= 4, "{faults}: {in_flight}");
+    }
+    // An agent that dies in the middle of it.
+    let mut room = Room::of([(spec(400), settings("pdu"))], &profiles_for("requests_in_flight = 4"));
+    room.run(15 * SECOND);
+    room.agents[0].silence(true);
+    room.run(30 * SECOND);
+    assert_eq!(room.outcomes_of(0).last().unwrap().batch.error, Some(PollError::Timeout));
+    room.agents[0].silence(false);
+    room.run(15 * SECOND);
+    assert!(is_whole(room.outcomes_of(0).last().unwrap()));
 }
 
 #[test]

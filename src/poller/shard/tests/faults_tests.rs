@@ -47,7 +47,7 @@ const FAULTS: [(&str, &str, &str); 35] = [
     ("SNMPv3, replayed answers", "v3 replay-answers", ""),
 ];
 
-fn profiles_for(agent: &str) -> Arc<ProfileSet> {
+pub(super) fn profiles_for(agent: &str) -> Arc<ProfileSet> {
     let text = PROFILE.replace("[match]", &format!("[agent]\n{agent}\n[match]"));
     let file = ProfileFile { path: "test.toml".into(), text, is_users: true };
     let (set, mistakes) = ProfileSet::of_files(Mibs::embedded(), [file]);
@@ -122,9 +122,8 @@ fn every_agent_is_read_whole_and_this_is_what_it_costs() {
         writeln!(table, "{name:<37} {}", cost(faults, agent)).unwrap();
     }
     print!("{table}");
-    assert_eq!(
-        table,
-        include_str!("costs.txt"),
+    assert!(
+        table == include_str!("costs.txt"),
         "what it costs has changed: read both, then copy the new table"
     );
 }
