@@ -55,9 +55,13 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    /// Counts a poll; says what its parent has to do with it if it failed.
-    fn count(&mut self, batch: &Batch, is_watched: bool) -> Verdict {
+    /// Counts a poll, unless it was counted before; says what its parent has to do with it if it failed.
+    fn count(&mut self, batch: &Batch, is_watched: bool, is_new: bool) -> Verdict {
         let (now, error) = (batch.time.moment, batch.error.as_ref());
+        if !is_new {
+            // Only what has no parent, an inventory, is judged again.
+            return Verdict::Own;
+        }
         if let Some(own) = &self.own {
             own.polled(now, error.is_none(), is_watched);
         }
@@ -89,12 +93,22 @@ impl DeviceAlerts {
 
     /// Takes one poll's outcome, failed ones too; appends what is to be announced.
     pub fn evaluate(&mut self, batch: &Batch, out: &mut Vec<Transition>) {
+        self.judge(batch, true, out);
+    }
+
+    /// Takes what it was given last once more, as of now, under other rules: however often that is done, it
+    /// is one failure, and one snapshot without an object.
+    pub fn evaluate_again(&mut self, batch: &Batch, out: &mut Vec<Transition>) {
+        self.judge(batch, false, out);
+    }
+
+    fn judge(&mut self, batch: &Batch, is_new: bool, out: &mut Vec<Transition>) {
         let passed = batch.time.moment.since(self.last.moment);
         self.last = batch.time;
         if !Arc::ptr_eq(&self.source, &batch.source) {
             self.source = Arc::clone(&batch.source);
         }
-        let verdict = self.reach.count(batch, !self.program.checks_of_device().is_empty());
+        let verdict = self.reach.count(batch, !self.program.checks_of_device().is_empty(), is_new);
         let fits = self.adopt_shape(batch);
         let Self { ruleset, program, opens, windows, reach, attention, .. } = self;
         let judge = Judge { ruleset, program, batch, passed };
@@ -121,7 +135,11 @@ impl DeviceAlerts {
             None if !fits => opens.freeze_readings(program, &Frozen::OtherShape, passed),
             None => {
                 judge.readings(attention, opens, windows, out);
-                opens.count_gone(batch.source.kind, batch.time, passed, out);
+                if is_new {
+                    opens.count_gone(batch.source.kind, batch.time, passed, out);
+                } else {
+                    opens.freeze_unbound(passed);
+                }
                 if opens.remembers() {
                     opens.forget_remembered(|key| judge.is_known(key));
                 }

@@ -349,7 +349,12 @@ impl Inventory {
             samples: self.objects.iter().map(|it| it.sample).collect(),
             error,
         };
-        self.alerts.insert(alerts).evaluate(&batch, &mut said);
+        let alerts = self.alerts.insert(alerts);
+        alerts.evaluate(&batch, &mut said);
+        // Reloads between two snapshots, however many, are no snapshots.
+        for _ in 0..5 {
+            alerts.evaluate_again(&batch, &mut said);
+        }
         said.iter().map(|it| format!("{} {}", it.facts.key, super::tests::words(it))).collect()
     }
 

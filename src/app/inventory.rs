@@ -316,7 +316,8 @@ impl Task {
         let known = desk.shared.store.find(&self.settings.name);
         if let Some(published) = known {
             let again = keeper.again(published.batch(), self.clock.now());
-            desk.judge(&self.settings.name, again);
+            let slot = desk.slot(&self.settings.name);
+            desk.pipeline.snapshot_again(slot, &again);
         }
     }
 
@@ -332,9 +333,13 @@ async fn stamp(collector: Option<&Collector>) -> Option<Stamp> {
 impl Desk {
     /// Takes a batch through rules, outbox and store.
     fn judge(&mut self, name: &Arc<str>, batch: Batch) {
-        let next = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-        let slot = *self.slots.entry(Arc::clone(name)).or_insert(next);
+        let slot = self.slot(name);
         self.pipeline.snapshot(slot, &batch);
+    }
+
+    fn slot(&mut self, name: &Arc<str>) -> u32 {
+        let next = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        *self.slots.entry(Arc::clone(name)).or_insert(next)
     }
 
     /// The source leaves the config.

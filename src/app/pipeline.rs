@@ -115,6 +115,9 @@ impl Shared {
     }
 }
 
+/// How a batch is taken: as a new one, or once more.
+type Evaluate = fn(&mut DeviceAlerts, &Batch, &mut Vec<Transition>);
+
 /// One shard's pipeline.
 pub struct Pipeline {
     shared: Arc<Shared>,
@@ -224,10 +227,15 @@ impl Pipeline {
 impl Pipeline {
     /// Takes a snapshot of an inventory, or that there is none.
     pub(super) fn snapshot(&mut self, slot: u32, batch: &Batch) {
-        self.judge(slot, batch);
+        self.judge(slot, batch, DeviceAlerts::evaluate);
     }
 
-    fn judge(&mut self, slot: u32, batch: &Batch) {
+    /// Takes the last one once more, since other rules are in force.
+    pub(super) fn snapshot_again(&mut self, slot: u32, batch: &Batch) {
+        self.judge(slot, batch, DeviceAlerts::evaluate_again);
+    }
+
+    fn judge(&mut self, slot: u32, batch: &Batch, evaluate: Evaluate) {
         self.bind(slot, &batch.source, &batch.shape, batch.time);
         let Self { shared, devices, transitions, .. } = self;
         let Some(Some(bound)) = devices.get_mut(slot as usize) else { return };
@@ -241,7 +249,7 @@ impl Pipeline {
             }
         }
         bound.is_up = Some(is_up);
-        bound.alerts.evaluate(batch, transitions);
+        evaluate(&mut bound.alerts, batch, transitions);
         shared.board.apply(&mut bound.alerts);
         for membership in &bound.groups {
             membership.report(batch, shared);
@@ -266,7 +274,8 @@ impl Sink for Pipeline {
         }
         // What is lent is out of its place while it is judged.
         let mut lent = self.lent.get_mut(at).and_then(Option::take);
-        self.judge(slot, Lent::apply(&mut lent, &self.shared.enrichment.load(), batch));
+        let batch = Lent::apply(&mut lent, &self.shared.enrichment.load(), batch);
+        self.judge(slot, batch, DeviceAlerts::evaluate);
         if let Some(place) = self.lent.get_mut(at) {
             *place = lent;
         }

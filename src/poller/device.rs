@@ -6,6 +6,12 @@
 //! is due at a time; a poll that brought nothing says why for each reading; a device that is known to be
 //! dead is asked once a poll, without retries, with the very request that its return would answer.
 
+mod beside;
+mod outcome;
+
+pub use self::outcome::{Outcome, Ready, Room, Step};
+
+use self::beside::Beside;
 use super::engines::KnownEngine;
 use super::kinds::Kinds;
 use super::learn::{LearnStep, Learner, Reach};
@@ -21,60 +27,6 @@ use crate::snmp::{GetJob, GetLimits, GetStep, Session};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// What a poll brought, for the pipeline and for people.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    /// Samples, time and error.
-    pub batch: Batch,
-    /// What was asked, if the device is known.
-    pub ready: Option<Arc<Ready>>,
-    /// What the agent answered, a cell for each of the plan's and one for sysUpTime; empty if the poll failed
-    /// before that.
-    pub cells: Cells,
-    /// What went wrong without failing the poll, for a person.
-    pub notes: Vec<String>,
-}
-
-/// Where cells and samples go while an outcome is made and handed on: one for all devices of a thread, so that
-/// it stays in the processor's cache and a device holds none between its polls.
-#[derive(Debug, Default)]
-pub struct Room {
-    cells: Cells,
-    samples: Vec<Sample>,
-}
-
-/// A device that is known: what to ask, encoded.
-#[derive(Debug)]
-pub struct Ready {
-    /// What to ask, and what the answers mean.
-    pub plan: Plan,
-    /// The plan's cells, then sysUpTime.0.
-    names: Arc<Names>,
-    /// Who it is.
-    source: Arc<Source>,
-}
-
-impl Ready {
-    pub(super) const fn names(&self) -> &Arc<Names> {
-        &self.names
-    }
-}
-
-/// What an answer or a time-out led to.
-#[derive(Debug)]
-pub enum Step {
-    /// A request is due.
-    Ask,
-    /// Another request, with that mark, is in flight already, and waited for until [`Device::deadline`].
-    Await(u8),
-    /// The same request is due again, or a smaller one in its place: a late answer to it still counts.
-    Repeat,
-    /// The poll is over: [`Device::outcome`].
-    Finished,
-    /// Learning between polls is over. There is nothing to hand on: the next poll asks for what was learnt.
-    Learnt,
-}
 
 /// One device to poll.
 #[derive(Debug)]
@@ -124,14 +76,6 @@ pub struct Device {
     learning_for: LearnAnew,
     /// Learnings in a row that brought less than is known.
     doubts: u32,
-}
-
-/// A request in flight beside the one that is due.
-#[derive(Debug)]
-struct Beside {
-    mark: u8,
-    run: (usize, usize),
-    exchange: Exchange,
 }
 
 /// Whether what is known of the device is in doubt.
@@ -387,71 +331,6 @@ impl Device {
             self.effort.repeats = self.effort.repeats.saturating_add(1);
         }
         Ok(())
-    }
-
-    /// Whether it may ever have more than one request in flight.
-    #[must_use]
-    pub const fn allows_beside(&self) -> bool {
-        1 < self.in_flight_max
-    }
-
-    /// Writes a request to be sent beside the one that is due, if there is one and the agent may have it. Of
-    /// SNMPv3 there is none: what proves an answer fresh is kept for one request.
-    pub fn write_beside(&mut self, mark: u8, request_id: i32, now: Moment, out: &mut Vec<u8>) -> bool {
-        let (asked, earliest) = (self.beside.len() + 1, self.may_be_asked_at());
-        let Activity::Poll(job) = &mut self.activity else { return false };
-        let may = asked < usize::from(self.in_flight_max) && earliest <= now && self.failures == 0;
-        if !may || self.session.user().is_some() {
-            return false;
-        }
-        let Some(run) = job.take_beside() else { return false };
-        if self.session.write(request_id, &job.request_of(run), now, out).is_err() {
-            job.give_back(run);
-            return false;
-        }
-        let mut exchange = Exchange::new();
-        exchange.on_sent(now);
-        self.beside.push(Beside { mark, run, exchange });
-        self.effort.requests = self.effort.requests.saturating_add(1);
-        self.pace.on_sent(self.request_gap(), now);
-        true
-    }
-
-    /// Whether the request with that mark is in flight beside the one that is due.
-    #[must_use]
-    pub fn is_beside(&self, mark: u8) -> bool {
-        self.beside.iter().any(|it| it.mark == mark)
-    }
-
-    /// Takes the answer to it.
-    pub fn on_response_beside(&mut self, mark: u8, pdu: &Pdu<'_>, now: Now, room: &mut Room) {
-        let Some(at) = self.beside.iter().position(|it| it.mark == mark) else { return };
-        let beside = self.beside.remove(at);
-        self.round_trip.on_answer(&beside.exchange, now.moment);
-        if let Activity::Poll(job) = &mut self.activity {
-            job.on_beside(beside.run, pdu, &mut room.cells);
-        }
-    }
-
-    /// Makes the oldest request that is in flight beside it the one that is due: where no other is left to be
-    /// asked, or where it is overdue. Its mark.
-    fn promote(&mut self, step: GetStep, now: Moment) -> Option<u8> {
-        let deadline = self.beside.first()?.exchange.deadline(self.patience(), self.round_trip);
-        let Activity::Poll(job) = &mut self.activity else { return None };
-        if step == GetStep::Ask && now < deadline {
-            return None;
-        }
-        let Beside { mark, run, exchange } = self.beside.remove(0);
-        job.make_due(run);
-        (self.exchange, self.is_begun) = (exchange, true);
-        Some(mark)
-    }
-
-    /// Requests in flight beside the one that is due are not waited for: their cells are asked anew, or given up.
-    fn forget_beside(&mut self) {
-        if let Activity::Poll(job) = &mut self.activity {
-            self.beside.drain(..).for_each(|it| job.give_back(it.run));
-        }
     }
 
     /// What was learnt of the agent's engine has the same request written again: it is not late yet.
