@@ -1,6 +1,7 @@
 //! `rules check|list|explain|test|replay|record|suggest`: what rules match, why they fire or not, and what
 //! they would have done.
 
+mod by_hand;
 mod check;
 mod daemon;
 mod explain;
@@ -99,8 +100,17 @@ impl Loaded {
 impl RuleArguments {
     /// The rules; mistakes are printed and end the command. Secrets do not matter here.
     fn load(&self) -> Result<Loaded, Exit> {
+        self.load_with(Secrets::Optional)
+    }
+
+    /// The same where devices will be asked, for which secrets matter.
+    fn load_to_poll(&self) -> Result<Loaded, Exit> {
+        self.load_with(Secrets::Required)
+    }
+
+    fn load_with(&self, secrets: Secrets) -> Result<Loaded, Exit> {
         let settings = match self.rules.is_empty() || self.config.config.exists() {
-            true => match Config::new(&self.config.config).secrets(Secrets::Optional).read() {
+            true => match Config::new(&self.config.config).secrets(secrets).read() {
                 Ok(loaded) => Some(loaded),
                 // With rules of its own, the command can do without.
                 Err(_) if !self.rules.is_empty() => None,

@@ -30,12 +30,14 @@ mod reader;
 mod scaling;
 pub mod sketch;
 mod template;
+mod thresholds;
 
 pub use definition::Place;
 pub use learned::Learned;
 pub use load::{ProfileFile, ProfileSet};
 pub use matcher::SystemGroup;
 pub use plan::{Origin, Plan, ScaleNote, Warnings};
+pub use thresholds::DeviceThresholds;
 
 use crate::model::{ComponentKind, Oid, Quantity, StateTable};
 use definition::{Block, Definition, IdentitySpec, Match};
@@ -108,7 +110,7 @@ impl Profile {
         identity: IdentitySpec,
         generations: Vec<Vec<Arc<Block>>>,
     ) -> Self {
-        let (scalars, columns) = to_learn(&identity, generations.iter().flatten());
+        let (scalars, columns) = to_learn(&identity, generations.iter().flatten(), false);
         Self {
             name: own.name.value.as_str().into(),
             description: own.description.clone(),
@@ -122,6 +124,13 @@ impl Profile {
             scalars,
             columns,
         }
+    }
+
+    /// The same, learning also what thresholds are set in the device.
+    #[must_use]
+    fn with_device_thresholds(mut self) -> Self {
+        (self.scalars, self.columns) = to_learn(&self.identity, self.generations.iter().flatten(), true);
+        self
     }
 
     /// Whether it is only there to be inherited.
@@ -193,6 +202,7 @@ pub struct ReadingInfo<'a> {
 fn to_learn<'a>(
     identity: &IdentitySpec,
     blocks: impl Iterator<Item = &'a Arc<Block>>,
+    with_thresholds: bool,
 ) -> (Vec<Oid>, Vec<Oid>) {
     let (mut scalars, mut columns) = (Vec::new(), Vec::new());
     let mut note = |object: &ObjectRef| match object.cell() {
@@ -200,7 +210,12 @@ fn to_learn<'a>(
         None => columns.push(object.root.clone()),
     };
     identity.objects().for_each(&mut note);
-    blocks.flat_map(|it| it.objects()).for_each(&mut note);
+    for block in blocks {
+        block.objects().for_each(&mut note);
+        if with_thresholds {
+            block.objects_of_thresholds().for_each(&mut note);
+        }
+    }
     columns.sort();
     columns.dedup_by(|later, earlier| later.starts_with(earlier));
     scalars.sort();

@@ -3,9 +3,8 @@
 use super::super::exit::Exit;
 use super::check::{applies_to, levels};
 use super::daemon::DaemonArguments;
-use super::{Loaded, RuleArguments, find, profiles};
-use crate::model::{Health, PollError, Sample, SystemClock};
-use crate::poller::once::{self, Target};
+use super::{Loaded, RuleArguments, by_hand, find, profiles};
+use crate::model::{Health, PollError, Sample};
 use crate::recording::Frame;
 use crate::rules::words::{duration, limit_text, missing_words, quantity};
 use crate::rules::{
@@ -24,7 +23,7 @@ pub(in crate::cli) struct Arguments {
     rule: String,
     /// Only this object: a device, device/kind or device/kind/index; with * for any run of characters
     object: Option<String>,
-    /// Poll the devices once instead of asking the daemon
+    /// Poll the devices once, or take one snapshot of the inventories, instead of asking the daemon
     #[arg(long)]
     poll: bool,
     #[command(flatten)]
@@ -41,7 +40,7 @@ no rates of change, no failed polls in a row.
 Exit codes: 0 explained, 1 the daemon cannot be asked, 2 no such rule, 5 the rule judges nothing of this";
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Exit> {
-    let loaded = arguments.rules.load()?;
+    let loaded = if arguments.poll { arguments.rules.load_to_poll()? } else { arguments.rules.load()? };
     let rule = find(&loaded.rules, &arguments.rule)?;
     let pattern = arguments.object.as_deref().map(ObjectPattern::new);
     let alone = Ruleset::compile(vec![Rule { enabled: true, ..rule.clone() }]);
@@ -81,47 +80,18 @@ fn waits(rule: &Rule) -> String {
     said
 }
 
-/// Devices that a person waits for.
-const POLLED_MAX: usize = 50;
-
 /// One poll of each device that the rule may be for.
 fn polled(loaded: &Loaded, rule: &Rule, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<Frame>, Exit> {
-    if rule.rule_type.is_of_inventory() {
-        eprintln!(
-            "rackwarden: the rule is for an inventory: ask the daemon, or see `rackwarden inventory show`"
-        );
-        return Err(Exit::Usage);
-    }
     let Some(settings) = &loaded.settings else {
         eprintln!("rackwarden: without a configuration there are no devices to poll");
         return Err(Exit::Config);
     };
+    if rule.rule_type.is_of_inventory() {
+        return by_hand::snapshots(settings, wanted);
+    }
     let profiles = profiles(&settings.profile_folders)?;
-    let devices: Vec<_> = settings.devices.iter().filter(|it| wanted(&it.name)).collect();
-    if POLLED_MAX < devices.len() {
-        eprintln!("rackwarden: of {} devices the first {POLLED_MAX} are polled; name one", devices.len());
-    }
-    let clock = SystemClock::new();
-    let mut frames = Vec::new();
-    for device in devices.into_iter().take(POLLED_MAX) {
-        let batch = match once::resolve(&device.host, device.port) {
-            Ok(address) => {
-                let target = Target {
-                    address,
-                    credential: device.credential.clone(),
-                    timeout: device.timeout,
-                    retries: device.retries,
-                };
-                once::poll(&target, Arc::new(device.clone()), Arc::clone(&profiles), clock).batch
-            }
-            Err(error) => {
-                eprintln!("rackwarden: {}: {error}", device.name);
-                continue;
-            }
-        };
-        frames.push(Frame::of(&batch));
-    }
-    Ok(frames)
+    let outcomes = by_hand::poll(settings, &profiles, wanted);
+    Ok(outcomes.iter().map(|it| Frame::of(&it.batch)).collect())
 }
 
 struct View<'a> {

@@ -1,6 +1,7 @@
 //! Polls from files: recordings of ours, the output of `poll --json`, walks as snmprec files.
 
 use super::super::exit::Exit;
+use super::by_hand::{OwnThresholds, thresholds_of};
 use super::profiles;
 use crate::config::Settings;
 use crate::model::{
@@ -39,15 +40,29 @@ struct Reader<'a> {
     settings: Option<&'a Settings>,
     /// By device: how many polls there were, and what it had.
     known: HashMap<Arc<str>, (u32, Arc<Source>, Arc<Shape>)>,
+    own: OwnThresholds,
+}
+
+/// What files hold.
+pub(super) struct Polls {
+    /// In the order of time.
+    pub(super) frames: Vec<Frame>,
+    /// What is set in the devices, as walks tell.
+    pub(super) own: OwnThresholds,
 }
 
 impl FrameArguments {
     /// All polls of these files, in the order of time.
-    pub(super) fn read(&self, files: &[PathBuf], settings: Option<&Settings>) -> Result<Vec<Frame>, Exit> {
+    pub(super) fn read(&self, files: &[PathBuf], settings: Option<&Settings>) -> Result<Polls, Exit> {
         let mut folders = settings.map(|it| it.profile_folders.clone()).unwrap_or_default();
         folders.extend(self.profiles.iter().cloned());
-        let mut reader =
-            Reader { arguments: self, profiles: profiles(&folders)?, settings, known: HashMap::new() };
+        let mut reader = Reader {
+            arguments: self,
+            profiles: Arc::new(profiles(&folders)?.with_device_thresholds()),
+            settings,
+            known: HashMap::new(),
+            own: OwnThresholds::new(),
+        };
         let mut frames = Vec::new();
         for file in files {
             let found = reader.file(file).map_err(|why| {
@@ -57,7 +72,7 @@ impl FrameArguments {
             frames.extend(found);
         }
         frames.sort_by_key(|it| it.time);
-        Ok(frames)
+        Ok(Polls { frames, own: reader.own })
     }
 }
 
@@ -202,8 +217,12 @@ impl Reader<'_> {
         let stem = path.file_stem().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
         let named = if system.sys_name.is_empty() { stem } else { system.sys_name };
         let device = self.arguments.device.clone().unwrap_or(named);
+        let own = thresholds_of(&plan);
         let source = self.source(&device, &plan.profile, plan.identity.clone());
         let (time, source, shape) = self.frame(source, Shape::clone(&plan.shape));
+        if !own.is_empty() {
+            self.own.insert(Arc::clone(&source.device), own);
+        }
         Ok(Frame { time, source, shape, samples, error: None })
     }
 }

@@ -68,7 +68,7 @@ Exit codes: 0 recorded, 1 the daemon cannot be asked or the file not be written"
 
 pub(super) fn replay(arguments: &Arguments) -> Result<Exit, Exit> {
     let loaded = arguments.rules.load()?;
-    let frames = arguments.frames.read(&arguments.files, loaded.settings.as_ref())?;
+    let frames = arguments.frames.read(&arguments.files, loaded.settings.as_ref())?.frames;
     let (Some(first), Some(last)) = (frames.first(), frames.last()) else {
         eprintln!("rackwarden: there is no poll in it");
         return Err(Exit::Config);
