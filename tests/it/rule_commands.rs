@@ -123,6 +123,123 @@ fn walks_are_polls_too() {
     assert!(said.contains("4 polls of 1 device in 3 min: 1 alert began, 1 ended"), "{said}");
 }
 
+/// Walks of three PDUs and a UPS, each with its thresholds where its MIB keeps them.
+const SET_IN_DEVICES: [(&str, &str); 4] = [
+    (
+        "apc",
+        "1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.318.1.3.4.6
+1.3.6.1.4.1.318.1.1.26.2.1.8.1|4|AP8853
+1.3.6.1.4.1.318.1.1.26.8.1.1.5.1|2|0
+1.3.6.1.4.1.318.1.1.26.8.1.1.5.2|2|1
+1.3.6.1.4.1.318.1.1.26.8.1.1.6.1|2|12
+1.3.6.1.4.1.318.1.1.26.8.1.1.6.2|2|12
+1.3.6.1.4.1.318.1.1.26.8.1.1.7.1|2|16
+1.3.6.1.4.1.318.1.1.26.8.1.1.7.2|2|16
+1.3.6.1.4.1.318.1.1.26.8.3.1.5.1|2|61
+1.3.6.1.4.1.318.1.1.26.8.3.1.5.2|2|42
+1.3.6.1.4.1.318.1.1.26.10.2.1.1.10.1|2|35
+1.3.6.1.4.1.318.1.1.26.10.2.1.1.11.1|2|30
+1.3.6.1.4.1.318.1.1.26.10.2.2.1.6.1|2|2
+1.3.6.1.4.1.318.1.1.26.10.2.2.1.8.1|2|231
+",
+    ),
+    // Bits 2 and 3 of the thresholds are on: the upper ones.
+    (
+        "raritan",
+        "1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.13742.6
+1.3.6.1.4.1.13742.6.3.3.4.1.7.1.1.1|66|2
+1.3.6.1.4.1.13742.6.3.3.4.1.21.1.1.1|66|100
+1.3.6.1.4.1.13742.6.3.3.4.1.22.1.1.1|66|200
+1.3.6.1.4.1.13742.6.3.3.4.1.23.1.1.1|66|2600
+1.3.6.1.4.1.13742.6.3.3.4.1.24.1.1.1|66|2080
+1.3.6.1.4.1.13742.6.3.3.4.1.25.1.1.1|4x|30
+1.3.6.1.4.1.13742.6.5.2.3.1.3.1.1.1|2|4
+1.3.6.1.4.1.13742.6.5.2.3.1.4.1.1.1|66|975
+",
+    ),
+    // Hundredths of amperes are read, tenths are set; degrees are Fahrenheit's.
+    (
+        "sentry",
+        "1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.1718.4
+1.3.6.1.4.1.1718.4.1.4.3.1.3.1.1.1|2|850
+1.3.6.1.4.1.1718.4.1.4.4.1.2.1.1.1|2|0
+1.3.6.1.4.1.1718.4.1.4.4.1.3.1.1.1|2|0
+1.3.6.1.4.1.1718.4.1.4.4.1.4.1.1.1|2|128
+1.3.6.1.4.1.1718.4.1.4.4.1.5.1.1.1|2|160
+1.3.6.1.4.1.1718.4.1.9.1.10.0|2|1
+1.3.6.1.4.1.1718.4.1.9.3.1.1.1.1|2|770
+1.3.6.1.4.1.1718.4.1.9.4.1.2.1.1|2|41
+1.3.6.1.4.1.1718.4.1.9.4.1.3.1.1|2|50
+1.3.6.1.4.1.1718.4.1.9.4.1.4.1.1|2|86
+1.3.6.1.4.1.1718.4.1.9.4.1.5.1.1|2|95
+",
+    ),
+    (
+        "ups",
+        "1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.99999.3
+1.3.6.1.2.1.33.1.2.3.0|2|40
+1.3.6.1.2.1.33.1.3.3.1.3.1|2|230
+1.3.6.1.2.1.33.1.9.7.0|2|5
+1.3.6.1.2.1.33.1.9.9.0|2|184
+1.3.6.1.2.1.33.1.9.10.0|2|264
+",
+    ),
+];
+
+#[test]
+fn what_is_set_in_devices_is_proposed() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = SET_IN_DEVICES.map(|(name, walk)| {
+        let path = folder.path().join(format!("{name}.snmprec"));
+        std::fs::write(&path, walk).unwrap();
+        path.display().to_string()
+    });
+    let mut arguments = vec!["rules", "suggest", NOWHERE];
+    arguments.extend(files.iter().flat_map(|it| ["--recording", it.as_str()]));
+    let proposed = prints(&arguments, 0);
+    golden("set-in-devices.txt", &proposed);
+    let file = folder.path().join("proposed.toml");
+    std::fs::write(&file, proposed).unwrap();
+    prints(&["rules", "check", NOWHERE, "--rules", &file.display().to_string()], 0);
+    arguments.insert(2, "rariton");
+    let output = rackwarden(&arguments);
+    assert_eq!(output.status.code(), Some(5));
+    assert_eq!(err(&output), "rackwarden: nothing was read of \"rariton\"; did you mean \"raritan\"?\n");
+}
+
+#[test]
+fn objects_of_inventories_are_explained_by_a_snapshot() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let subnets = "{\"version\": 1, \"subnets\": [
+        {\"id\": 1, \"name\": \"servers\", \"network\": \"10.0.0.0/24\", \"addresses_used\": 250},
+        {\"id\": 2, \"name\": \"guests\", \"network\": \"10.0.1.0/24\", \"addresses_used\": 20},
+        {\"id\": 3, \"name\": \"link\", \"network\": \"10.0.2.0/31\", \"addresses_used\": 2}]}";
+    std::fs::write(path("cmdb.json"), subnets).unwrap();
+    let config = format!(
+        "[[inventory]]\nname = \"cmdb\"\ntype = \"file\"\npath = \"{}\"\n\
+         [[alerts]]\nname = \"subnet fills up\"\ntype = \"subnet\"\ntrigger = \"percent_used\"\noperator = \">\"\nwarning = 85\n\
+         [[alerts]]\nname = \"inventory\"\ntype = \"inventory\"\ntrigger = \"failing\"\nseverity = \"warning\"\n",
+        path("cmdb.json")
+    );
+    std::fs::write(path("rackwarden.toml"), config).unwrap();
+    let configuration = format!("--config={}", path("rackwarden.toml"));
+    let explain = |arguments: &[&str], code| {
+        prints(&[&["rules", "explain", "--poll", &configuration], arguments].concat(), code)
+    };
+    golden("explain-inventory.txt", &explain(&["subnet fills up"], 0));
+    let one = explain(&["subnet fills up", "cmdb/subnet/guests"], 0);
+    assert!(one.contains("cmdb/subnet/2 (guests)") && !one.contains("servers"), "{one}");
+    assert!(explain(&["inventory"], 0).contains("cmdb: the last snapshot succeeded: calm"));
+    std::fs::write(path("cmdb.json"), "{\"version\": 1").unwrap();
+    let said = explain(&["inventory"], 0);
+    assert!(
+        said.contains("cmdb: the last snapshot failed: ")
+            && said.contains("; told after 3 failed snapshots in a row\n"),
+        "{said}"
+    );
+}
+
 #[test]
 fn templates_are_checked_with_their_place() {
     let folder = tempfile::tempdir().unwrap();
@@ -166,7 +283,9 @@ impl World {
             ("1.3.6.1.2.1.1.2.0", Value::ObjectIdentifier(oid("1.3.6.1.4.1.99999.3"))),
             ("1.3.6.1.2.1.1.3.0", Value::TimeTicks(1)),
             ("1.3.6.1.2.1.33.1.1.2.0", text("Steady 1500")),
+            ("1.3.6.1.2.1.33.1.2.3.0", Value::Integer(40)),
             ("1.3.6.1.2.1.33.1.2.4.0", Value::Integer(88)),
+            ("1.3.6.1.2.1.33.1.9.7.0", Value::Integer(5)),
             (STATUS, Value::Integer(5)),
         ];
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -212,6 +331,19 @@ impl World {
     }
 }
 
+impl World {
+    /// The output of `poll --json`, twice, one after the other, is a recording of two polls.
+    fn replays_what_poll_printed(&self) {
+        let config = format!("--config={}", self.path().join("rackwarden.toml").display());
+        let polled = prints(&["poll", "ups-a", "--json", &config], 0);
+        let file = self.path().join("polled.json").display().to_string();
+        std::fs::write(&file, polled.repeat(2)).unwrap();
+        let said = self.rules(&["replay", &file, "--every=30s"], 0);
+        assert!(said.starts_with("2026-01-05T00:00:00.000Z  critical  on battery: ups-a/output/0"), "{said}");
+        assert!(said.contains("2 polls of 1 device in 30 s: 1 alert began, 0 ended"), "{said}");
+    }
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         if let Some(daemon) = &mut self.daemon
@@ -229,6 +361,14 @@ async fn the_daemon_is_asked_what_rules_do() {
     assert!(by_hand.contains("ups-a/output/0"), "{by_hand}");
     assert!(by_hand.contains("battery (warning): the condition holds"), "{by_hand}");
     world.rules(&["explain", "on battery"], 1);
+    let proposed = world.rules(&["suggest", "--poll"], 0);
+    let own = "type = \"ups\"\ntrigger = \"runtime\"\napply_to = [\"ups-a/battery\"]\noperator = \"<\"\ncritical = { value = 300, clear = 360 }";
+    assert!(
+        proposed.contains("# Set in the device itself; read 2400 s in 1 poll of Battery.")
+            && proposed.contains(own),
+        "{proposed}"
+    );
+    world.replays_what_poll_printed();
 
     world.start();
     let paged = world.pagerduty.wait_until(LIMIT, |board| board.open_len() == 1).await;

@@ -237,7 +237,10 @@ pub(super) fn levels(compiled: &CompiledRule) -> String {
         }
         Condition::State { severity } | Condition::Present { severity } => severity.to_string(),
         Condition::Health => "as bad as the state".to_owned(),
-        Condition::Unreachable { severity, after_polls } => format!("{severity} after {after_polls} polls"),
+        Condition::Unreachable { severity, after_polls } => {
+            let what = if rule.rule_type.is_of_inventory() { "snapshot" } else { "poll" };
+            format!("{severity} after {} that failed in a row", count(u64::from(*after_polls), what))
+        }
     };
     match rule.no_data {
         NoData::Keep => said,

@@ -4,7 +4,7 @@ use super::super::exit::Exit;
 use super::check::{applies_to, levels};
 use super::daemon::DaemonArguments;
 use super::{Loaded, RuleArguments, by_hand, find, profiles};
-use crate::model::{Health, PollError, Sample};
+use crate::model::{Health, Sample};
 use crate::recording::Frame;
 use crate::rules::words::{duration, limit_text, missing_words, quantity};
 use crate::rules::{
@@ -150,11 +150,16 @@ impl View<'_> {
             return 1;
         };
         let mut lines = Vec::new();
-        if let Some(error) = &last.error {
-            lines.push(format!("{}: the last poll failed ({error}): its alerts stand still", source.device));
+        let is_of_device = program.checks_of_device().any(|at| of_rule(&program, at, place));
+        if let Some(error) = last.error.as_ref().filter(|_| !is_of_device) {
+            let what = if source.kind.is_inventory() { "snapshot" } else { "poll" };
+            lines
+                .push(format!("{}: the last {what} failed ({error}): its alerts stand still", source.device));
         }
         self.readings(good, &program, place, &mut lines);
-        self.reachability(last, &program, place, &mut lines);
+        if is_of_device {
+            lines.push(self.reachability(last));
+        }
         self.unbound(good, &program, place, &mut lines);
         lines.iter().for_each(|it| println!("  {it}"));
         lines.len()
@@ -212,18 +217,21 @@ impl View<'_> {
         Some(format!("{object}{label}{what}: {said}{alert}"))
     }
 
-    fn reachability(&self, frame: &Frame, program: &Program, place: u32, lines: &mut Vec<String>) {
-        let mut own = program.checks_of_device().filter_map(|at| program.checks.get(at as usize));
-        if !own.any(|it| it.rule == place) {
-            return;
-        }
+    fn reachability(&self, frame: &Frame) -> String {
+        let what = if frame.source.kind.is_inventory() { "snapshot" } else { "poll" };
+        let told = match &self.rule.condition {
+            Condition::Unreachable { after_polls: 1, .. } => String::new(),
+            Condition::Unreachable { after_polls, .. } => {
+                format!("; told after {after_polls} failed {what}s in a row")
+            }
+            _ => String::new(),
+        };
         let said = match &frame.error {
-            None => "it answers: calm".to_owned(),
-            Some(PollError::Timeout) => "no answer in time".to_owned(),
-            Some(error) => error.to_string(),
+            None => format!("the last {what} succeeded: calm"),
+            Some(error) => format!("the last {what} failed: {error}{told}"),
         };
         let alert = self.alert(&frame.source.device, None);
-        lines.push(format!("{}: {said}{alert}", frame.source.device));
+        format!("{}: {said}{alert}", frame.source.device)
     }
 
     fn unbound(&self, frame: &Frame, program: &Program, place: u32, lines: &mut Vec<String>) {
@@ -293,6 +301,11 @@ impl View<'_> {
             println!("  no group is beyond the rule's levels");
         }
     }
+}
+
+/// Whether that check is of the rule at that place.
+fn of_rule(program: &Program, check: u32, place: u32) -> bool {
+    program.checks.get(check as usize).is_some_and(|it| it.rule == place)
 }
 
 /// How a number stands.

@@ -80,9 +80,10 @@ impl Arguments {
             return self.rules.load_to_poll();
         }
         // Recordings are enough: a configuration is not needed for them.
-        self.rules
-            .load()
-            .or_else(|exit| if self.recording.is_empty() { Err(exit) } else { Ok(Loaded::none()) })
+        if !self.recording.is_empty() && !self.rules.config.config.exists() {
+            return Ok(Loaded::none());
+        }
+        self.rules.load()
     }
 
     fn wants(&self, device: &str) -> bool {

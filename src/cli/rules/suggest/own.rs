@@ -72,8 +72,8 @@ pub(super) fn levels(quantity: Quantity, span: &Span, side: Side) -> Option<Leve
         levels,
         hold_for: if quantity == Quantity::Runtime { "" } else { "30s" },
         suffix: match side {
-            Side::High => ", as set in it: high",
-            Side::Low => ", as set in it: low",
+            Side::High => " high, as set in it",
+            Side::Low => " low, as set in it",
         },
         why: "Set in the device itself".to_owned(),
     })
