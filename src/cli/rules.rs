@@ -26,6 +26,7 @@ pub(super) enum Verb {
     #[command(after_help = check::HELP)]
     Check(check::Arguments),
     /// List the rules: type, trigger, objects, levels, waits
+    #[command(after_help = check::LIST_HELP)]
     List(check::ListArguments),
     /// Say why a rule fires or not, now: asks the daemon, or polls once
     #[command(after_help = explain::HELP)]
@@ -154,7 +155,9 @@ fn rules_of(files: &[PathBuf]) -> Result<Vec<Rule>, Exit> {
 /// The rule of that name, or a word on those that there are.
 fn find<'a>(rules: &'a [Rule], name: &str) -> Result<&'a Rule, Exit> {
     rules.iter().find(|it| *it.name == *name).ok_or_else(|| {
-        let near = crate::model::closest(name, rules.iter().map(|it| &*it.name));
+        let part = |it: &&Rule| it.name.to_lowercase().contains(&name.to_lowercase());
+        let near = crate::model::closest(name, rules.iter().map(|it| &*it.name))
+            .or_else(|| rules.iter().find(part).map(|it| &*it.name));
         let help = near.map_or_else(
             || "`rackwarden rules list` shows those that there are".to_owned(),
             |it| format!("did you mean \"{it}\"?"),

@@ -402,8 +402,10 @@ impl Series {
         let meaning = |message: String| SuiteError::Meaning(message);
         let (kind, index) = part.split_once('/').unwrap_or((part, "0"));
         let kind: ComponentKind = kind.parse().map_err(|()| {
+            let kinds = ComponentKind::OF_DEVICES.into_iter().chain(ComponentKind::OF_INVENTORIES);
+            let help = nearest(kind, kinds.map(ComponentKind::name));
             meaning(format!(
-                "\"{kind}\" in \"{}\" is no kind of component: write device/kind/index",
+                "\"{kind}\" in \"{}\" is no kind of component: write device/kind/index{help}",
                 self.object
             ))
         })?;
@@ -414,9 +416,8 @@ impl Series {
             )));
         };
         let Some(quantity) = Quantity::ALL.into_iter().find(|it| it.name() == written) else {
-            let near = crate::model::closest(written, Quantity::ALL.iter().map(|it| it.name()));
-            let help = near.map(|it| format!("; did you mean \"{it}\"?")).unwrap_or_default();
-            return Err(meaning(format!("\"{written}\" is no quantity{help}")));
+            let help = nearest(written, Quantity::ALL.into_iter().map(Quantity::name));
+            return Err(meaning(format!("\"{written}\" of {} is no quantity{help}", self.object)));
         };
         let mut ratings = Ratings::default();
         match (self.rated, quantity) {
@@ -434,6 +435,14 @@ impl Series {
             labels: Labels::new(self.labels.iter().map(|(name, it)| (name.as_str(), it.as_str()))),
         };
         Ok((component, quantity))
+    }
+}
+
+/// What was most likely meant, or what there is.
+fn nearest(written: &str, known: impl Iterator<Item = &'static str> + Clone) -> String {
+    match crate::model::closest(written, known.clone()) {
+        Some(near) => format!("; did you mean \"{near}\"?"),
+        None => format!("; there are: {}", known.collect::<Vec<_>>().join(", ")),
     }
 }
 

@@ -113,7 +113,7 @@ fn tests_that_make_no_sense_say_why() {
         ),
         (
             "series = [{ object = \"p/infed/1\", quantity = \"current\", values = \"1\" }]",
-            "\"infed\" in \"p/infed/1\" is no kind of component: write device/kind/index",
+            "\"infed\" in \"p/infed/1\" is no kind of component: write device/kind/index; did you mean \"infeed\"?",
         ),
         (
             "series = [{ object = \"p/infeed/1\", values = \"1\" }]",
@@ -121,7 +121,7 @@ fn tests_that_make_no_sense_say_why() {
         ),
         (
             "series = [{ object = \"p/infeed/1\", quantity = \"curent\", values = \"1\" }]",
-            "\"curent\" is no quantity; did you mean \"current\"?",
+            "\"curent\" of p/infeed/1 is no quantity; did you mean \"current\"?",
         ),
         (
             "series = [{ object = \"p/sensor/1\", quantity = \"humidity\", rated = 3, values = \"1\" }]",

@@ -36,11 +36,17 @@ pub(in crate::cli) struct ListArguments {
 }
 
 pub(super) const HELP: &str = "\
-Reads the configuration as `rackwarden check` does, templates included, and then says of each rule what it
-is for. How many readings it judges, and which it cannot and why, is known to the daemon, which is asked if
+Reads the configuration as `rackwarden check` does, templates included, and then says of each rule what it \
+is for. How many readings it judges, and which it cannot and why, is known to the daemon, which is asked if \
 it runs; else the devices are counted that the configuration has.
 
 Exit codes: 0 no mistakes, 3 mistakes (with --strict: or warnings, or a rule that matches nothing)";
+
+pub(super) const LIST_HELP: &str = "\
+Of objects: how many the running daemon judges by the rule, and of how many there are where it cannot judge \
+some (`rackwarden rules explain RULE` says why).
+
+Exit codes: 0 listed, 3 the configuration has mistakes";
 
 /// What a rule is bound to, as the daemon says.
 struct Bound {
@@ -176,7 +182,7 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Exit> {
     let loaded = arguments.rules.load()?;
     let bound = (!arguments.offline).then(|| asked(&arguments.daemon, &loaded)).flatten();
     let mut rows =
-        vec![["name", "type/trigger", "applies to", "objects", "levels", "for"].map(str::to_owned).to_vec()];
+        vec![["name", "type/trigger", "applies to", "objects", "for", "levels"].map(str::to_owned).to_vec()];
     let ruleset = loaded.ruleset();
     for rule in &loaded.rules {
         let objects = match bound.as_ref().and_then(|it| it.get(&*rule.name)) {
@@ -191,8 +197,8 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Exit> {
             format!("{}/{}", rule.rule_type.name(), rule.trigger.name),
             applies_to(rule),
             objects,
-            compiled.map_or_else(|| "switched off".to_owned(), levels),
             if rule.hold_for.is_zero() { "-".to_owned() } else { duration(rule.hold_for) },
+            compiled.map_or_else(|| "switched off".to_owned(), levels),
         ]);
     }
     table(&rows).iter().for_each(|it| println!("{it}"));

@@ -33,8 +33,8 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) const HELP: &str = "\
-Of each object: what was read last, how it stands to the rule's levels, whether an alert is pending or firing
-and since when; of those that the rule cannot judge, why. A poll by hand (--poll) knows no past: no waits,
+Of each object: what was read last, how it stands to the rule's levels, whether an alert is pending or firing \
+and since when; of those that the rule cannot judge, why. A poll by hand (--poll) knows no past: no waits, \
 no rates of change, no failed polls in a row.
 
 Exit codes: 0 explained, 1 the daemon cannot be asked, 2 no such rule, 5 the rule judges nothing of this";

@@ -20,7 +20,7 @@ use std::time::Duration;
 /// Where polls come from.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct FrameArguments {
-    /// Seconds between polls, for files that do not say when they were made
+    /// Time between polls, for files that do not say when they were made
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
     pub(super) every: Duration,
     /// The device that snmprec files are of; default: the name that the agent gives itself
@@ -196,7 +196,9 @@ impl Reader<'_> {
 
     /// A walk of a device, as one poll.
     fn walked(&mut self, path: &Path, octets: &[u8]) -> Result<Frame, String> {
-        let walk = Recording::parse_octets(octets).map_err(|error| error.to_string())?;
+        let walk = Recording::parse_octets(octets).map_err(|error| {
+            format!("it is neither a recording, nor output of `poll --json`, nor a walk: {error}")
+        })?;
         let rows = walk.tree().iter().map(|(oid, value)| (oid.clone(), value.clone()));
         let cells: Learned = rows.collect();
         let system = system_group(&cells);

@@ -54,14 +54,14 @@ pub(in crate::cli) struct RecordArguments {
 }
 
 pub(super) const HELP: &str = "\
-Plays polls through the rules in the order of their times, with the daemon's own life cycle: waits, clear
-values, groups, schedules, silence. Nobody is paged. Recordings are made by `rackwarden rules record`; of files
+Plays polls through the rules in the order of their times, with the daemon's own life cycle: waits, clear \
+values, groups, schedules, silence. Nobody is paged. Recordings are made by `rackwarden rules record`; of files \
 that have no times (poll --json, one object after the other; snmprec) each is one poll, --every apart.
 
 Exit codes: 0 it was played, 3 the rules or a recording have mistakes";
 
 pub(super) const RECORD_HELP: &str = "\
-Asks the daemon for its last polls, again and again, and writes what is new: one JSON object a line, see
+Asks the daemon for its last polls, again and again, and writes what is new: one JSON object a line, see \
 docs/rules.md.
 
 Exit codes: 0 recorded, 1 the daemon cannot be asked or the file not be written";

@@ -22,6 +22,7 @@ use std::sync::Arc;
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
     /// Only this device
+    #[arg(value_name = "DEVICE")]
     name: Option<String>,
     /// What was read, from recordings, outputs of `poll --json` or snmprec files, instead of asking the daemon
     #[arg(long, value_name = "FILE")]
@@ -38,9 +39,9 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) const HELP: &str = "\
-Of thresholds that are set in the device itself (known with --poll, or from a walk as snmprec) those are
-proposed. Else, where a component is rated, its share of that; else thresholds a quarter beyond what was read,
-which are worth as much as the time that they were read for: record a week first (`rackwarden rules record`).
+Of thresholds that are set in the device itself (known with --poll, or from a walk as snmprec) those are \
+proposed. Else, where a component is rated, its share of that; else thresholds a quarter beyond what was read, \
+which are worth as much as the time that they were read for: record a week first (`rackwarden rules record`). \
 Each proposal says what it comes from. Copy what you like into conf.d/alerts.toml.
 
 Exit codes: 0 proposed, 1 the daemon cannot be asked, 5 nothing is known to propose anything from";

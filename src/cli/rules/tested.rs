@@ -30,14 +30,17 @@ A test says what is read, poll by poll, and what is to be said when:
   [[test]]
   name = \"a loaded infeed pages after half a minute\"
   interval = \"10s\"
-  series = [{ object = \"pdu-1/infeed/1\", quantity = \"current\", rated = 16, values = \"10 13x5 11.9\" }]
+  series = [
+    { object = \"a/infeed/1\", quantity = \"current\", rated = 16,
+      values = \"10 13x5 11.9\" },
+  ]
   expect = [
-    { at = \"40s\", rule = \"infeed load\", object = \"pdu-1/infeed/1\", is = \"warning\" },
+    { at = \"40s\", rule = \"infeed load\", object = \"a/infeed/1\", is = \"warning\" },
     { at = \"1m\", rule = \"infeed load\", is = \"resolved\" },
   ]
 
-All that is said must be expected. Values: numbers in base units, 13x5 (five times), 10+2x5 (10 12 14 16 18),
-_ (missing), ! (nobody answers); of quantity \"state\": ok, warning, on_battery, ..
+All that is said must be expected. Values: numbers in base units, 13x5 (five times), 10+2x5 (10 12 14 16 18), \
+_ (missing), ! (nobody answers); of quantity \"state\": ok, warning, on_battery, .. (docs/rules.md has all).
 
 Exit codes: 0 all tests pass, 1 some fail, 3 a file has mistakes";
 
@@ -48,7 +51,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Exit> {
             eprintln!("rackwarden: {}: {error}", path.display());
             Exit::Config
         })?;
-        let suite = Suite::parse(&text).map_err(|error| mistaken(path, None, &error))?;
+        let suite = Suite::parse(&text).map_err(|error| {
+            let exit = mistaken(path, None, &error);
+            if text.contains("[[alerts]]") {
+                eprintln!("these are rules: tests of them stand in a file of their own, see `rackwarden rules test --help`");
+            }
+            exit
+        })?;
         let rules = rules(&suite, path, &arguments.config)?;
         println!("{}", path.display());
         for test in &suite.tests {
@@ -65,7 +74,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Exit> {
             .map(|it| &*it.name)
             .collect();
         if !silent.is_empty() && arguments.filter.is_none() {
-            println!("  rules that no test makes fire: {}", silent.join(", "));
+            let shown = silent.iter().take(SILENT_MAX).copied().collect::<Vec<_>>().join(", ");
+            let more = match silent.len().saturating_sub(SILENT_MAX) {
+                0 => String::new(),
+                more => format!(", and {more} more"),
+            };
+            println!("  rules that no test makes fire: {shown}{more}");
         }
     }
     let tests = u64::try_from(totals.tests).unwrap_or(u64::MAX);
@@ -76,6 +90,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Exit> {
     }
     Ok(if totals.failed == 0 { Exit::Ok } else { Exit::Failed })
 }
+
+/// Names that two lines have room for.
+const SILENT_MAX: usize = 6;
 
 fn rules(suite: &Suite, path: &Path, config: &ConfigArguments) -> Result<Vec<Rule>, Exit> {
     if suite.rules.is_empty() {
