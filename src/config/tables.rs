@@ -608,6 +608,20 @@ static PAGING: Table = Table {
             "\"https://rackwarden.example.net/\"",
             "Where the page's link leads",
         ),
+        Key::new(
+            "summary",
+            Form::Note,
+            "\"{{ summary }} [{{ labels.site }}]\"",
+            "The template of the page's one line, for rules without one; docs/rules.md has the fields",
+        )
+        .also(&["title", "subject"]),
+        Key::new(
+            "details",
+            Form::Templates,
+            "{ team = \"facilities\", feed = \"{{ labels.feed }}\" }",
+            "Templates of further entries in the page's details, for all rules",
+        )
+        .also(&["custom_details", "message", "fields"]),
         Key::new("company", Form::Text, "\"Example Ltd\"", "Whose site it is: in each page's details"),
         Key::new("contact", Form::Text, "\"noc@example.net\"", "Whom to ask: in each page's details")
             .also(&["contact_email", "email"]),

@@ -27,6 +27,7 @@ mod promtool;
 mod recordings;
 mod redfish;
 mod reload;
+mod rule_commands;
 mod schema;
 mod simulate_user;
 mod simulated;

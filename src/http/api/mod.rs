@@ -8,6 +8,7 @@ mod devices;
 mod filter;
 mod objects;
 mod readings;
+mod recording;
 mod rules;
 mod sources;
 mod status;
@@ -85,6 +86,12 @@ pub(super) async fn rules(State(shared): State<Shared>) -> Result<Json, ApiError
     shared.query(|app| Json::of(&rules::list(&(app.rules)()))).await
 }
 
+/// GET /api/v1/recording
+pub(super) async fn recording(State(shared): State<Shared>, pairs: Pairs) -> Result<Lines, ApiError> {
+    let filter = Filter::read(pairs, &["device", "match", "limit", "after"])?;
+    shared.query(move |app| Ok(Lines(recording::page(&app.store.snapshot(), &filter)))).await
+}
+
 /// GET /api/v1/outbox
 pub(super) async fn outbox(State(shared): State<Shared>) -> Result<Json, ApiError> {
     let work = |app: &AppState| {
@@ -124,6 +131,15 @@ impl Json {
 impl IntoResponse for Json {
     fn into_response(self) -> Response {
         ([(header::CONTENT_TYPE, "application/json")], self.0).into_response()
+    }
+}
+
+/// JSON objects, one a line.
+pub(super) struct Lines(String);
+
+impl IntoResponse for Lines {
+    fn into_response(self) -> Response {
+        ([(header::CONTENT_TYPE, "application/x-ndjson")], self.0).into_response()
     }
 }
 
