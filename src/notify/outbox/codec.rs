@@ -6,7 +6,7 @@
 
 use super::record::{Acknowledgement, DeadRow, Hold, OpenRow, Record, Told};
 use crate::alert::{AlertFacts, AlertKey, Transition, TransitionKind};
-use crate::model::{ComponentKind, Labels, Oid, Severity, UnixMillis};
+use crate::model::{ComponentKind, Labels, Locator, Severity, UnixMillis};
 use crate::notify::pagerduty::{Action, Reason};
 use crate::notify::silence::{Matcher, Silence};
 use serde::{Deserialize, Serialize};
@@ -326,7 +326,7 @@ impl StoredFacts {
         };
         // Early rows of objects of inventories have an empty one.
         let source = match self.source.filter(|it| !it.is_empty()) {
-            Some(text) => Some(text.parse::<Oid>().map_err(|_| unknown("OID", &text))?),
+            Some(text) => Some(text.parse::<Locator>().map_err(|_| unknown("source", &text))?),
             None => None,
         };
         Ok(AlertFacts {
@@ -559,7 +559,7 @@ mod tests {
     #[test]
     fn an_empty_oid_is_none() {
         let mut facts = fixtures::facts_of("k", &[]);
-        facts.source = Some(crate::model::Oid::default());
+        facts.source = Some(crate::model::Locator::default());
         let last = fixtures::transition(TransitionKind::Trigger, Severity::Info, facts);
         let row = OpenRow { last: Arc::new(last), ..open_row() };
         assert_eq!(decode_open(b"k", &encode_open(b"k", &row)).unwrap().last.facts.source, None);

@@ -71,8 +71,8 @@ fn essentials(transition: &Transition, chars_max: usize) -> Details {
     out.text("address", &facts.address);
     out.text("model", &facts.model);
     component(&mut out, facts);
-    if let Some(oid) = &facts.source {
-        out.text("oid", &oid.to_string());
+    if let Some(locator) = &facts.source {
+        out.text(if locator.oid().is_some() { "oid" } else { "source" }, &locator.to_string());
     }
     out.text("rule", &facts.rule);
     out.text("rule_type", facts.rule_type);
