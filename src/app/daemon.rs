@@ -4,9 +4,11 @@
 use super::inventory::Inventories;
 use super::memory::{self, Keeper};
 use super::pipeline::{Observer, Pipeline, Shared};
+use super::redfish::Services;
 use super::resolve::{self, Cause, Names, Resolved};
 use super::traps::{self, Engine, TrapError, TrapSocket, Traps};
-use super::{status, supervise};
+use super::watchdog::{self, Lives};
+use super::{control, lag, status, supervise};
 use crate::alert::{OpenAlert, Transition};
 use crate::config::Settings;
 use crate::http::{self, AppState, Readiness};
@@ -17,7 +19,8 @@ use crate::poller::settings::DeviceSettings;
 use crate::poller::{Command, ShardHandle, StartError};
 use crate::profile::ProfileSet;
 use crate::telemetry::{
-    alert as alert_events, config as config_events, names as name_events, snmp as snmp_events,
+    alert as alert_events, config as config_events, log as log_events, names as name_events,
+    snmp as snmp_events, watchdog as watchdog_events,
 };
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
@@ -30,6 +33,8 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Why the daemon cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +57,9 @@ pub enum AppError {
     /// Traps cannot be listened for.
     #[error(transparent)]
     Traps(#[from] TrapError),
+    /// No thread for the Redfish services.
+    #[error("Redfish services cannot be asked")]
+    Redfish(#[source] std::io::Error),
     /// No thread for the inventories.
     #[error("inventories cannot be asked")]
     Inventory(#[source] std::io::Error),
@@ -81,7 +89,9 @@ pub struct Daemon {
     http_address: SocketAddr,
     stop_http: watch::Sender<bool>,
     tasks: Vec<AbortHandle>,
+    heartbeat: Option<AbortHandle>,
     pub(super) inventories: Inventories,
+    pub(super) services: Services,
     waits: Arc<Mutex<Keeper>>,
 }
 
@@ -108,7 +118,10 @@ impl Daemon {
     ) -> Result<Self, AppError> {
         snmp_events::init();
         alert_events::init();
+        crate::telemetry::message::init();
         name_events::init();
+        log_events::init();
+        watchdog_events::init();
         let runtime = Handle::current();
         let folder = settings.state_folder.clone();
         let private = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
@@ -137,6 +150,7 @@ impl Daemon {
         shared.watch.load().groups.restore(of_groups, waits, &shared, clock.now());
         let waits = Keeper::new(&settings.state_folder);
         let inventories = Inventories::start(Arc::clone(&shared), clock).map_err(AppError::Inventory)?;
+        let services = Services::start(Arc::clone(&shared), clock).map_err(AppError::Redfish)?;
         let shards = start_shards(&settings, &profiles, clock, &shared)?;
         let (ready, ready_watch) = watch::channel(Readiness::default());
         let (stop_http, stopped) = watch::channel(false);
@@ -153,7 +167,9 @@ impl Daemon {
             http_address,
             stop_http,
             tasks: Vec::new(),
+            heartbeat: None,
             inventories,
+            services,
             waits: Arc::new(Mutex::new(waits)),
         };
         daemon.listen_for_traps(&runtime, trap_socket);
@@ -161,9 +177,11 @@ impl Daemon {
         daemon.profiles_digest = digest(&daemon.settings.profile_folders);
         daemon.resolve_unclaimed();
         daemon.begin_polling(&runtime);
+        daemon.services.replace(&daemon.settings.services);
         daemon.inventories.replace(&daemon.settings.inventories);
         let (waits, board) = (Arc::clone(&daemon.waits), Arc::clone(&daemon.shared.board));
         daemon.tasks.push(supervise::spawn(&runtime, "waits", memory::run(waits, board, clock)));
+        daemon.tasks.push(supervise::spawn(&runtime, "log", tell_what_the_log_left_out()));
         Ok(daemon)
     }
 
@@ -185,17 +203,26 @@ impl Daemon {
         &self.shared
     }
 
+    /// From now on calls `tell` a few times in each `period` of systemd's watchdog, for as long as every
+    /// thread that polls or judges shows life.
+    pub fn feed_watchdog(&mut self, period: Duration, tell: impl Fn() + Send + 'static) {
+        let lives = Lives { shards: Arc::downgrade(&self.shards), inventories: self.inventories.pulse() };
+        let feeding = watchdog::run(lives, period, tell);
+        self.tasks.push(supervise::spawn(&Handle::current(), "watchdog", feeding));
+    }
+
     /// Ends polling, lets events under way go out, closes listeners. Events that still wait are on disk
     /// and go out at the next start.
     pub async fn stop(self) {
         let shards = self.shards;
-        for task in &self.tasks {
+        for task in self.tasks.iter().chain(&self.heartbeat) {
             task.abort();
         }
-        let (shared, inventories) = (Arc::clone(&self.shared), self.inventories);
+        let (shared, inventories, services) = (Arc::clone(&self.shared), self.inventories, self.services);
         let (waits, clock) = (self.waits, self.clock);
         let stopping = tokio::task::spawn_blocking(move || {
             inventories.stop();
+            services.stop();
             for shard in shards.iter() {
                 shard.stop();
             }
@@ -244,6 +271,7 @@ impl Daemon {
             store: Arc::clone(&self.shared.store),
             alerts: Arc::new(status::Alerts(Arc::clone(&self.shared.board))),
             outbox: Arc::new(status::Paging(self.shared.outbox.clone())),
+            operations: Some(Arc::new(control::Control { outbox: self.shared.outbox.clone(), clock })),
             traps: self.trap_status(),
             sources: self.source_status(),
             rules: self.rule_status(),
@@ -251,11 +279,30 @@ impl Daemon {
             clock: Arc::new(move || clock.now()),
             started: clock.now(),
         };
+        let mut control_stopped = stopped.clone();
+        let control_shutdown = async move { if control_stopped.wait_for(|it| *it).await.is_err() {} };
+        let folder = &self.settings.state_folder;
+        control::start(runtime, folder, self.shared.outbox.clone(), clock, control_shutdown);
+        self.beat(runtime);
+        let watch = lag::watch(Arc::clone(&self.shared), clock);
+        self.tasks.push(supervise::spawn(runtime, "lag", watch));
         let shutdown = async move {
             // An error means that the daemon is gone, which is as good.
             if stopped.wait_for(|it| *it).await.is_err() {}
         };
         supervise::spawn(runtime, "http", http::serve(listener, state, shutdown));
+    }
+
+    /// The heartbeat: as long as events can be kept and sent, and devices are polled.
+    pub(super) fn beat(&mut self, runtime: &Handle) {
+        if let Some(task) = self.heartbeat.take() {
+            task.abort();
+        }
+        let Some(settings) = self.settings.notify.heartbeat.clone() else { return };
+        let (shared, clock) = (Arc::clone(&self.shared), self.clock);
+        let why_not = move || lag::why_not_well(&shared, clock.now());
+        let task = supervise::spawn(runtime, "heartbeat", crate::notify::heartbeat::run(settings, why_not));
+        self.heartbeat = Some(task);
     }
 
     fn trap_status(&self) -> http::TrapStatus {
@@ -296,7 +343,8 @@ impl Daemon {
         for device in &devices {
             self.add(device);
         }
-        snmp_events::devices_changed(devices.len());
+        let count = devices.len() + self.settings.services.len();
+        snmp_events::devices_changed(count);
         self.names.replace(&devices);
         let shards = Arc::downgrade(&self.shards);
         let traps = self.traps.clone();
@@ -317,7 +365,7 @@ impl Daemon {
         };
         let names = resolve::run(Arc::clone(&self.names), resolve::of_system, tell);
         self.tasks.push(supervise::spawn(runtime, "names", names));
-        let (ready, shared, count) = (self.ready.clone(), Arc::clone(&self.shared), devices.len());
+        let (ready, shared) = (self.ready.clone(), Arc::clone(&self.shared));
         ready.send_replace(Readiness { config_loaded: true, listening: true, polling: count == 0 });
         let watch = async move {
             while shared.polled_once.load(Ordering::Relaxed) == 0 && count != 0 {
@@ -410,6 +458,14 @@ pub(crate) fn shard_of<'a>(shards: &'a [ShardHandle], name: &str) -> Option<&'a 
     shards.get(usize::try_from(hasher.finish() % count).unwrap_or(0))
 }
 
+/// For ever, now and then.
+async fn tell_what_the_log_left_out() {
+    loop {
+        tokio::time::sleep(log_events::REPORT_EVERY).await;
+        log_events::report();
+    }
+}
+
 /// The log, as the settings want it. A second call has no effect.
 pub fn start_log(settings: &Settings) {
     use crate::config::LogFormat;
@@ -418,9 +474,13 @@ pub fn start_log(settings: &Settings) {
         .with_env_filter(tracing_subscriber::EnvFilter::new(format!("{level},hyper=warn,reqwest=warn")))
         .with_writer(std::io::stderr)
         .with_target(false);
+    let limit = log_events::LogLimit::new(SystemClock::new());
     let started = match settings.log.format {
-        LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
-        LogFormat::Json => builder.json().try_init(),
+        LogFormat::Text => {
+            let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
+            builder.with_ansi(ansi).finish().with(limit).try_init()
+        }
+        LogFormat::Json => builder.json().finish().with(limit).try_init(),
     };
     if started.is_err() {
         tracing::debug!("the log was started before");

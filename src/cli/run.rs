@@ -58,7 +58,7 @@ async fn serve(path: &Path, settings: Settings, profiles: Arc<ProfileSet>) -> Ex
         eprintln!("rackwarden: cannot listen for signals");
         return Exit::Failed;
     };
-    let (devices, rules) = (settings.devices.len(), settings.rules.len());
+    let (devices, rules) = (settings.devices.len() + settings.services.len(), settings.rules.len());
     let mut daemon = match Daemon::start(settings, profiles, SystemClock::new(), None).await {
         Ok(daemon) => daemon,
         Err(error) => {
@@ -67,6 +67,9 @@ async fn serve(path: &Path, settings: Settings, profiles: Arc<ProfileSet>) -> Ex
         }
     };
     tracing::info!(devices, rules, http = %daemon.http_address(), "rackwarden {} runs", env!("CARGO_PKG_VERSION"));
+    if let Some(period) = sd_notify::watchdog_enabled() {
+        daemon.feed_watchdog(period, || tell_systemd(&[sd_notify::NotifyState::Watchdog]));
+    }
     tell_systemd(&[sd_notify::NotifyState::Ready]);
     while signals.next().await == Wish::Reload {
         tell_systemd(&[sd_notify::NotifyState::Reloading]);

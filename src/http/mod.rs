@@ -11,6 +11,7 @@ mod exposition;
 mod health;
 mod limits;
 mod metrics;
+mod operate;
 mod page;
 mod router;
 mod server;
@@ -19,6 +20,7 @@ mod state;
 
 pub use exposition::Exposition;
 pub use limits::Limits;
+pub use operate::{Answer, Operations, Wish, serve_control};
 pub use server::{serve, serve_with};
 pub use settings::HttpSettings;
 pub use state::{

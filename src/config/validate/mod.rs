@@ -10,6 +10,9 @@ mod inventories;
 mod one_secret;
 mod parents;
 mod place;
+mod routes;
+mod services;
+mod tls;
 mod traps;
 mod usm;
 
@@ -24,6 +27,7 @@ use super::settings::{LogFormat, LogLevel, LogSettings, PollingSettings, Setting
 use super::source::chain;
 use super::{ProfileNames, Secrets};
 use crate::http::settings::HttpSettings;
+use crate::message::Messages;
 use crate::model::Secret;
 use crate::notify::settings::SecretSource;
 
@@ -41,12 +45,14 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
     check_polling(context, &raw.polling);
     check_profile_folders(context, raw);
     let credentials = credentials::credentials(context, &raw.credentials);
-    let devices = devices::devices(context, raw, &credentials);
+    let logins = services::logins(context, &raw.credentials);
+    let (devices, services) = devices::devices(context, raw, (&credentials, &logins));
     let inventories = inventories::inventories(context, raw);
     let traps = traps::traps(context, &raw.traps, &credentials);
-    let rules = alerts::rules(context, raw, &devices);
+    let (rules, texts) = alerts::rules(context, raw, &devices);
     let parents = parents::parents(context, raw, &devices, &rules);
-    let notify = integrations::notify(context, raw);
+    let mut notify = integrations::notify(context, raw, &rules);
+    notify.messages = Messages { defaults: alerts::default_texts(context, raw), rules: texts };
     if rules.iter().any(|it| it.enabled) && notify.integrations.is_empty() && !context.report.any_broken() {
         let message = "alerts are evaluated, but nobody is paged: there is no integration";
         context
@@ -66,6 +72,7 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
         },
         credentials: credentials.into_iter().filter_map(|(name, it)| Some((name.into(), it?))).collect(),
         devices,
+        services,
         parents,
         rules,
         notify,

@@ -8,6 +8,7 @@ mod devices;
 mod filter;
 mod objects;
 mod readings;
+mod recording;
 mod rules;
 mod sources;
 mod status;
@@ -85,6 +86,30 @@ pub(super) async fn rules(State(shared): State<Shared>) -> Result<Json, ApiError
     shared.query(|app| Json::of(&rules::list(&(app.rules)()))).await
 }
 
+/// GET /api/v1/recording
+pub(super) async fn recording(State(shared): State<Shared>, pairs: Pairs) -> Result<Lines, ApiError> {
+    let filter = Filter::read(pairs, &["device", "match", "limit", "after"])?;
+    shared.query(move |app| Ok(Lines(recording::page(&app.store.snapshot(), &filter)))).await
+}
+
+/// GET /api/v1/outbox
+pub(super) async fn outbox(State(shared): State<Shared>) -> Result<Json, ApiError> {
+    let work = |app: &AppState| {
+        let operations = app.operations.as_ref().ok_or(ApiError::NoSuchPath)?;
+        Json::of(&operations.outbox())
+    };
+    shared.query(work).await
+}
+
+/// GET /api/v1/silences
+pub(super) async fn silences(State(shared): State<Shared>) -> Result<Json, ApiError> {
+    let work = |app: &AppState| {
+        let operations = app.operations.as_ref().ok_or(ApiError::NoSuchPath)?;
+        Json::of(&operations.silences())
+    };
+    shared.query(work).await
+}
+
 /// GET /api/v1/status
 pub(super) async fn status(State(shared): State<Shared>) -> Result<Json, ApiError> {
     shared.query(|app| Json::of(&status::status(app))).await
@@ -106,6 +131,15 @@ impl Json {
 impl IntoResponse for Json {
     fn into_response(self) -> Response {
         ([(header::CONTENT_TYPE, "application/json")], self.0).into_response()
+    }
+}
+
+/// JSON objects, one a line.
+pub(super) struct Lines(String);
+
+impl IntoResponse for Lines {
+    fn into_response(self) -> Response {
+        ([(header::CONTENT_TYPE, "application/x-ndjson")], self.0).into_response()
     }
 }
 
