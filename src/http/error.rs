@@ -24,6 +24,12 @@ pub(super) enum ApiError {
     /// Everything here is read with GET.
     #[error("this path is read with GET or HEAD")]
     MethodNotAllowed,
+    /// Nobody knows who asks.
+    #[error("this collector asks for a user and password, or for a bearer token")]
+    NotAuthenticated,
+    /// It would change something.
+    #[error("this changes something, which is for those alone whom the web file names as operators")]
+    NotAnOperator,
     /// A body where none is wanted.
     #[error("a request needs no body here, and this one is too large")]
     BodyTooLarge,
@@ -51,6 +57,8 @@ impl ApiError {
             Self::NoSuchDevice(_) => ("no_such_device", StatusCode::NOT_FOUND),
             Self::NoSuchPath => ("no_such_path", StatusCode::NOT_FOUND),
             Self::MethodNotAllowed => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED),
+            Self::NotAuthenticated => ("not_authenticated", StatusCode::UNAUTHORIZED),
+            Self::NotAnOperator => ("not_an_operator", StatusCode::FORBIDDEN),
             Self::BodyTooLarge => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE),
             Self::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE),
             Self::Overdue => ("overdue", StatusCode::SERVICE_UNAVAILABLE),
