@@ -4,10 +4,11 @@
 use super::inventory::Inventories;
 use super::memory::{self, Keeper};
 use super::pipeline::{Observer, Pipeline, Shared};
+use super::redfish::Services;
 use super::resolve::{self, Cause, Names, Resolved};
 use super::traps::{self, Engine, TrapError, TrapSocket, Traps};
 use super::watchdog::{self, Lives};
-use super::{status, supervise};
+use super::{control, lag, status, supervise};
 use crate::alert::{OpenAlert, Transition};
 use crate::config::Settings;
 use crate::http::{self, Access, AppState, Readiness, WebFileError};
@@ -59,6 +60,9 @@ pub enum AppError {
     /// Traps cannot be listened for.
     #[error(transparent)]
     Traps(#[from] TrapError),
+    /// No thread for the Redfish services.
+    #[error("Redfish services cannot be asked")]
+    Redfish(#[source] std::io::Error),
     /// No thread for the inventories.
     #[error("inventories cannot be asked")]
     Inventory(#[source] std::io::Error),
@@ -89,7 +93,9 @@ pub struct Daemon {
     pub(super) access: Access,
     stop_http: watch::Sender<bool>,
     tasks: Vec<AbortHandle>,
+    heartbeat: Option<AbortHandle>,
     pub(super) inventories: Inventories,
+    pub(super) services: Services,
     waits: Arc<Mutex<Keeper>>,
 }
 
@@ -150,6 +156,7 @@ impl Daemon {
         shared.watch.load().groups.restore(of_groups, waits, &shared, clock.now());
         let waits = Keeper::new(&settings.state_folder);
         let inventories = Inventories::start(Arc::clone(&shared), clock).map_err(AppError::Inventory)?;
+        let services = Services::start(Arc::clone(&shared), clock).map_err(AppError::Redfish)?;
         let shards = start_shards(&settings, &profiles, clock, &shared)?;
         let (ready, ready_watch) = watch::channel(Readiness::default());
         let (stop_http, stopped) = watch::channel(false);
@@ -167,7 +174,9 @@ impl Daemon {
             access,
             stop_http,
             tasks: Vec::new(),
+            heartbeat: None,
             inventories,
+            services,
             waits: Arc::new(Mutex::new(waits)),
         };
         daemon.listen_for_traps(&runtime, trap_socket);
@@ -175,6 +184,7 @@ impl Daemon {
         daemon.profiles_digest = digest(&daemon.settings.profile_folders);
         daemon.resolve_unclaimed();
         daemon.begin_polling(&runtime);
+        daemon.services.replace(&daemon.settings.services);
         daemon.inventories.replace(&daemon.settings.inventories);
         let (waits, board) = (Arc::clone(&daemon.waits), Arc::clone(&daemon.shared.board));
         daemon.tasks.push(supervise::spawn(&runtime, "waits", memory::run(waits, board, clock)));
@@ -214,13 +224,14 @@ impl Daemon {
     /// and go out at the next start.
     pub async fn stop(self) {
         let shards = self.shards;
-        for task in &self.tasks {
+        for task in self.tasks.iter().chain(&self.heartbeat) {
             task.abort();
         }
-        let (shared, inventories) = (Arc::clone(&self.shared), self.inventories);
+        let (shared, inventories, services) = (Arc::clone(&self.shared), self.inventories, self.services);
         let (waits, clock) = (self.waits, self.clock);
         let stopping = tokio::task::spawn_blocking(move || {
             inventories.stop();
+            services.stop();
             for shard in shards.iter() {
                 shard.stop();
             }
@@ -269,6 +280,7 @@ impl Daemon {
             store: Arc::clone(&self.shared.store),
             alerts: Arc::new(status::Alerts(Arc::clone(&self.shared.board))),
             outbox: Arc::new(status::Paging(self.shared.outbox.clone())),
+            operations: Some(Arc::new(control::Control { outbox: self.shared.outbox.clone(), clock })),
             traps: self.trap_status(),
             sources: self.source_status(),
             rules: self.rule_status(),
@@ -277,11 +289,30 @@ impl Daemon {
             started: clock.now(),
             access: self.access.clone(),
         };
+        let mut control_stopped = stopped.clone();
+        let control_shutdown = async move { if control_stopped.wait_for(|it| *it).await.is_err() {} };
+        let folder = &self.settings.state_folder;
+        control::start(runtime, folder, self.shared.outbox.clone(), clock, control_shutdown);
+        self.beat(runtime);
+        let watch = lag::watch(Arc::clone(&self.shared), clock);
+        self.tasks.push(supervise::spawn(runtime, "lag", watch));
         let shutdown = async move {
             // An error means that the daemon is gone, which is as good.
             if stopped.wait_for(|it| *it).await.is_err() {}
         };
         supervise::spawn(runtime, "http", http::serve(listener, state, shutdown));
+    }
+
+    /// The heartbeat: as long as events can be kept and sent, and devices are polled.
+    pub(super) fn beat(&mut self, runtime: &Handle) {
+        if let Some(task) = self.heartbeat.take() {
+            task.abort();
+        }
+        let Some(settings) = self.settings.notify.heartbeat.clone() else { return };
+        let (shared, clock) = (Arc::clone(&self.shared), self.clock);
+        let why_not = move || lag::why_not_well(&shared, clock.now());
+        let task = supervise::spawn(runtime, "heartbeat", crate::notify::heartbeat::run(settings, why_not));
+        self.heartbeat = Some(task);
     }
 
     fn trap_status(&self) -> http::TrapStatus {
@@ -322,7 +353,8 @@ impl Daemon {
         for device in &devices {
             self.add(device);
         }
-        snmp_events::devices_changed(devices.len());
+        let count = devices.len() + self.settings.services.len();
+        snmp_events::devices_changed(count);
         self.names.replace(&devices);
         let shards = Arc::downgrade(&self.shards);
         let traps = self.traps.clone();
@@ -343,7 +375,7 @@ impl Daemon {
         };
         let names = resolve::run(Arc::clone(&self.names), resolve::of_system, tell);
         self.tasks.push(supervise::spawn(runtime, "names", names));
-        let (ready, shared, count) = (self.ready.clone(), Arc::clone(&self.shared), devices.len());
+        let (ready, shared) = (self.ready.clone(), Arc::clone(&self.shared));
         ready.send_replace(Readiness { config_loaded: true, listening: true, polling: count == 0 });
         let watch = async move {
             while shared.polled_once.load(Ordering::Relaxed) == 0 && count != 0 {

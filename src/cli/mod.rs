@@ -18,9 +18,11 @@ mod exit;
 mod explain;
 mod generate;
 mod inventory;
+mod operate;
 mod page;
 mod poll;
 mod profile;
+mod redfish;
 mod run;
 mod simulate;
 mod target;
@@ -48,6 +50,11 @@ enum Verb {
     Check(check::Arguments),
     /// Poll one device by hand and show what it reads
     Poll(poll::Arguments),
+    /// Redfish services by hand
+    #[command(subcommand)]
+    Redfish(redfish::Verb),
+    /// Write what a Redfish service has to a folder, with serial numbers and addresses masked
+    Capture(redfish::CaptureArguments),
     /// Where each value comes from: cell, octets, scale, profile, rules
     Explain(explain::Arguments),
     /// Walk an agent's objects, with names where they are known
@@ -62,6 +69,12 @@ enum Verb {
     /// Measure what polling costs
     #[command(subcommand)]
     Bench(bench::Verb),
+    /// Alerts that go on: list, acknowledge, silence
+    #[command(subcommand)]
+    Alerts(operate::Alerts),
+    /// Events that wait or were given up
+    #[command(subcommand)]
+    Outbox(operate::Outbox),
     /// Paging by hand
     #[command(subcommand)]
     Page(page::Verb),
@@ -96,12 +109,16 @@ pub fn main() -> std::process::ExitCode {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Poll(arguments) => poll::run(&arguments),
+        Verb::Redfish(verb) => redfish::run(&verb),
+        Verb::Capture(arguments) => redfish::capture(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Walk(arguments) => walk::run(&arguments),
         Verb::Profile(verb) => profile::run(&verb),
         Verb::Simulate(arguments) => simulate::run(&arguments),
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::Bench(verb) => bench::run(&verb),
+        Verb::Alerts(verb) => operate::alerts(&verb),
+        Verb::Outbox(verb) => operate::outbox(&verb),
         Verb::Page(verb) => page::run(&verb),
         Verb::Inventory(verb) => inventory::run(&verb),
         Verb::Generate(arguments) => generate::run(&arguments),

@@ -87,6 +87,8 @@ pub(super) fn router(shared: Shared) -> Router {
         .route("/api/v1/rules", get(api::rules))
         .route("/api/v1/targets/http_sd", get(api::http_sd))
         .route("/api/v1/status", get(api::status))
+        .route("/api/v1/outbox", get(api::outbox))
+        .route("/api/v1/silences", get(api::silences))
         .fallback(|| std::future::ready(ApiError::NoSuchPath))
         .method_not_allowed_fallback(|| std::future::ready(ApiError::MethodNotAllowed))
         .layer(from_fn_with_state(shared.clone(), access::guard))

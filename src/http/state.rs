@@ -19,6 +19,8 @@ pub struct AppState {
     pub alerts: Arc<dyn AlertSource>,
     /// Paging.
     pub outbox: Arc<dyn OutboxStatus>,
+    /// Paging as operators see it; `None`: it cannot be looked at here.
+    pub operations: Option<Arc<dyn super::Operations>>,
     /// Traps.
     pub traps: TrapStatus,
     /// The inventory sources.

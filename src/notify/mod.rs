@@ -8,6 +8,8 @@
 //! task; no routing key is kept, logged or part of an error.
 
 mod circuit;
+pub mod formats;
+pub mod heartbeat;
 pub mod limiter;
 pub mod outbox;
 pub mod page_test;
@@ -15,6 +17,8 @@ pub mod pagerduty;
 pub mod retry;
 pub mod secrets;
 pub mod settings;
+pub mod silence;
+pub mod storm;
 
 pub use outbox::health::{CircuitHealth, DeadLetter, DiskHealth, IntegrationHealth, NotifyHealth};
 pub use outbox::{Outbox, OutboxHandle, Tuning};

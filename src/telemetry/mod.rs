@@ -11,6 +11,7 @@ pub mod inventory;
 pub mod log;
 pub mod names;
 pub mod notify;
+pub mod redfish;
 pub mod snmp;
 pub(crate) mod store;
 pub mod traps;

@@ -90,19 +90,19 @@ fn wait_health(handle: &OutboxHandle, what: &str, holds: impl Fn(&IntegrationHea
 
 fn settings(folder: &Path, integrations: &[(&str, &str)]) -> NotifySettings {
     let integration = |(name, url): &(&str, &str)| IntegrationSettings {
-        name: Arc::from(*name),
-        routing_key: SecretSource::Inline(Secret::new(KEY)),
         url: (*url).to_owned(),
         requests_per_minute: 6_000,
         timeout: Duration::from_secs(30),
+        ..IntegrationSettings::pagerduty(name, SecretSource::Inline(Secret::new(KEY)))
     };
-    NotifySettings {
+    let mut settings = NotifySettings {
         integrations: integrations.iter().map(integration).collect(),
-        default_integrations: Vec::new(),
-        state_folder: folder.to_owned(),
-        client: "rackwarden".to_owned(),
         client_url: Some("https://rackwarden.example/".to_owned()),
-    }
+        ..NotifySettings::new(folder.to_owned())
+    };
+    // Each alert is to be an incident of its own, but where a test says otherwise.
+    settings.storm.levels.clear();
+    settings
 }
 
 /// Pauses that a test can wait for.
@@ -736,7 +736,7 @@ proptest! {
         };
         let at = UnixMillis(times.1);
         let transition = Transition { kind, severity, at, reason: text(11).to_owned(), facts: Arc::new(facts) };
-        let sender = Sender { client: text(1), client_url: Some(text(3)) };
+        let sender = Sender { client: text(1), client_url: Some(text(3)), site: None };
         let body = event::body(&transition, sender);
         let short = event::repaired(&body, text(2)).unwrap();
         for body in [body, short] {

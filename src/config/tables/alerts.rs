@@ -224,7 +224,7 @@ static GROUP: Table = Table {
     ],
 };
 
-static SCHEDULE: Table = Table {
+pub(super) static SCHEDULE: Table = Table {
     keys: &[
         Key::new(
             "days",

@@ -10,6 +10,9 @@ mod inventories;
 mod one_secret;
 mod parents;
 mod place;
+mod routes;
+mod services;
+mod tls;
 mod traps;
 mod usm;
 
@@ -42,12 +45,13 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
     check_polling(context, &raw.polling);
     check_profile_folders(context, raw);
     let credentials = credentials::credentials(context, &raw.credentials);
-    let devices = devices::devices(context, raw, &credentials);
+    let logins = services::logins(context, &raw.credentials);
+    let (devices, services) = devices::devices(context, raw, (&credentials, &logins));
     let inventories = inventories::inventories(context, raw);
     let traps = traps::traps(context, &raw.traps, &credentials);
     let rules = alerts::rules(context, raw, &devices);
     let parents = parents::parents(context, raw, &devices, &rules);
-    let notify = integrations::notify(context, raw);
+    let notify = integrations::notify(context, raw, &rules);
     if rules.iter().any(|it| it.enabled) && notify.integrations.is_empty() && !context.report.any_broken() {
         let message = "alerts are evaluated, but nobody is paged: there is no integration";
         context
@@ -67,6 +71,7 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
         },
         credentials: credentials.into_iter().filter_map(|(name, it)| Some((name.into(), it?))).collect(),
         devices,
+        services,
         parents,
         rules,
         notify,

@@ -101,6 +101,24 @@ pub(super) async fn http_sd(
     shared.query(work).await
 }
 
+/// GET /api/v1/outbox
+pub(super) async fn outbox(State(shared): State<Shared>) -> Result<Json, ApiError> {
+    let work = |app: &AppState| {
+        let operations = app.operations.as_ref().ok_or(ApiError::NoSuchPath)?;
+        Json::of(&operations.outbox())
+    };
+    shared.query(work).await
+}
+
+/// GET /api/v1/silences
+pub(super) async fn silences(State(shared): State<Shared>) -> Result<Json, ApiError> {
+    let work = |app: &AppState| {
+        let operations = app.operations.as_ref().ok_or(ApiError::NoSuchPath)?;
+        Json::of(&operations.silences())
+    };
+    shared.query(work).await
+}
+
 /// GET /api/v1/status
 pub(super) async fn status(State(shared): State<Shared>) -> Result<Json, ApiError> {
     shared.query(|app| Json::of(&status::status(app))).await

@@ -5,6 +5,7 @@
 //! proxy that wants a password) or of a key that an operator will correct is tried again.
 
 use crate::model::UnixMillis;
+use crate::notify::settings::Receiver;
 use std::time::Duration;
 
 /// What is done next.
@@ -151,6 +152,21 @@ pub struct Verdict {
     pub text: String,
     /// How long the receiver asks to wait.
     pub retry_after: Option<Duration>,
+}
+
+/// As [`classify`], of any receiver: others than PagerDuty accept with any 2xx.
+#[must_use]
+pub fn classify_of(receiver: Receiver, exchange: &Exchange, now: UnixMillis) -> Verdict {
+    let verdict = classify(exchange, now);
+    match exchange {
+        Exchange::Answer { status: 200..=299, .. } if receiver != Receiver::PagerDuty => Verdict {
+            decision: Decision::Accepted,
+            reason: Reason::Accepted,
+            text: "accepted".to_owned(),
+            retry_after: None,
+        },
+        _ => verdict,
+    }
 }
 
 /// Judges what came back at the time `now` (to which a date in `Retry-After` refers).

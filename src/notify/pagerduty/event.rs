@@ -9,14 +9,18 @@
 use super::details;
 use crate::alert::{AlertKey, Transition, TransitionKind};
 use crate::model::{Labels, Secret, Severity, UnixMillis};
+use crate::notify::settings::Site;
+use crate::notify::storm::GROUP_RULE_TYPE;
 use serde::Serialize;
 use std::fmt;
 
-/// What an event asks for. Rackwarden acknowledges nothing: that is a person's.
+/// What an event asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
     /// Open an incident, or add to the open one.
     Trigger,
+    /// Somebody looks after it, as an operator has told us.
+    Acknowledge,
     /// End it.
     Resolve,
 }
@@ -27,6 +31,7 @@ impl Action {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Trigger => "trigger",
+            Self::Acknowledge => "acknowledge",
             Self::Resolve => "resolve",
         }
     }
@@ -34,7 +39,7 @@ impl Action {
     /// The action of that name.
     #[must_use]
     pub fn find(name: &str) -> Option<Self> {
-        [Self::Trigger, Self::Resolve].into_iter().find(|it| it.name() == name)
+        [Self::Trigger, Self::Acknowledge, Self::Resolve].into_iter().find(|it| it.name() == name)
     }
 }
 
@@ -51,6 +56,8 @@ pub struct Sender<'a> {
     pub client: &'a str,
     /// `client_url`.
     pub client_url: Option<&'a str>,
+    /// Whose site it is.
+    pub site: Option<&'a Site>,
 }
 
 /// A whole request, in octets.
@@ -80,7 +87,7 @@ pub const fn action_of(kind: TransitionKind) -> Action {
 /// The event as JSON, without its routing key.
 #[must_use]
 pub fn body(transition: &Transition, sender: Sender<'_>) -> String {
-    let full = details::full(transition);
+    let full = details::full(transition, sender.site);
     let text = render(transition, sender, full);
     if text.len() <= REQUEST_OCTETS_MAX - KEY_OCTETS_RESERVED {
         return text;
@@ -115,6 +122,35 @@ pub fn repaired(body: &str, refusal: &str) -> Option<String> {
     Some(least.to_string())
 }
 
+/// A change event: shown beside a service's incidents, and wakes nobody.
+#[must_use]
+pub fn change(summary: &str, at: UnixMillis) -> String {
+    let event = serde_json::json!({
+        "payload": {
+            "summary": clean(summary, SUMMARY_CHARS_MAX),
+            "source": "rackwarden",
+            "timestamp": at.to_string(),
+        },
+    });
+    event.to_string()
+}
+
+/// An acknowledgement of an open incident.
+#[must_use]
+pub fn acknowledgement(key: &AlertKey, by: &str) -> String {
+    let by = clean(by, FIELD_CHARS_MAX);
+    let event = serde_json::json!({
+        "event_action": Action::Acknowledge.name(),
+        "dedup_key": dedup_key(key),
+        "payload": {
+            "summary": format!("acknowledged by {by}"),
+            "source": "rackwarden",
+            "severity": "info",
+        },
+    });
+    event.to_string()
+}
+
 /// The octets to send: the event with its routing key.
 #[must_use]
 pub fn with_routing_key(body: &str, key: &Secret) -> Option<Vec<u8>> {
@@ -147,6 +183,9 @@ pub fn dedup_key(key: &AlertKey) -> String {
 #[must_use]
 pub fn summary(transition: &Transition) -> String {
     let facts = &transition.facts;
+    if facts.rule_type == GROUP_RULE_TYPE {
+        return group_summary(transition);
+    }
     let head = match transition.kind {
         TransitionKind::Trigger | TransitionKind::Change { .. } => transition.severity.name().to_uppercase(),
         TransitionKind::Resolve => "RESOLVED".to_owned(),
@@ -167,6 +206,15 @@ pub fn summary(transition: &Transition) -> String {
         (false, false) => what + " ",
     };
     clean(&format!("{head} {}: {what}{reason}{tail}", place(transition)), SUMMARY_CHARS_MAX)
+}
+
+/// `CRITICAL site DC1: 120 alerts (offline 118, infeed-load 2)`.
+fn group_summary(transition: &Transition) -> String {
+    let head = match transition.kind {
+        TransitionKind::Trigger | TransitionKind::Change { .. } => transition.severity.name().to_uppercase(),
+        TransitionKind::Resolve => "RESOLVED".to_owned(),
+    };
+    clean(&format!("{head} {}: {}", transition.facts.device, transition.reason), SUMMARY_CHARS_MAX)
 }
 
 /// `pdu-a1 infeed 1 (Feed A, rack A1)`.
@@ -317,7 +365,7 @@ mod tests {
     use std::sync::Arc;
 
     const SENDER: Sender<'_> =
-        Sender { client: "rackwarden", client_url: Some("https://rackwarden.example/") };
+        Sender { client: "rackwarden", client_url: Some("https://rackwarden.example/"), site: None };
 
     fn pretty(text: &str) -> String {
         serde_json::to_string_pretty(&serde_json::from_str::<serde_json::Value>(text).unwrap()).unwrap()
@@ -526,7 +574,7 @@ mod tests {
         big.component = Some((ComponentKind::Bank, "1".into(), "\"".repeat(600_000).into()));
         big.runbook = Some(format!("https://{}", "r".repeat(600_000)).into());
         let it = transition(TransitionKind::Trigger, Severity::Critical, big);
-        let sender = Sender { client: &"c".repeat(600_000), client_url: None };
+        let sender = Sender { client: &"c".repeat(600_000), client_url: None, site: None };
         let octets = with_routing_key(&body(&it, sender), &Secret::new("\u{1}".repeat(1_000))).unwrap();
         assert!(octets.len() <= REQUEST_OCTETS_MAX, "{}", octets.len());
         let event: serde_json::Value = serde_json::from_slice(&octets).unwrap();

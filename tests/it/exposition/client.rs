@@ -65,6 +65,7 @@ impl Server {
         let clock: Arc<dyn Fn() -> Now + Send + Sync> = Arc::new(|| at(NOW));
         let (told, ruled) = (Arc::clone(&others), Arc::clone(&others));
         let state = AppState {
+            operations: None,
             store: Arc::clone(&store),
             alerts: Arc::<Others>::clone(&others),
             outbox: Arc::<Others>::clone(&others),
