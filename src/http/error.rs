@@ -30,8 +30,11 @@ pub(super) enum ApiError {
     /// It would change something.
     #[error("this changes something, which is for those alone whom the web file names as operators")]
     NotAnOperator,
-    /// A body where none is wanted.
-    #[error("a request needs no body here, and this one is too large")]
+    /// It cannot be done as asked.
+    #[error("{0}")]
+    Refused(String),
+    /// More than any path takes.
+    #[error("the request's body is too large")]
     BodyTooLarge,
     /// Too many others are being served.
     #[error("too many requests of this kind are being served; try again in a moment")]
@@ -59,6 +62,7 @@ impl ApiError {
             Self::MethodNotAllowed => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED),
             Self::NotAuthenticated => ("not_authenticated", StatusCode::UNAUTHORIZED),
             Self::NotAnOperator => ("not_an_operator", StatusCode::FORBIDDEN),
+            Self::Refused(_) => ("refused", StatusCode::UNPROCESSABLE_ENTITY),
             Self::BodyTooLarge => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE),
             Self::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE),
             Self::Overdue => ("overdue", StatusCode::SERVICE_UNAVAILABLE),

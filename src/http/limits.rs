@@ -26,7 +26,7 @@ pub struct Limits {
     pub header_bytes_max: usize,
     /// Header lines of a request; over it 431.
     pub headers_max: usize,
-    /// Octets of a request's body; over it 413. No endpoint takes one.
+    /// Octets of a request's body; over it 413. A silence with its comment is the longest.
     pub body_bytes_max: u64,
     /// How often the page's curves get a point: an hour has 60 of them.
     pub history_every: Duration,
@@ -74,7 +74,7 @@ impl Default for Limits {
             shutdown_time_max: Duration::from_secs(5),
             header_bytes_max: 16 * 1024,
             headers_max: 64,
-            body_bytes_max: 1024,
+            body_bytes_max: 8 * 1024,
             history_every: super::history::EVERY,
             scrapes_max: 16,
             queries_max: 4,

@@ -11,7 +11,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -88,6 +88,7 @@ pub(super) fn router(shared: Shared) -> Router {
         .route("/api/v1/targets/http_sd", get(api::http_sd))
         .route("/api/v1/status", get(api::status))
         .route("/api/v1/outbox", get(api::outbox))
+        .route("/api/v1/wishes", post(api::wish))
         .route("/api/v1/silences", get(api::silences))
         .fallback(|| std::future::ready(ApiError::NoSuchPath))
         .method_not_allowed_fallback(|| std::future::ready(ApiError::MethodNotAllowed))

@@ -3,8 +3,8 @@
 use super::super::error::ApiError;
 use super::super::router::Shared;
 use super::passwords::Verdict;
-use super::web_file::WebFile;
-use super::{Access, Role};
+use super::web_file::{Token, WebFile};
+use super::{Access, Caller, Role};
 use crate::model::Secret;
 use crate::telemetry::http as events;
 use axum::extract::{Request, State};
@@ -19,21 +19,22 @@ use std::time::Duration;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-/// Lets a request through or answers it. Whoever comes through has their [`Role`] among the extensions.
+/// Lets a request through or answers it. Whoever comes through is among the extensions as [`Caller`].
 pub(in crate::http) async fn guard(
     State(shared): State<Shared>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let access = &shared.app.access;
-    let role = access.role(request.headers(), shared.limits.turn_time_max).await;
-    let mut response = match role {
-        Ok(role) if role < Role::Operator && !access.is_open() && changes_state(request.method()) => {
+    let caller = access.caller(request.headers(), shared.limits.turn_time_max).await;
+    let mut response = match caller {
+        // Where nobody is asked who they are, what changes something refuses everybody by itself.
+        Ok(it) if it.role < Role::Operator && !access.is_open() && changes_state(request.method()) => {
             events::denied("forbidden");
             ApiError::NotAnOperator.into_response()
         }
-        Ok(role) => {
-            request.extensions_mut().insert(role);
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
             next.run(request).await
         }
         Err(denied) => denied.answer(access),
@@ -86,11 +87,11 @@ impl Access {
         self.0.file.load().is_open()
     }
 
-    /// What the sender of these headers may do.
-    async fn role(&self, headers: &HeaderMap, wait_max: Duration) -> Result<Role, Denied> {
+    /// Who sent these headers.
+    async fn caller(&self, headers: &HeaderMap, wait_max: Duration) -> Result<Caller, Denied> {
         let file = self.0.file.load_full();
         if file.is_open() {
-            return Ok(Role::Reader);
+            return Ok(Caller { name: String::new(), role: Role::Reader });
         }
         let given = headers.get(AUTHORIZATION).and_then(|it| it.to_str().ok()).ok_or(Denied::Unknown)?;
         let (scheme, given) = given.split_once(' ').ok_or(Denied::Unknown)?;
@@ -106,7 +107,7 @@ impl Access {
         let user = file.users.get(&name);
         let hash = user.map(|it| it.hash.clone());
         match (self.0.passwords.check(&name, password, hash, wait_max).await, user) {
-            (Verdict::Right, Some(user)) => Ok(user.role),
+            (Verdict::Right, Some(user)) => Ok(Caller { role: user.role, name }),
             (Verdict::Busy, _) => Err(Denied::Busy),
             (Verdict::Right | Verdict::Wrong, _) => Err(Denied::Unknown),
         }
@@ -114,9 +115,11 @@ impl Access {
 }
 
 /// All are compared, so that time does not tell which one was close.
-fn by_token(file: &WebFile, token: &str) -> Option<Role> {
+fn by_token(file: &WebFile, token: &str) -> Option<Caller> {
     let sha256: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-    file.tokens.iter().filter(|it| bool::from(it.sha256.ct_eq(&sha256))).map(|it| it.role).max()
+    let is_it = |it: &&Token| bool::from(it.sha256.ct_eq(&sha256));
+    let found: Vec<&Token> = file.tokens.iter().filter(is_it).collect();
+    found.into_iter().max_by_key(|it| it.role).map(|it| Caller { name: it.name.clone(), role: it.role })
 }
 
 /// RFC 7617.

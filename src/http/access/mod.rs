@@ -36,6 +36,14 @@ pub enum Role {
     Operator,
 }
 
+/// Who asks: among the extensions of each request that was let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Caller {
+    /// A user's or a token's name; empty where nobody is asked.
+    pub(super) name: String,
+    pub(super) role: Role,
+}
+
 /// The rules of access in force. Cheap to clone; all clones agree. The default lets everybody read.
 #[derive(Clone, Default)]
 pub struct Access(Arc<Inner>);

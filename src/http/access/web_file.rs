@@ -77,6 +77,7 @@ pub(super) struct User {
 /// Something with a token.
 #[derive(Clone)]
 pub(super) struct Token {
+    pub(super) name: String,
     pub(super) sha256: [u8; 32],
     pub(super) role: Role,
 }
@@ -162,7 +163,7 @@ impl WebFile {
                 let message = "takes `sha256:` and 64 hexadecimal digits: printf %s TOKEN | sha256sum";
                 at.key(&format!("bearer_tokens.{name}"), message)
             })?;
-            tokens.push(Token { sha256, role: role(name) });
+            tokens.push(Token { name: name.clone(), sha256, role: role(name) });
         }
         Ok(Self { tls, users, tokens, headers: headers(&raw.http_server_config.headers, &at)?, stamps })
     }

@@ -12,8 +12,11 @@ mod rules;
 mod sources;
 mod status;
 mod targets;
+mod wishes;
 
 pub(super) use filter::{Filter, phase_name};
+pub(super) use wishes::wish;
+
 pub(super) use status::{Alerts, Sources, fleet};
 
 use super::AppState;

@@ -16,7 +16,7 @@ pub enum Format {
 const SUFFIXES: [(&str, &str); 2] = [("counter", "_total"), ("info", "_info")];
 
 /// Units as the ends of names. Prometheus' best practices, and what electricians need beside them.
-const UNITS: [&str; 13] = [
+const UNITS: [&str; 11] = [
     "amperes",
     "volts",
     "watts",
@@ -28,8 +28,6 @@ const UNITS: [&str; 13] = [
     "celsius",
     "seconds",
     "bytes",
-    "requests",
-    "cells",
 ];
 
 impl Format {

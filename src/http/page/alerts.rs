@@ -12,30 +12,34 @@ pub(super) fn section(html: &mut Html, app: &AppState, alerts: &[Arc<ActiveAlert
     let of = |phase| alerts.iter().filter(|it| it.phase == phase).collect::<Vec<_>>();
     let (firing, pending) = (of(Phase::Firing), of(Phase::Pending));
     html.raw("<section aria-labelledby=\"h-alerts\">\n<h2 id=\"h-alerts\">Firing alerts</h2>\n<div id=\"alerts\" data-live>\n");
-    html.list(&firing, "No alert is firing.", |html, it| item(html, app, it, now));
+    html.list(&firing, "No alert is firing.", |html, it| item(html, Some(app), it, now));
     if !pending.is_empty() {
         html.raw("<h3>Pending: not for long enough yet</h3>\n");
-        html.list(&pending, "", |html, it| item(html, app, it, now));
+        html.list(&pending, "", |html, it| item(html, Some(app), it, now));
     }
     html.raw("</div>\n</section>\n");
 }
 
 /// Those of one device.
-pub(super) fn of_device(html: &mut Html, app: &AppState, alerts: &[&Arc<ActiveAlert>], now: Now) {
-    html.list(alerts, "No alert is firing or pending.", |html, it| item(html, app, it, now));
+pub(super) fn of_device(html: &mut Html, alerts: &[&Arc<ActiveAlert>], now: Now) {
+    html.list(alerts, "No alert is firing or pending.", |html, it| item(html, None, it, now));
 }
 
-fn item(html: &mut Html, app: &AppState, alert: &ActiveAlert, now: Now) {
+/// `app`: to lead to the device; `None` on its own page.
+fn item(html: &mut Html, app: Option<&AppState>, alert: &ActiveAlert, now: Now) {
     let (facts, severity) = (&*alert.facts, alert.severity.name());
     // Severities are words of ours, good as classes.
     for part in ["<li class=\"", severity, "\"><b class=\"", severity, "\">", severity, "</b> "] {
         html.raw(part);
     }
-    if app.store.find(&facts.device).is_some_and(|it| !it.is_inventory()) {
-        html.device(&facts.device);
-        html.text(&alert.reason);
-    } else {
-        html.strong(&facts.device, &alert.reason);
+    let is_device = |it: &AppState| it.store.find(&facts.device).is_some_and(|it| !it.is_inventory());
+    match app {
+        None => html.text(&alert.reason),
+        Some(app) if is_device(app) => {
+            html.device(&facts.device);
+            html.text(&alert.reason);
+        }
+        Some(_) => html.strong(&facts.device, &alert.reason),
     }
     html.raw("<small>");
     html.joined(where_it_is(facts));

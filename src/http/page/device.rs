@@ -22,20 +22,29 @@ pub(super) fn page(app: &AppState, history: &History, name: &str) -> Option<Stri
         html.text(name);
         html.raw("</h2>\n");
         head(html, &published, now);
-        html.raw("<h3>Alerts</h3>\n<div id=\"alerts\" data-live>\n");
-        alerts::of_device(html, app, &own, now);
+        html.raw("<h3 id=\"h-alerts\">Alerts</h3>\n<div id=\"alerts\" data-live>\n");
+        alerts::of_device(html, &own, now);
         html.raw("</div>\n");
         // Of a device that does not answer: what it said last, and said to be so.
         let shown = published.last_good().unwrap_or_else(|| published.batch());
         for kind in ComponentKind::OF_DEVICES {
             kind_of_parts(html, kind, shown, &past);
         }
+        about(html, &published, now);
     }))
 }
 
+/// How it is: what somebody who was woken wants first.
 fn head(html: &mut Html, published: &Published, now: Now) {
-    let batch = published.batch();
-    let (source, identity) = (&batch.source, &batch.source.identity);
+    let source = &published.batch().source;
+    html.raw("<p id=\"who\" class=\"soft\" data-live>");
+    let identity = &source.identity;
+    html.joined(vec![
+        format!("{} {}", identity.vendor, identity.model).trim().to_owned(),
+        source.address.clone(),
+        format!("polled {}", ago(published.age(now))),
+    ]);
+    html.raw("</p>\n");
     if published.standing(now) == Standing::Up {
         html.raw("<p id=\"verdict\" class=\"ok\" data-live>Up</p>\n");
     } else {
@@ -46,7 +55,13 @@ fn head(html: &mut Html, published: &Published, now: Now) {
         }
         html.raw("</p>\n");
     }
-    html.raw("<dl id=\"device\" class=\"words\" data-live>\n");
+}
+
+/// What it is: for later.
+fn about(html: &mut Html, published: &Published, now: Now) {
+    let batch = published.batch();
+    let (source, identity) = (&batch.source, &batch.source.identity);
+    html.raw("<h3>About this device</h3>\n<dl id=\"about\" class=\"words\" data-live>\n");
     for (name, text) in [
         ("model", format!("{} {}", identity.vendor, identity.model).trim().to_owned()),
         ("serial number", identity.serial.clone()),
@@ -112,11 +127,7 @@ fn row(
                 html.raw("<small class=\"bad\">against physics</small>");
             } else if let Some(rated) = rated(component, reading.quantity) {
                 html.raw("<small>");
-                html.text(&format!(
-                    "{} % of {}",
-                    value::rounded(100.0 * value / rated),
-                    value::shown(reading, rated)
-                ));
+                html.text(&format!("{:.0} % of {}", 100.0 * value / rated, value::shown(reading, rated)));
                 html.raw("</small>");
             }
         }

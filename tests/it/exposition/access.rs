@@ -4,7 +4,7 @@ use super::client::{Answer, NOW, Server};
 use super::fleet::{at, pdu};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rackwarden::http::{Access, Limits, WebFile};
+use rackwarden::http::{Access, Limits, WebFile, Wish};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -112,6 +112,48 @@ fn every_path_asks_who_it_is() {
         let answer = server.ask(&request(method, path, authorization));
         assert_eq!(answer.status, status, "{method} {path} {authorization}: {}", answer.text());
     }
+}
+
+#[test]
+fn wishes_are_for_operators_in_their_own_name() {
+    let folder = Folder::new();
+    folder.write("web.yml", &people());
+    let access = folder.access();
+    let server = Server::start_with(Limits::default(), access.clone());
+    let post = |authorization: &str, kind: &str, body: &str| {
+        let length = body.len();
+        let answer = server.ask(&format!(
+            "POST /api/v1/wishes HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Type: {kind}\r\n\
+             Content-Length: {length}\r\nAuthorization: {authorization}\r\n\r\n{body}"
+        ));
+        (answer.status, answer.text())
+    };
+    let (anna, otto) = (basic("anna", "anna's"), basic("otto", "otto's"));
+    let (json, wish) = ("application/json", r#"{"wish": "acknowledge", "alert": "a/b", "by": "somebody"}"#);
+    assert_eq!(post(&anna, json, wish).0, 403);
+    assert_eq!(post("", json, wish).0, 401);
+    assert_eq!(post(&otto, json, wish), (200, "{\"done\":true}".to_owned()));
+    assert_eq!(post("Bearer do-it", json, r#"{"wish": "end_silence", "id": 7}"#).0, 200);
+    assert_eq!(
+        *server.others.wishes.lock().unwrap(),
+        [
+            Wish::Acknowledge { alert: "a/b".to_owned(), by: "otto".to_owned() },
+            Wish::EndSilence { id: 7, by: "runbook".to_owned() },
+        ]
+    );
+    for (kind, body, status, says) in [
+        ("application/x-www-form-urlencoded", wish, 422, "send the wish with content-type: application/json"),
+        (json, "{", 422, "the wish cannot be read: "),
+        (json, r#"{"wish": "reboot"}"#, 422, "the wish cannot be read: "),
+        (json, r#"{"wish": "end_silence", "id": 0}"#, 422, "there is no silence 0"),
+        (json, &" ".repeat(9000), 413, "too large"),
+    ] {
+        let (got, text) = post(&otto, kind, body);
+        assert!(got == status && text.contains(says), "{body}: {got} {text}");
+    }
+    access.reload(None);
+    assert_eq!(post("", json, wish).0, 403, "where nobody is asked who they are, nobody is an operator");
+    assert_eq!(server.others.wishes.lock().unwrap().len(), 2);
 }
 
 #[test]

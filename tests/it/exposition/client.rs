@@ -2,10 +2,12 @@
 
 use super::fleet::at;
 use rackwarden::http::{
-    Access, ActiveAlert, AlertSource, AppState, Limits, OutboxFacts, OutboxStatus, Readiness, SourceFacts,
+    Access, ActiveAlert, AlertSource, AppState, Limits, Operations, OutboxFacts, OutboxStatus, Readiness,
+    SourceFacts, Wish,
 };
 use rackwarden::model::Now;
 use rackwarden::store::{Store, StoreSettings};
+use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,6 +24,8 @@ pub(super) struct Others {
     pub(super) sources: Mutex<Vec<SourceFacts>>,
     /// How often the alerts were asked for.
     pub(super) asked: AtomicUsize,
+    /// What operators have wished.
+    pub(super) wishes: Mutex<Vec<Wish>>,
     pub(super) rules: Mutex<Vec<rackwarden::http::RuleFacts>>,
 }
 
@@ -29,6 +33,32 @@ impl AlertSource for Others {
     fn active(&self) -> Vec<Arc<ActiveAlert>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         self.alerts.lock().unwrap().clone()
+    }
+}
+
+impl Operations for Others {
+    fn alerts(&self) -> Value {
+        Value::Null
+    }
+
+    fn outbox(&self) -> Value {
+        Value::Null
+    }
+
+    fn event(&self, _: &str, _: u64) -> Option<Value> {
+        None
+    }
+
+    fn silences(&self) -> Value {
+        Value::Null
+    }
+
+    fn perform(&self, wish: Wish) -> Result<Value, String> {
+        if matches!(&wish, Wish::EndSilence { id: 0, .. }) {
+            return Err("there is no silence 0".to_owned());
+        }
+        self.wishes.lock().unwrap().push(wish);
+        Ok(serde_json::json!({ "done": true }))
     }
 }
 
@@ -65,7 +95,7 @@ impl Server {
         let clock: Arc<dyn Fn() -> Now + Send + Sync> = Arc::new(|| at(NOW));
         let (told, ruled) = (Arc::clone(&others), Arc::clone(&others));
         let state = AppState {
-            operations: None,
+            operations: Some(Arc::<Others>::clone(&others)),
             store: Arc::clone(&store),
             alerts: Arc::<Others>::clone(&others),
             outbox: Arc::<Others>::clone(&others),
