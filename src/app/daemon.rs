@@ -124,6 +124,7 @@ impl Daemon {
     ) -> Result<Self, AppError> {
         snmp_events::init();
         alert_events::init();
+        crate::telemetry::message::init();
         name_events::init();
         log_events::init();
         watchdog_events::init();

@@ -12,6 +12,9 @@ use std::time::Duration;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawConfig {
+    /// Checked where it stands: the mirror only has to know the key.
+    #[serde(default, rename = "version")]
+    _version: Option<u32>,
     pub(super) polling: RawPolling,
     pub(super) http: RawHttp,
     pub(super) state: RawState,
@@ -86,8 +89,12 @@ pub(super) struct RawPaging {
     pub(super) default_integrations: Option<Tagged<Vec<String>>>,
     pub(super) client: String,
     pub(super) client_url: Option<String>,
+    pub(super) summary: Option<String>,
+    #[serde(default)]
+    pub(super) details: BTreeMap<String, String>,
     pub(super) company: Option<String>,
     pub(super) contact: Option<String>,
+    pub(super) incident_per_severity: bool,
     pub(super) storm_threshold: usize,
     pub(super) storm_window: Nanoseconds,
     pub(super) storm_wait: Nanoseconds,
@@ -282,6 +289,9 @@ pub(super) struct RawAlert {
     pub(super) rated_apparent_power: Option<f64>,
     pub(super) notes: Option<String>,
     pub(super) runbook: Option<String>,
+    pub(super) summary: Option<String>,
+    #[serde(default)]
+    pub(super) details: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) integrations: Vec<String>,
     pub(super) enabled: bool,

@@ -16,6 +16,8 @@ use std::time::Duration;
 
 pub(super) static ROOT: Table = Table {
     keys: &[
+        Key::new("version", Form::Version, "1", "The version of the configuration format that the file is written for")
+            .also(&["config_version", "schema_version", "format", "apiversion"]),
         Key::table("polling", Form::Table(&POLLING), "How devices are asked, unless they say otherwise"),
         Key::table("http", Form::Table(&HTTP), "Where /metrics, the JSON API and health are served"),
         Key::table("state", Form::Table(&STATE), "Where events and open alerts are kept over restarts")
@@ -615,9 +617,30 @@ static PAGING: Table = Table {
             "\"https://rackwarden.example.net/\"",
             "Where the page's link leads",
         ),
+        Key::new(
+            "summary",
+            Form::Note,
+            "\"{{ summary }} [{{ labels.site }}]\"",
+            "The template of the page's one line, for rules without one; docs/rules.md has the fields",
+        )
+        .also(&["title", "subject"]),
+        Key::new(
+            "details",
+            Form::Templates,
+            "{ team = \"facilities\", feed = \"{{ labels.feed }}\" }",
+            "Templates of further entries in the page's details, for all rules",
+        )
+        .also(&["custom_details", "message", "fields"]),
         Key::new("company", Form::Text, "\"Example Ltd\"", "Whose site it is: in each page's details"),
         Key::new("contact", Form::Text, "\"noc@example.net\"", "Whom to ask: in each page's details")
             .also(&["contact_email", "email"]),
+        Key::new(
+            "incident_per_severity",
+            Form::Flag,
+            "true",
+            "Whether an alert that gets worse opens an incident of its own, which pages anew, and ends the one before it; else it adds to the one that is open",
+        )
+        .default("false"),
         Key::new(
             "storm_threshold",
             Form::Count { least: 0, most: STORM_MOST },
@@ -666,7 +689,7 @@ static PAGING: Table = Table {
             "change_events",
             Form::Flag,
             "true",
-            "Whether reloads and maintenance windows are told to PagerDuty as change events",
+            "Whether reloads, maintenance windows, silences and changed inventories are told to PagerDuty as change events",
         )
         .default("false"),
     ],

@@ -24,7 +24,7 @@ mod state;
 pub use access::{Access, Role, WebFile, WebFileError};
 pub use exposition::{Exposition, Format};
 pub use limits::Limits;
-pub use operate::{Operations, Wish, serve_control};
+pub use operate::{Answer, Operations, Wish, serve_control};
 pub use server::{serve, serve_with};
 pub use settings::HttpSettings;
 pub use state::{

@@ -86,6 +86,7 @@ pub(super) fn router(shared: Shared) -> Router {
         .route("/api/v1/objects", get(api::objects))
         .route("/api/v1/rules", get(api::rules))
         .route("/api/v1/targets/http_sd", get(api::http_sd))
+        .route("/api/v1/recording", get(api::recording))
         .route("/api/v1/status", get(api::status))
         .route("/api/v1/outbox", get(api::outbox))
         .route("/api/v1/wishes", post(api::wish))

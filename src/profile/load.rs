@@ -15,6 +15,8 @@ use std::sync::{Arc, LazyLock, OnceLock};
 #[derive(Debug, Clone, Default)]
 pub struct ProfileSet {
     slots: BTreeMap<Arc<str>, Slot>,
+    /// Whether what is set in a device is learnt as well.
+    with_thresholds: bool,
 }
 
 /// A profile, perhaps not read yet.
@@ -103,7 +105,26 @@ impl ProfileSet {
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Arc<Profile>> {
         let slot = self.slots.get(name)?;
-        slot.profile.get_or_init(|| self.read(name).map(Arc::new)).as_ref()
+        slot.profile.get_or_init(|| self.read(name).map(|it| Arc::new(self.widened(it)))).as_ref()
+    }
+
+    /// The same profiles, which learn also the thresholds that are set in a device: a walk by hand can afford
+    /// the more requests, and the daemon has no use for them.
+    #[must_use]
+    pub fn with_device_thresholds(&self) -> Self {
+        let mut set = Self { slots: BTreeMap::new(), with_thresholds: true };
+        for (name, slot) in &self.slots {
+            let wide = |it: &Option<Arc<Profile>>| {
+                OnceLock::from(it.as_ref().map(|it| Arc::new(set.widened(Profile::clone(it)))))
+            };
+            let profile = slot.profile.get().map_or_else(OnceLock::new, wide);
+            set.slots.insert(Arc::clone(name), Slot { profile, ..slot.clone() });
+        }
+        set
+    }
+
+    fn widened(&self, profile: Profile) -> Profile {
+        if self.with_thresholds { profile.with_device_thresholds() } else { profile }
     }
 
     /// The names, in order.

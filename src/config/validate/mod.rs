@@ -28,6 +28,7 @@ use super::source::chain;
 use super::{ProfileNames, Secrets};
 use crate::http::settings::HttpSettings;
 use crate::http::{WebFile, WebFileError};
+use crate::message::Messages;
 use crate::model::Secret;
 use crate::notify::settings::SecretSource;
 
@@ -49,9 +50,10 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
     let (devices, services) = devices::devices(context, raw, (&credentials, &logins));
     let inventories = inventories::inventories(context, raw);
     let traps = traps::traps(context, &raw.traps, &credentials);
-    let rules = alerts::rules(context, raw, &devices);
+    let (rules, texts) = alerts::rules(context, raw, &devices);
     let parents = parents::parents(context, raw, &devices, &rules);
-    let notify = integrations::notify(context, raw, &rules);
+    let mut notify = integrations::notify(context, raw, &rules);
+    notify.messages = Messages { defaults: alerts::default_texts(context, raw), rules: texts };
     if rules.iter().any(|it| it.enabled) && notify.integrations.is_empty() && !context.report.any_broken() {
         let message = "alerts are evaluated, but nobody is paged: there is no integration";
         context

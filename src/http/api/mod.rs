@@ -8,6 +8,7 @@ mod devices;
 mod filter;
 mod objects;
 mod readings;
+mod recording;
 mod rules;
 mod sources;
 mod status;
@@ -104,6 +105,12 @@ pub(super) async fn http_sd(
     shared.query(work).await
 }
 
+/// GET /api/v1/recording
+pub(super) async fn recording(State(shared): State<Shared>, pairs: Pairs) -> Result<Lines, ApiError> {
+    let filter = Filter::read(pairs, &["device", "match", "limit", "after"])?;
+    shared.query(move |app| Ok(Lines(recording::page(&app.store.snapshot(), &filter)))).await
+}
+
 /// GET /api/v1/outbox
 pub(super) async fn outbox(State(shared): State<Shared>) -> Result<Json, ApiError> {
     let work = |app: &AppState| {
@@ -143,6 +150,15 @@ impl Json {
 impl IntoResponse for Json {
     fn into_response(self) -> Response {
         ([(header::CONTENT_TYPE, "application/json")], self.0).into_response()
+    }
+}
+
+/// JSON objects, one a line.
+pub(super) struct Lines(String);
+
+impl IntoResponse for Lines {
+    fn into_response(self) -> Response {
+        ([(header::CONTENT_TYPE, "application/x-ndjson")], self.0).into_response()
     }
 }
 

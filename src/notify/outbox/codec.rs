@@ -278,6 +278,9 @@ struct StoredFacts {
     threshold: Option<f64>,
     rated: Option<f64>,
     since: i64,
+    /// Absent in early rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    last_values: Vec<(String, String)>,
 }
 
 impl StoredFacts {
@@ -305,6 +308,11 @@ impl StoredFacts {
             threshold: facts.threshold,
             rated: facts.rated,
             since: facts.since.0,
+            last_values: facts
+                .last_values
+                .iter()
+                .map(|(name, it)| (name.to_string(), it.to_string()))
+                .collect(),
         }
     }
 
@@ -342,6 +350,7 @@ impl StoredFacts {
             threshold: self.threshold,
             rated: self.rated,
             since: UnixMillis(self.since),
+            last_values: self.last_values.into_iter().map(|(name, it)| (name.into(), it.into())).collect(),
         })
     }
 }

@@ -23,6 +23,11 @@ pub(super) fn full(transition: &Transition, site: Option<&Site>) -> Details {
             facts.labels.iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
         details.insert("labels".to_owned(), Value::Object(labels));
     }
+    if !facts.last_values.is_empty() {
+        let values: Details =
+            facts.last_values.iter().map(|(name, text)| (name.to_string(), json!(text))).collect();
+        details.insert("last_values".to_owned(), Value::Object(values));
+    }
     details
 }
 

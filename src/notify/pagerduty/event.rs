@@ -114,11 +114,17 @@ pub fn repaired(body: &str, refusal: &str) -> Option<String> {
         let note = clean(&format!("the full event was refused: {refusal}"), FIELD_CHARS_MAX);
         fields.insert("custom_details".to_owned(), serde_json::json!({"note": note}));
     }
-    let least = serde_json::json!({
-        "event_action": event.get("event_action")?.as_str()?,
+    let action = event.get("event_action")?.as_str()?;
+    let mut least = serde_json::json!({
+        "event_action": action,
         "dedup_key": event.get("dedup_key")?.as_str()?,
-        "payload": payload,
     });
+    // The end of an incident needs its key alone.
+    let is_needless = action != Action::Trigger.name()
+        && ["payload", "summary", "source", "severity"].iter().any(|it| refusal.contains(it));
+    if !is_needless && let Some(fields) = least.as_object_mut() {
+        fields.insert("payload".to_owned(), payload);
+    }
     Some(least.to_string())
 }
 
@@ -198,8 +204,9 @@ pub fn summary(transition: &Transition) -> String {
     let reason = if transition.reason.is_empty() { facts.reading.as_str() } else { &transition.reason };
     let what = facts.trigger.replace('_', " ");
     // A number goes with its name ("current 23.4 A > 20 A"); a sentence stands after it ("offline: 3 polls ..").
-    let sentence =
-        facts.value.is_none() || transition.kind == TransitionKind::Resolve && facts.threshold.is_none();
+    let sentence = facts.value.is_none()
+        || facts.operator.is_empty()
+        || transition.kind == TransitionKind::Resolve && facts.threshold.is_none();
     let what = match (reason.contains(&what) || what.is_empty(), sentence) {
         (true, _) => String::new(),
         (false, true) => what + ": ",
@@ -223,7 +230,13 @@ fn place(transition: &Transition) -> String {
     let mut place = facts.device.to_string();
     let mut asides: Vec<String> = Vec::new();
     if let Some((kind, index, label)) = &facts.component {
-        let component = if &**index == "0" { kind.name().to_owned() } else { format!("{kind} {index}") };
+        let kind_name = kind.name().replace('_', " ");
+        let component = match &**index {
+            "0" => kind_name,
+            // Objects of inventories have names; their indices are numbers of databases.
+            _ if facts.source.is_none() && !label.is_empty() => format!("{kind_name} {label}"),
+            index => format!("{kind_name} {index}"),
+        };
         let whole_device = *kind == crate::model::ComponentKind::Device && &**index == "0";
         if !whole_device {
             place.push(' ');
@@ -231,6 +244,7 @@ fn place(transition: &Transition) -> String {
         }
         let says_more = !label.is_empty()
             && !label.eq_ignore_ascii_case(&component)
+            && !component.ends_with(&**label)
             && !label.eq_ignore_ascii_case(kind.name())
             && **label != **index
             && **label != *facts.device;
@@ -620,6 +634,12 @@ mod tests {
         "#);
         let shorter = repaired(&body(&it, SENDER), "'custom_details' is wrong").unwrap();
         assert!(!shorter.contains("custom_details"), "{shorter}");
+        let it = transition(TransitionKind::Resolve, Severity::Error, facts("pdu-a1"));
+        let end = repaired(&body(&it, SENDER), "'summary' is too long").unwrap();
+        assert_eq!(
+            end,
+            r#"{"dedup_key":"rackwarden:infeed-load/pdu-a1/infeed/1/current","event_action":"resolve"}"#
+        );
         assert_eq!(repaired("[]", ""), None);
         assert_eq!(repaired("no", ""), None);
     }

@@ -54,6 +54,7 @@ pub(super) fn alert(device: &str, phase: Phase, severity: Severity, since: u64) 
         operator: ">",
         threshold: Some(80.0),
         rated: Some(32.0),
+        last_values: Vec::new(),
         since: at(since).unix,
     };
     Arc::new(ActiveAlert {
