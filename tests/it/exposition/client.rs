@@ -53,6 +53,13 @@ impl Operations for Others {
         Value::Null
     }
 
+    fn test_page(
+        &self,
+        _: String,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Value, String>> + Send + 'static>> {
+        Box::pin(std::future::ready(Ok(Value::Null)))
+    }
+
     fn perform(&self, wish: Wish) -> Result<Value, String> {
         if matches!(&wish, Wish::EndSilence { id: 0, .. }) {
             return Err("there is no silence 0".to_owned());
@@ -197,7 +204,7 @@ impl Answer {
         String::from_utf8(self.body.clone()).unwrap()
     }
 
-    pub(super) fn json(&self) -> serde_json::Value {
+    pub(super) fn json(&self) -> Value {
         assert!(self.head.contains("content-type: application/json"), "{self:?}");
         serde_json::from_slice(&self.body).unwrap()
     }
