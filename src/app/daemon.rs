@@ -4,13 +4,14 @@
 use super::inventory::Inventories;
 use super::memory::{self, Keeper};
 use super::pipeline::{Observer, Pipeline, Shared};
+use super::redfish::Services;
 use super::resolve::{self, Cause, Names, Resolved};
 use super::traps::{self, Engine, TrapError, TrapSocket, Traps};
 use super::watchdog::{self, Lives};
-use super::{status, supervise};
+use super::{control, lag, status, supervise};
 use crate::alert::{OpenAlert, Transition};
 use crate::config::Settings;
-use crate::http::{self, AppState, Readiness};
+use crate::http::{self, Access, AppState, Readiness, WebFileError};
 use crate::model::SystemClock;
 use crate::notify::NotifyError;
 use crate::notify::outbox::Outbox;
@@ -53,9 +54,15 @@ pub enum AppError {
         #[source]
         source: std::io::Error,
     },
+    /// The web file cannot be used.
+    #[error("TLS, users and tokens cannot be set up")]
+    Web(#[from] WebFileError),
     /// Traps cannot be listened for.
     #[error(transparent)]
     Traps(#[from] TrapError),
+    /// No thread for the Redfish services.
+    #[error("Redfish services cannot be asked")]
+    Redfish(#[source] std::io::Error),
     /// No thread for the inventories.
     #[error("inventories cannot be asked")]
     Inventory(#[source] std::io::Error),
@@ -83,9 +90,12 @@ pub struct Daemon {
     pub(super) clock: SystemClock,
     ready: watch::Sender<Readiness>,
     http_address: SocketAddr,
+    pub(super) access: Access,
     stop_http: watch::Sender<bool>,
     tasks: Vec<AbortHandle>,
+    heartbeat: Option<AbortHandle>,
     pub(super) inventories: Inventories,
+    pub(super) services: Services,
     waits: Arc<Mutex<Keeper>>,
 }
 
@@ -94,6 +104,8 @@ const DEVICES_A_SHARD: usize = 50_000;
 /// Unless the user says otherwise, the first polls of a fleet are spread over this much a device, or an
 /// interval, whichever is less: a device is learnt by some forty requests.
 const START_SPREAD: Duration = Duration::from_millis(1);
+/// How often the web file and its certificates are looked at.
+const WEB_FILE_LOOK: Duration = Duration::from_secs(5);
 /// How long the end waits for events that can go at once.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// How often readiness is looked at while the first polls are under way.
@@ -110,15 +122,10 @@ impl Daemon {
         clock: SystemClock,
         observer: Option<Observer>,
     ) -> Result<Self, AppError> {
-        snmp_events::init();
-        alert_events::init();
-        name_events::init();
-        log_events::init();
-        watchdog_events::init();
+        make_counters();
         let runtime = Handle::current();
-        let folder = settings.state_folder.clone();
-        let private = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-        private.map_err(|source| AppError::State { folder, source })?;
+        make_state_folder(&settings)?;
+        let access = Access::open(settings.http.web_config.as_deref())?;
         let address = settings.http.listen;
         let listener =
             TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })?;
@@ -143,6 +150,7 @@ impl Daemon {
         shared.watch.load().groups.restore(of_groups, waits, &shared, clock.now());
         let waits = Keeper::new(&settings.state_folder);
         let inventories = Inventories::start(Arc::clone(&shared), clock).map_err(AppError::Inventory)?;
+        let services = Services::start(Arc::clone(&shared), clock).map_err(AppError::Redfish)?;
         let shards = start_shards(&settings, &profiles, clock, &shared)?;
         let (ready, ready_watch) = watch::channel(Readiness::default());
         let (stop_http, stopped) = watch::channel(false);
@@ -157,9 +165,12 @@ impl Daemon {
             clock,
             ready,
             http_address,
+            access,
             stop_http,
             tasks: Vec::new(),
+            heartbeat: None,
             inventories,
+            services,
             waits: Arc::new(Mutex::new(waits)),
         };
         daemon.listen_for_traps(&runtime, trap_socket);
@@ -167,9 +178,12 @@ impl Daemon {
         daemon.profiles_digest = digest(&daemon.settings.profile_folders);
         daemon.resolve_unclaimed();
         daemon.begin_polling(&runtime);
+        daemon.services.replace(&daemon.settings.services);
         daemon.inventories.replace(&daemon.settings.inventories);
         let (waits, board) = (Arc::clone(&daemon.waits), Arc::clone(&daemon.shared.board));
         daemon.tasks.push(supervise::spawn(&runtime, "waits", memory::run(waits, board, clock)));
+        let watching = watch_web_file(daemon.access.clone());
+        daemon.tasks.push(supervise::spawn(&runtime, "web file", watching));
         daemon.tasks.push(supervise::spawn(&runtime, "log", tell_what_the_log_left_out()));
         Ok(daemon)
     }
@@ -204,13 +218,14 @@ impl Daemon {
     /// and go out at the next start.
     pub async fn stop(self) {
         let shards = self.shards;
-        for task in &self.tasks {
+        for task in self.tasks.iter().chain(&self.heartbeat) {
             task.abort();
         }
-        let (shared, inventories) = (Arc::clone(&self.shared), self.inventories);
+        let (shared, inventories, services) = (Arc::clone(&self.shared), self.inventories, self.services);
         let (waits, clock) = (self.waits, self.clock);
         let stopping = tokio::task::spawn_blocking(move || {
             inventories.stop();
+            services.stop();
             for shard in shards.iter() {
                 shard.stop();
             }
@@ -259,18 +274,39 @@ impl Daemon {
             store: Arc::clone(&self.shared.store),
             alerts: Arc::new(status::Alerts(Arc::clone(&self.shared.board))),
             outbox: Arc::new(status::Paging(self.shared.outbox.clone())),
+            operations: Some(Arc::new(control::Control { outbox: self.shared.outbox.clone(), clock })),
             traps: self.trap_status(),
             sources: self.source_status(),
             rules: self.rule_status(),
             ready,
             clock: Arc::new(move || clock.now()),
             started: clock.now(),
+            access: self.access.clone(),
         };
+        let mut control_stopped = stopped.clone();
+        let control_shutdown = async move { if control_stopped.wait_for(|it| *it).await.is_err() {} };
+        let folder = &self.settings.state_folder;
+        control::start(runtime, folder, self.shared.outbox.clone(), clock, control_shutdown);
+        self.beat(runtime);
+        let watch = lag::watch(Arc::clone(&self.shared), clock);
+        self.tasks.push(supervise::spawn(runtime, "lag", watch));
         let shutdown = async move {
             // An error means that the daemon is gone, which is as good.
             if stopped.wait_for(|it| *it).await.is_err() {}
         };
         supervise::spawn(runtime, "http", http::serve(listener, state, shutdown));
+    }
+
+    /// The heartbeat: as long as events can be kept and sent, and devices are polled.
+    pub(super) fn beat(&mut self, runtime: &Handle) {
+        if let Some(task) = self.heartbeat.take() {
+            task.abort();
+        }
+        let Some(settings) = self.settings.notify.heartbeat.clone() else { return };
+        let (shared, clock) = (Arc::clone(&self.shared), self.clock);
+        let why_not = move || lag::why_not_well(&shared, clock.now());
+        let task = supervise::spawn(runtime, "heartbeat", crate::notify::heartbeat::run(settings, why_not));
+        self.heartbeat = Some(task);
     }
 
     fn trap_status(&self) -> http::TrapStatus {
@@ -311,7 +347,8 @@ impl Daemon {
         for device in &devices {
             self.add(device);
         }
-        snmp_events::devices_changed(devices.len());
+        let count = devices.len() + self.settings.services.len();
+        snmp_events::devices_changed(count);
         self.names.replace(&devices);
         let shards = Arc::downgrade(&self.shards);
         let traps = self.traps.clone();
@@ -332,7 +369,7 @@ impl Daemon {
         };
         let names = resolve::run(Arc::clone(&self.names), resolve::of_system, tell);
         self.tasks.push(supervise::spawn(runtime, "names", names));
-        let (ready, shared, count) = (self.ready.clone(), Arc::clone(&self.shared), devices.len());
+        let (ready, shared) = (self.ready.clone(), Arc::clone(&self.shared));
         ready.send_replace(Readiness { config_loaded: true, listening: true, polling: count == 0 });
         let watch = async move {
             while shared.polled_once.load(Ordering::Relaxed) == 0 && count != 0 {
@@ -358,6 +395,23 @@ impl Daemon {
             shard.send(Command::Remove(Arc::clone(name)));
         }
     }
+}
+
+/// Makes the counters of all parts, so that they stand in /metrics from the start.
+fn make_counters() {
+    snmp_events::init();
+    alert_events::init();
+    crate::telemetry::message::init();
+    name_events::init();
+    log_events::init();
+    watchdog_events::init();
+}
+
+/// Makes the state folder, for its owner alone.
+fn make_state_folder(settings: &Settings) -> Result<(), AppError> {
+    let folder = settings.state_folder.clone();
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    made.map_err(|source| AppError::State { folder, source })
 }
 
 /// The socket for traps, if they are wanted, and where it listens.
@@ -423,6 +477,17 @@ pub(crate) fn shard_of<'a>(shards: &'a [ShardHandle], name: &str) -> Option<&'a 
     name.hash(&mut hasher);
     let count = u64::try_from(shards.len()).unwrap_or(1).max(1);
     shards.get(usize::try_from(hasher.finish() % count).unwrap_or(0))
+}
+
+/// Certificates are renewed by others, who do not tell us.
+async fn watch_web_file(access: Access) {
+    loop {
+        tokio::time::sleep(WEB_FILE_LOOK).await;
+        let access = access.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || access.refresh()).await {
+            tracing::error!("the web file was not looked at: {error}");
+        }
+    }
 }
 
 /// For ever, now and then.

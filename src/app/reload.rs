@@ -14,15 +14,17 @@ impl Daemon {
     /// Brings other settings into force.
     pub fn reload(&mut self, settings: Settings, profiles: Arc<ProfileSet>) {
         let difference = Settings::difference(&self.settings, &settings);
-        let Difference { rules, parents, changed, added, removed, .. } = &difference;
-        let devices = !changed.is_empty() || !added.is_empty() || !removed.is_empty();
+        let Difference { rules, parents, services, changed, added, removed, .. } = &difference;
+        let devices = *services || !changed.is_empty() || !added.is_empty() || !removed.is_empty();
         self.settings = settings;
+        self.access.reload(self.settings.http.web_config.as_deref());
         if *rules || *parents || devices {
             self.watch_anew();
             self.inventories.judge_anew();
         }
         if difference.notify {
             self.shared.outbox.reload(&self.settings.notify);
+            self.beat(&tokio::runtime::Handle::current());
         }
         // Before the devices: one that is added is then learnt by the new ones.
         let digest = digest(&self.settings.profile_folders);
@@ -34,6 +36,9 @@ impl Daemon {
             }
         }
         self.reload_devices(&difference);
+        if difference.services {
+            self.services.replace(&self.settings.services);
+        }
         if difference.inventories {
             self.inventories.replace(&self.settings.inventories);
         }
@@ -42,6 +47,7 @@ impl Daemon {
         }
         let Difference { added, changed, removed, .. } = &difference;
         events::reloaded(added.len(), changed.len(), removed.len());
+        self.shared.outbox.tell_change(&format!("configuration reloaded: {difference}"));
     }
 
     /// Brings other rules, groups or links into force. Devices are bound to them at their next poll.
@@ -66,6 +72,6 @@ impl Daemon {
         if let Some(traps) = &self.traps {
             traps.configure(&self.settings.traps, &self.settings.devices);
         }
-        snmp_events::devices_changed(devices.len());
+        snmp_events::devices_changed(devices.len() + self.settings.services.len());
     }
 }

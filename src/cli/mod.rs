@@ -23,9 +23,12 @@ mod fleet;
 mod generate;
 mod import;
 mod inventory;
+mod operate;
 mod page;
 mod poll;
 mod profile;
+mod redfish;
+mod rules;
 mod run;
 mod simulate;
 mod status;
@@ -60,6 +63,11 @@ enum Verb {
     Schema,
     /// Poll one device by hand and show what it reads
     Poll(poll::Arguments),
+    /// Redfish services by hand
+    #[command(subcommand)]
+    Redfish(redfish::Verb),
+    /// Write what a Redfish service has to a folder, with serial numbers and addresses masked
+    Capture(redfish::CaptureArguments),
     /// Where each value comes from: cell, octets, scale, profile, rules
     Explain(explain::Arguments),
     /// Walk an agent's objects, with names where they are known
@@ -82,9 +90,18 @@ enum Verb {
     /// Measure what polling costs
     #[command(subcommand)]
     Bench(bench::Verb),
+    /// Alerts that go on: list, acknowledge, silence
+    #[command(subcommand)]
+    Alerts(operate::Alerts),
+    /// Events that wait or were given up
+    #[command(subcommand)]
+    Outbox(operate::Outbox),
     /// Paging by hand
     #[command(subcommand)]
     Page(page::Verb),
+    /// Rules: what they match, why they fire or not, tests, and what they would have done
+    #[command(subcommand)]
+    Rules(Box<rules::Verb>),
     /// Inventory sources by hand
     #[command(subcommand)]
     Inventory(inventory::Verb),
@@ -118,6 +135,8 @@ pub fn main() -> std::process::ExitCode {
         Verb::Config(verb) => config::run(&verb),
         Verb::Schema => config::schema(),
         Verb::Poll(arguments) => poll::run(&arguments),
+        Verb::Redfish(verb) => redfish::run(&verb),
+        Verb::Capture(arguments) => redfish::capture(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Walk(arguments) => walk::run(&arguments),
         Verb::Discover(arguments) => discover::run(&arguments),
@@ -128,7 +147,10 @@ pub fn main() -> std::process::ExitCode {
         Verb::Simulate(arguments) => simulate::run(&arguments),
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::Bench(verb) => bench::run(&verb),
+        Verb::Alerts(verb) => operate::alerts(&verb),
+        Verb::Outbox(verb) => operate::outbox(&verb),
         Verb::Page(verb) => page::run(&verb),
+        Verb::Rules(verb) => rules::run(&verb),
         Verb::Inventory(verb) => inventory::run(&verb),
         Verb::Generate(arguments) => generate::run(&arguments),
     };

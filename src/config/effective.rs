@@ -292,10 +292,7 @@ mod tests {
             "[profiles]\nfolders = [\"/a\", \"/b\"]  # $RACKWARDEN_PROFILES__FOLDERS\n"
         );
         let device = shown(text, &variables, Some("devices")).unwrap();
-        assert!(
-            device.contains("name = \"pdu \\\"a\\\"\"            # /etc/rackwarden.toml:7\n"),
-            "{device}"
-        );
+        assert!(device.contains("name = \"pdu \\\"a\\\"\"        # /etc/rackwarden.toml:7\n"), "{device}");
         assert!(device.contains("labels = { rack = \"A1\" }"), "{device}");
         let all = shown(text, &variables, None).unwrap();
         assert!(all.contains("community = \"***\"") && !all.contains("hunter2"), "{all}");

@@ -71,3 +71,12 @@ pub(super) const SNAPSHOT_LIMIT_MOST: Duration = Duration::from_secs(3600);
 pub(super) const SNAPSHOT_AGE_MOST: Duration = Duration::from_secs(366 * 24 * 3600);
 /// At the usual interval this is a day.
 pub(super) const SNAPSHOTS_MOST: i64 = 100;
+
+/// Over it a storm is no storm any more but the whole fleet.
+pub(super) const STORM_MOST: i64 = 1_000_000;
+/// Shorter, and the polls of one interval would not meet.
+pub(super) const STORM_LEAST: Duration = Duration::from_secs(5);
+/// Whoever waits longer has not been woken.
+pub(super) const STORM_WAIT_MOST: Duration = Duration::from_secs(300);
+/// Routes, and maintenance windows: each alert is held against all of them.
+pub(super) const ROUTES_MOST: usize = 1_000;
