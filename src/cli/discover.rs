@@ -352,7 +352,7 @@ fn print_rest(found: &[Found], doubles: &[duplicates::Duplicates], asked: usize)
     let read = found.iter().filter(|it| !it.profile.is_empty()).count();
     let blank = if found.is_empty() { "" } else { "\n" };
     println!(
-        "{blank}{asked} addresses asked: {} answer, {read} are read by a profile, {known} are in the configuration already",
+        "{blank}asked: {asked}, answered: {}, read by a profile: {read}, in the configuration already: {known}",
         found.len()
     );
 }

@@ -87,7 +87,7 @@ fn row(device: &Device) -> String {
     let repeats =
         if requests.repeated == 0 { String::new() } else { format!(", {} repeated", requests.repeated) };
     format!(
-        "  {name:24}  {:>7.1} ms  {} requests{repeats}  {readings_total} readings{missing}  {age_seconds:.0} s ago",
+        "  {name:24}  {:>7.1} ms  {} sent{repeats}  {readings_total} readings{missing}  {age_seconds:.0} s ago",
         poll_duration_seconds * 1000.0,
         requests.sent,
     )

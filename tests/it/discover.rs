@@ -130,7 +130,7 @@ fn who_answers_is_told_with_what_reads_it() {
         "{text}"
     );
     assert!(
-        text.contains("14 addresses asked: 7 answer, 5 are read by a profile, 1 are in the configuration"),
+        text.contains("asked: 14, answered: 7, read by a profile: 5, in the configuration already: 1"),
         "{text}"
     );
     assert!(!text.contains("s3cret") && !text.contains("maplesyrup"), "{text}");
@@ -199,7 +199,7 @@ fn the_rate_is_bounded() {
     command.args(["discover", "127.0.77.1", "127.0.77.2", "--rate", "5", "--timeout", "0.2", "-c", "s3cret"]);
     let port = network.port.to_string();
     let output = command.args(["--port", &port, "--config", "/nonexistent"]).output().unwrap();
-    assert!(said(&output).contains("2 addresses asked: 2 answer"), "{}", said(&output));
+    assert!(said(&output).contains("asked: 2, answered: 2"), "{}", said(&output));
     // A community and the discovery to each of two: four datagrams, 200 ms between any two.
     assert!(Duration::from_millis(600) <= begun.elapsed(), "{:?}", begun.elapsed());
 }
