@@ -24,6 +24,7 @@ mod profile_engine;
 mod profile_mistakes;
 mod profile_properties;
 mod profiles;
+mod prometheus;
 mod promtool;
 mod recordings;
 mod redfish;
