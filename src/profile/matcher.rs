@@ -39,7 +39,8 @@ impl SystemGroup {
 const MODEL_LENGTH_MAX: usize = 64;
 
 /// The names of the profiles that may fit, best first: by the length of the sysObjectID subtree, then by
-/// priority, then those that ask for more, then by name. Those without a sysObjectID come last.
+/// priority, then those that ask for more, then by name. After them come those of other products of the same
+/// vendor that have probes; those without a sysObjectID come last.
 pub(super) fn candidates<'a>(
     matches: impl Iterator<Item = (&'a str, &'a Match)>,
     system: &SystemGroup,
@@ -65,8 +66,20 @@ fn length(matching: &Match, system: &SystemGroup, descr: &str) -> Option<usize> 
         return Some(0);
     }
     let subtrees = matching.sys_object_id.iter().filter(|it| system.sys_object_id.starts_with(it));
-    subtrees.map(|it| it.arcs().len()).max()
+    subtrees.map(|it| it.arcs().len()).max().or_else(|| of_vendor(matching, system))
 }
+
+/// A product that no profile names may still have the tables of its vendor's others: those that can be put to
+/// the test come after all that match.
+fn of_vendor(matching: &Match, system: &SystemGroup) -> Option<usize> {
+    let vendor = system.sys_object_id.arcs().get(..VENDOR_ARCS)?;
+    let is_vendors = |it: &Oid| it.arcs().get(..VENDOR_ARCS) == Some(vendor);
+    let fits = !matching.probes.is_empty() && matching.sys_object_id.iter().any(is_vendors);
+    fits.then_some(VENDOR_ARCS - 1)
+}
+
+/// 1.3.6.1.4.1 and the vendor's number.
+const VENDOR_ARCS: usize = 7;
 
 #[cfg(test)]
 mod tests {
