@@ -2,7 +2,7 @@
 
 use super::{History, POINTS, SERIES_A_DEVICE_MAX, SERIES_MAX};
 use crate::model::{
-    Batch, Component, ComponentKind, Moment, Now, Oid, PollError, Quantity, ReadingShape, Sample, Shape,
+    Batch, Component, ComponentKind, Locator, Moment, Now, PollError, Quantity, ReadingShape, Sample, Shape,
     Source, UnixMillis,
 };
 use crate::store::{Store, StoreSettings};
@@ -14,7 +14,7 @@ fn at(minute: u64) -> Now {
 }
 
 fn reading(component: u32, quantity: Quantity) -> ReadingShape {
-    ReadingShape { component, quantity, name: "".into(), source: Oid::default(), states: None }
+    ReadingShape { component, quantity, name: "".into(), source: Locator::default(), states: None }
 }
 
 fn component(kind: ComponentKind, index: &str) -> Component {

@@ -10,6 +10,7 @@ use rackwarden::store::{Store, StoreSettings};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -51,6 +52,10 @@ impl Operations for Others {
 
     fn silences(&self) -> Value {
         Value::Null
+    }
+
+    fn test_page(&self, _: String) -> Pin<Box<dyn Future<Output = Result<Value, String>> + Send>> {
+        Box::pin(std::future::ready(Err("nobody is paged here".to_owned())))
     }
 
     fn perform(&self, wish: Wish) -> Result<Value, String> {
@@ -197,7 +202,7 @@ impl Answer {
         String::from_utf8(self.body.clone()).unwrap()
     }
 
-    pub(super) fn json(&self) -> serde_json::Value {
+    pub(super) fn json(&self) -> Value {
         assert!(self.head.contains("content-type: application/json"), "{self:?}");
         serde_json::from_slice(&self.body).unwrap()
     }
