@@ -122,16 +122,9 @@ impl Daemon {
         clock: SystemClock,
         observer: Option<Observer>,
     ) -> Result<Self, AppError> {
-        snmp_events::init();
-        alert_events::init();
-        crate::telemetry::message::init();
-        name_events::init();
-        log_events::init();
-        watchdog_events::init();
+        make_counters();
         let runtime = Handle::current();
-        let folder = settings.state_folder.clone();
-        let private = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-        private.map_err(|source| AppError::State { folder, source })?;
+        make_state_folder(&settings)?;
         let access = Access::open(settings.http.web_config.as_deref())?;
         let address = settings.http.listen;
         let listener =
@@ -409,6 +402,23 @@ impl Daemon {
             shard.send(Command::Remove(Arc::clone(name)));
         }
     }
+}
+
+/// Makes the counters of all parts, so that they stand in /metrics from the start.
+fn make_counters() {
+    snmp_events::init();
+    alert_events::init();
+    crate::telemetry::message::init();
+    name_events::init();
+    log_events::init();
+    watchdog_events::init();
+}
+
+/// Makes the state folder, for its owner alone.
+fn make_state_folder(settings: &Settings) -> Result<(), AppError> {
+    let folder = settings.state_folder.clone();
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    made.map_err(|source| AppError::State { folder, source })
 }
 
 /// The socket for traps, if they are wanted, and where it listens.

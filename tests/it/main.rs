@@ -16,6 +16,7 @@ mod daemon;
 mod ecosystem;
 mod eighteen;
 mod exposition;
+mod first_contact;
 mod inventory;
 mod paging;
 mod paging_storms;
