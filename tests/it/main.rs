@@ -17,6 +17,7 @@ mod ecosystem;
 mod eighteen;
 mod exposition;
 mod inventory;
+mod operators;
 mod paging;
 mod paging_storms;
 mod profile_engine;
