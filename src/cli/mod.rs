@@ -24,6 +24,7 @@ mod page;
 mod poll;
 mod profile;
 mod redfish;
+mod rules;
 mod run;
 mod simulate;
 mod target;
@@ -84,6 +85,9 @@ enum Verb {
     /// Paging by hand
     #[command(subcommand)]
     Page(page::Verb),
+    /// Rules: what they match, why they fire or not, tests, and what they would have done
+    #[command(subcommand)]
+    Rules(Box<rules::Verb>),
     /// Inventory sources by hand
     #[command(subcommand)]
     Inventory(inventory::Verb),
@@ -128,6 +132,7 @@ pub fn main() -> std::process::ExitCode {
         Verb::Alerts(verb) => operate::alerts(&verb),
         Verb::Outbox(verb) => operate::outbox(&verb),
         Verb::Page(verb) => page::run(&verb),
+        Verb::Rules(verb) => rules::run(&verb),
         Verb::Inventory(verb) => inventory::run(&verb),
         Verb::Generate(arguments) => generate::run(&arguments),
     };

@@ -72,6 +72,10 @@ fn of_form(form: &Form) -> Map<String, Value> {
             "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
             "additionalProperties": { "type": "string", "maxLength": NAME_CHARS_MOST },
         }),
+        Form::Templates => json!({ "anyOf": [
+            { "type": "string" },
+            { "type": "object", "additionalProperties": { "type": "string" } },
+        ] }),
         Form::Rated => json!({
             "type": "object",
             "propertyNames": { "enum": rated_kinds() },

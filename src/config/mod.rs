@@ -41,7 +41,9 @@ pub use limits::FORMAT_VERSION;
 pub use render::{render, render_warnings};
 pub use settings::{LogFormat, LogLevel, LogSettings, PollingSettings, Settings, TrapSettings};
 
+use crate::message::Messages;
 use crate::model::Diagnostic;
+use crate::rules::Rule;
 use layer::Layer;
 use report::{Place, Report};
 use source::Source;
@@ -170,6 +172,27 @@ impl<'a> Config<'a> {
         let layers = Layer::of(&sources, &mut Report::default());
         let names: Vec<_> = sources.iter().map(|it| &it.name).collect();
         Ok(Effective::of(&layers, &names))
+    }
+
+    /// The rules of a file alone, with the texts of their pages: what they name may be defined elsewhere.
+    ///
+    /// # Errors
+    /// All mistakes in it.
+    pub fn rules_of(file: &Path) -> Result<(Vec<Rule>, Messages), Vec<Diagnostic>> {
+        let mut report = Report::default();
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| vec![Diagnostic::of_file(file, format!("it cannot be read: {error}"))])?;
+        let sources = [Source { name: source::SourceName::File(file.to_owned()), text }];
+        report.incomplete();
+        let config = Config { secrets: Secrets::Optional, ..Config::new(file) };
+        let config =
+            Config { environment: Environment::default(), profiles: Some(&|_| Vec::new()), ..config };
+        let settings = config.settings(&sources, &mut report);
+        let (mistakes, _) = report.finish(&sources);
+        match settings {
+            Some(settings) if mistakes.is_empty() => Ok((settings.rules, settings.notify.messages)),
+            _ => Err(mistakes),
+        }
     }
 
     /// The settings that the sources come to, whatever the report says of them.

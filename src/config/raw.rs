@@ -52,6 +52,7 @@ pub(super) struct RawPolling {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawHttp {
     pub(super) listen: SocketAddr,
+    pub(super) web_config: Option<Tagged<PathBuf>>,
 }
 
 #[derive(Deserialize)]
@@ -88,6 +89,9 @@ pub(super) struct RawPaging {
     pub(super) default_integrations: Option<Tagged<Vec<String>>>,
     pub(super) client: String,
     pub(super) client_url: Option<String>,
+    pub(super) summary: Option<String>,
+    #[serde(default)]
+    pub(super) details: BTreeMap<String, String>,
     pub(super) company: Option<String>,
     pub(super) contact: Option<String>,
     pub(super) incident_per_severity: bool,
@@ -285,6 +289,9 @@ pub(super) struct RawAlert {
     pub(super) rated_apparent_power: Option<f64>,
     pub(super) notes: Option<String>,
     pub(super) runbook: Option<String>,
+    pub(super) summary: Option<String>,
+    #[serde(default)]
+    pub(super) details: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) integrations: Vec<String>,
     pub(super) enabled: bool,

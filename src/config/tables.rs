@@ -96,14 +96,23 @@ static POLLING: Table = Table {
 };
 
 static HTTP: Table = Table {
-    keys: &[Key::new(
-        "listen",
-        Form::Listen,
-        "\"127.0.0.1:10916\"",
-        "IP address and port to listen on; a change needs a restart",
-    )
-    .default("\"0.0.0.0:10916\"")
-    .also(&["address", "bind", "listen_address", "port"])],
+    keys: &[
+        Key::new(
+            "listen",
+            Form::Listen,
+            "\"127.0.0.1:10916\"",
+            "IP address and port to listen on; a change needs a restart",
+        )
+        .default("\"0.0.0.0:10916\"")
+        .also(&["address", "bind", "listen_address", "port"]),
+        Key::new(
+            "web_config",
+            Form::Path,
+            "\"/etc/rackwarden/web.yml\"",
+            "A web file as Prometheus' exporters have it: TLS, users, tokens, operators; if you say nothing, everybody may read, in clear",
+        )
+        .also(&["web", "web_config_file", "web_file", "tls", "auth"]),
+    ],
 };
 
 static STATE: Table = Table {
@@ -608,6 +617,20 @@ static PAGING: Table = Table {
             "\"https://rackwarden.example.net/\"",
             "Where the page's link leads",
         ),
+        Key::new(
+            "summary",
+            Form::Note,
+            "\"{{ summary }} [{{ labels.site }}]\"",
+            "The template of the page's one line, for rules without one; docs/rules.md has the fields",
+        )
+        .also(&["title", "subject"]),
+        Key::new(
+            "details",
+            Form::Templates,
+            "{ team = \"facilities\", feed = \"{{ labels.feed }}\" }",
+            "Templates of further entries in the page's details, for all rules",
+        )
+        .also(&["custom_details", "message", "fields"]),
         Key::new("company", Form::Text, "\"Example Ltd\"", "Whose site it is: in each page's details"),
         Key::new("contact", Form::Text, "\"noc@example.net\"", "Whom to ask: in each page's details")
             .also(&["contact_email", "email"]),

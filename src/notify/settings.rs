@@ -3,6 +3,7 @@
 use super::silence::{Maintenance, Matcher};
 use super::storm::StormSettings;
 use crate::alert::Transition;
+use crate::message::Messages;
 use crate::model::{Secret, Severity};
 use crate::rules::Schedule;
 use std::collections::BTreeMap;
@@ -100,6 +101,8 @@ pub struct NotifySettings {
     pub client: String,
     /// `client_url` of the events: where a person looks, if the user says.
     pub client_url: Option<String>,
+    /// The texts of pages, where rules bring their own.
+    pub messages: Messages,
     /// Whose site it is, and whom to ask: in each page's details.
     pub site: Site,
     /// A URL that is asked for as long as all is well, so that its absence wakes somebody.
@@ -194,6 +197,7 @@ impl NotifySettings {
             state_folder,
             client: "rackwarden".to_owned(),
             client_url: None,
+            messages: Messages::default(),
             site: Site::default(),
             heartbeat: None,
             change_events: false,

@@ -9,6 +9,7 @@ pub mod config;
 pub(crate) mod http;
 pub mod inventory;
 pub mod log;
+pub mod message;
 pub mod names;
 pub mod notify;
 pub mod redfish;

@@ -73,6 +73,8 @@ pub enum Form {
     Url,
     /// Names and values of an operator.
     Labels,
+    /// Templates by name, or one alone.
+    Templates,
     /// Amperes by kind of component.
     Rated,
     /// A number, or one with its clear value.
@@ -112,6 +114,7 @@ impl Form {
             Self::Addresses => "a list of IP addresses",
             Self::Url => "a URL",
             Self::Labels => "a table of names and texts",
+            Self::Templates => "a table of names and templates, or one template",
             Self::Rated => "a table of component kinds and amperes",
             Self::Threshold => "a number or range, or a table with value and clear",
             Self::Inline(_) => "a table",
@@ -134,6 +137,7 @@ impl Form {
             Self::Authentication => either(&AuthProtocol::ALL.map(AuthProtocol::name)),
             Self::Privacy => either(&PrivProtocol::ALL.map(PrivProtocol::name)),
             Self::Labels => "table of texts".to_owned(),
+            Self::Templates => "table of templates, or one".to_owned(),
             Self::Rated => "table of amperes".to_owned(),
             _ => {
                 let what = self.what();
@@ -165,6 +169,7 @@ impl Form {
             Self::Addresses => network::addresses(checker, spot),
             Self::Url => network::url(checker, spot),
             Self::Labels => labels::labels(checker, spot),
+            Self::Templates => labels::templates(checker, spot),
             Self::Rated => labels::rated(checker, spot),
             Self::Threshold => threshold::threshold(checker, spot),
             Self::Selection => selection::selection(checker, spot),

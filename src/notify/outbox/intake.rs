@@ -413,14 +413,24 @@ pub(crate) fn render(settings: &NotifySettings, transition: &Transition) -> Arc<
         client_url: settings.client_url.as_deref(),
         site: Some(&settings.site),
     };
+    let body = dressed(settings, transition, event::body(transition, sender));
     Arc::new(Record {
         key: transition.facts.key.clone(),
         action: event::action_of(transition.kind),
         severity: transition.severity,
         at: transition.at,
-        body: event::body(transition, sender).into_boxed_str(),
+        body: body.into_boxed_str(),
         repaired: false,
     })
+}
+
+/// The event with the texts of its rule's templates.
+fn dressed(settings: &NotifySettings, transition: &Transition, body: String) -> String {
+    let dressed = settings.messages.dress(transition, body);
+    for failure in &dressed.failures {
+        crate::telemetry::message::template_failed(&transition.facts.rule, &transition.facts.key.0, failure);
+    }
+    dressed.body
 }
 
 /// `120 alerts (offline 118, infeed-load 2)`, and the first of them, a line each.
