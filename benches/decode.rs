@@ -10,7 +10,12 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rackwarden::mib::Mibs;
 use rackwarden::model::{Cells, Oid, Value};
 use rackwarden::profile::{Learned, Plan, ProfileFile, ProfileSet, SystemGroup};
+use rackwarden::snmp::wire::{
+    ErrorStatus, Names, PduKind, Version, decode as wire_decode, encode_message, encode_varbinds,
+};
+use rackwarden::snmp::{GetJob, GetLimits};
 use std::hint::black_box;
+use std::sync::Arc;
 
 /// 60 cells: phases with current (tenths), voltage, power, a state and a number sent as text.
 const PROFILE: &str = r#"
@@ -80,6 +85,30 @@ fn decode(criterion: &mut Criterion) {
     assert!(samples.iter().all(|it| it.value().is_some()));
 }
 
+/// From the datagram to the samples: what a poll costs beside the kernel, its device and its rules.
+fn answer(criterion: &mut Criterion) {
+    let (plan, answers) = plan();
+    let names = Arc::new(Names::new(plan.cells.iter()).unwrap());
+    let values: Vec<Value> = answers.iter().map(Result::unwrap).collect();
+    let (mut varbinds, mut datagram) = (Vec::new(), Vec::new());
+    encode_varbinds(&mut varbinds, plan.cells.iter().zip(&values)).unwrap();
+    let (version, kind, status) = (Version::V2c, PduKind::Response, ErrorStatus::NO_ERROR);
+    encode_message(&mut datagram, version, b"public", kind, 0x0100_0001, status, 0, &varbinds);
+    let (mut room, mut samples) = (Cells::default(), Vec::new());
+    let mut group = criterion.benchmark_group("snmp");
+    group.throughput(Throughput::Elements(answers.len() as u64));
+    group.bench_function("an answer of 60 cells, from datagram to samples", |bencher| {
+        bencher.iter(|| {
+            let mut job = GetJob::new(Arc::clone(&names), GetLimits::default());
+            job.on_response(&wire_decode(black_box(&datagram)).unwrap().pdu, &mut room);
+            room = job.into_cells();
+            plan.decode(&room, &mut samples);
+        });
+    });
+    group.finish();
+    assert!(samples.iter().all(|it| it.value().is_some()));
+}
+
 fn load(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("load");
     group.bench_function("parse all MIB modules, as for a user's own", |bencher| {
@@ -99,5 +128,5 @@ fn load(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decode, load);
+criterion_group!(benches, decode, answer, load);
 criterion_main!(benches);

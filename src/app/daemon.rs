@@ -6,6 +6,7 @@ use super::memory::{self, Keeper};
 use super::pipeline::{Observer, Pipeline, Shared};
 use super::resolve::{self, Cause, Names, Resolved};
 use super::traps::{self, Engine, TrapError, TrapSocket, Traps};
+use super::watchdog::{self, Lives};
 use super::{control, lag, status, supervise};
 use crate::alert::{OpenAlert, Transition};
 use crate::config::Settings;
@@ -17,7 +18,8 @@ use crate::poller::settings::DeviceSettings;
 use crate::poller::{Command, ShardHandle, StartError};
 use crate::profile::ProfileSet;
 use crate::telemetry::{
-    alert as alert_events, config as config_events, names as name_events, snmp as snmp_events,
+    alert as alert_events, config as config_events, log as log_events, names as name_events,
+    snmp as snmp_events, watchdog as watchdog_events,
 };
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
@@ -30,6 +32,8 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Why the daemon cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +115,8 @@ impl Daemon {
         alert_events::init();
         crate::telemetry::message::init();
         name_events::init();
+        log_events::init();
+        watchdog_events::init();
         let runtime = Handle::current();
         let folder = settings.state_folder.clone();
         let private = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
@@ -167,6 +173,7 @@ impl Daemon {
         daemon.inventories.replace(&daemon.settings.inventories);
         let (waits, board) = (Arc::clone(&daemon.waits), Arc::clone(&daemon.shared.board));
         daemon.tasks.push(supervise::spawn(&runtime, "waits", memory::run(waits, board, clock)));
+        daemon.tasks.push(supervise::spawn(&runtime, "log", tell_what_the_log_left_out()));
         Ok(daemon)
     }
 
@@ -186,6 +193,14 @@ impl Daemon {
     #[must_use]
     pub const fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// From now on calls `tell` a few times in each `period` of systemd's watchdog, for as long as every
+    /// thread that polls or judges shows life.
+    pub fn feed_watchdog(&mut self, period: Duration, tell: impl Fn() + Send + 'static) {
+        let lives = Lives { shards: Arc::downgrade(&self.shards), inventories: self.inventories.pulse() };
+        let feeding = watchdog::run(lives, period, tell);
+        self.tasks.push(supervise::spawn(&Handle::current(), "watchdog", feeding));
     }
 
     /// Ends polling, lets events under way go out, closes listeners. Events that still wait are on disk
@@ -433,6 +448,14 @@ pub(crate) fn shard_of<'a>(shards: &'a [ShardHandle], name: &str) -> Option<&'a 
     shards.get(usize::try_from(hasher.finish() % count).unwrap_or(0))
 }
 
+/// For ever, now and then.
+async fn tell_what_the_log_left_out() {
+    loop {
+        tokio::time::sleep(log_events::REPORT_EVERY).await;
+        log_events::report();
+    }
+}
+
 /// The log, as the settings want it. A second call has no effect.
 pub fn start_log(settings: &Settings) {
     use crate::config::LogFormat;
@@ -441,9 +464,13 @@ pub fn start_log(settings: &Settings) {
         .with_env_filter(tracing_subscriber::EnvFilter::new(format!("{level},hyper=warn,reqwest=warn")))
         .with_writer(std::io::stderr)
         .with_target(false);
+    let limit = log_events::LogLimit::new(SystemClock::new());
     let started = match settings.log.format {
-        LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
-        LogFormat::Json => builder.json().try_init(),
+        LogFormat::Text => {
+            let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
+            builder.with_ansi(ansi).finish().with(limit).try_init()
+        }
+        LogFormat::Json => builder.json().finish().with(limit).try_init(),
     };
     if started.is_err() {
         tracing::debug!("the log was started before");

@@ -18,6 +18,7 @@ mod supervise;
 mod tally;
 mod traps;
 mod watch;
+mod watchdog;
 
 pub(crate) use control::socket as control_socket;
 pub use daemon::{AppError, Daemon};

@@ -10,6 +10,7 @@ mod report;
 mod rig;
 mod tally;
 mod usage;
+mod walk;
 
 use super::exit::Exit;
 use super::target;
@@ -52,6 +53,12 @@ pub(super) struct Arguments {
     /// Alert rules that are judged on each poll
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(0..=1000))]
     rules: u16,
+    /// How they are polled: walks are of the tables of --fleet, or of simulated agents
+    #[arg(long, value_enum, default_value_t = Mode::Get)]
+    mode: Mode,
+    /// Speak SNMPv3 with the simulated agents: authPriv, by SHA-256 and AES-128
+    #[arg(long, conflicts_with_all = ["target", "targets_from", "fleet", "mode", "compare"])]
+    v3: bool,
     /// How long to measure
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
@@ -88,6 +95,15 @@ pub(super) struct Arguments {
     /// One JSON object instead of a table
     #[arg(long)]
     json: bool,
+}
+
+/// How a bench polls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Mode {
+    /// By GET of the learnt cells, as the daemon does
+    Get,
+    /// By walking the device's tables, 25 rows at a time
+    Walk,
 }
 
 /// Longer than any fleet takes to be learnt.
@@ -154,7 +170,7 @@ impl Fleet {
         let (addresses, played, agents) = match arguments.fleet {
             Some(first) => (crate::simulator::addresses(first).take(count).collect(), "given agents", None),
             None => {
-                let agents = Agents::start(count, &arguments.community, &arguments.weather)?;
+                let agents = Agents::start(count, &arguments.community, arguments.v3, &arguments.weather)?;
                 (agents.addresses().take(count).collect::<Vec<_>>(), "simulated agents", Some(agents))
             }
         };
@@ -165,15 +181,19 @@ impl Fleet {
         Ok(Self { addresses, profiles, profile: Some(device::PROFILE), played, _agents: agents })
     }
 
-    fn devices(&self, arguments: &Arguments) -> Vec<(DeviceSettings, SocketAddr)> {
+    fn devices(&self, arguments: &Arguments) -> anyhow::Result<Vec<(DeviceSettings, SocketAddr)>> {
         let interval = match arguments.interval {
             _ if arguments.sweep => NEVER,
             Duration::ZERO => AT_ONCE,
             interval => interval,
         };
-        let credential = Credential::Community {
-            version: SnmpVersion::V2c,
-            community: Secret::new(arguments.community.clone()),
+        let credential = if arguments.v3 {
+            Credential::Usm(agents::user()?)
+        } else {
+            Credential::Community {
+                version: SnmpVersion::V2c,
+                community: Secret::new(arguments.community.clone()),
+            }
         };
         let device = |(number, address): (usize, &SocketAddr)| {
             let settings = DeviceSettings {
@@ -193,7 +213,7 @@ impl Fleet {
             };
             (settings, *address)
         };
-        self.addresses.iter().enumerate().map(device).collect()
+        Ok(self.addresses.iter().enumerate().map(device).collect())
     }
 }
 
@@ -218,7 +238,7 @@ fn bench(arguments: &Arguments) -> anyhow::Result<Report> {
     let fleet = Fleet::new(arguments)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build()?;
     let rules = usize::from(arguments.rules);
-    let rig = Rig::start(fleet.devices(arguments), &fleet.profiles, rules, runtime.handle())?;
+    let rig = Rig::start(fleet.devices(arguments)?, &fleet.profiles, rules, runtime.handle())?;
     let agents = fleet.addresses.len();
     let limit = LEARN_LIMIT;
     let learnt_in = rig
@@ -226,8 +246,8 @@ fn bench(arguments: &Arguments) -> anyhow::Result<Report> {
         .with_context(|| format!("not all {agents} agents were polled within {} s", limit.as_secs()))?;
     let series = rig.scrape();
     std::thread::sleep(SETTLE);
-    let cells: Arc<[Oid]> =
-        rig.asked().context("no agent was read: does any answer, with this community?")?;
+    let asked = rig.asked().context("no agent was read: does any answer, with this community?")?;
+    let cells: Arc<[Oid]> = Arc::clone(&asked.plan.cells);
     let mut report = Report {
         agents,
         read: rig.read(),
@@ -247,6 +267,9 @@ fn bench(arguments: &Arguments) -> anyhow::Result<Report> {
             rig.sweep(SWEEP_LIMIT).context("a sweep did not end")?;
         }
         report.sweep = Some(rig.sweep(SWEEP_LIMIT).context("the sweep did not end")?);
+    } else if arguments.mode == Mode::Walk {
+        anyhow::ensure!(fleet.profile.is_some(), "--mode walk is for agents that have the bench's tables");
+        report.ours = Some(rig.walk(&fleet.addresses, arguments)?);
     } else {
         let measured = rig.measure(Duration::from_secs(arguments.seconds))?;
         report.ours = Some(Figures::of_measured(&measured, agents, arguments.interval));

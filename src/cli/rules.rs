@@ -13,8 +13,8 @@ mod tested;
 use super::ConfigArguments;
 use super::exit::Exit;
 use super::target::{colour, profiles};
-use crate::config::{Config, Secrets, Settings, render, render_warnings};
-use crate::model::Ratings;
+use crate::config::{Config, Secrets, Settings, render};
+use crate::model::{Diagnostic, Ratings};
 use crate::rules::{Rule, Ruleset};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -75,14 +75,25 @@ pub(super) fn run(verb: &Verb) -> Exit {
 struct Loaded {
     rules: Vec<Rule>,
     settings: Option<Settings>,
-    /// Whether something is allowed, but most likely not meant.
-    has_warnings: bool,
+    /// What is allowed, but most likely not meant.
+    warnings: Vec<Diagnostic>,
 }
 
 impl Loaded {
     /// Neither rules nor a configuration.
     const fn none() -> Self {
-        Self { rules: Vec::new(), settings: None, has_warnings: false }
+        Self { rules: Vec::new(), settings: None, warnings: Vec::new() }
+    }
+
+    /// The devices and inventories of the configuration.
+    fn names(&self) -> Vec<Arc<str>> {
+        let settings = self.settings.iter();
+        settings
+            .flat_map(|it| {
+                let devices = it.devices.iter().map(|it| &it.name);
+                devices.chain(it.inventories.iter().map(|it| &it.name)).cloned()
+            })
+            .collect()
     }
 
     /// The rules ready to bind, with the ratings that devices are given by hand.
@@ -125,14 +136,11 @@ impl RuleArguments {
         let warnings = settings.as_ref().map(|it| it.warnings.clone()).unwrap_or_default();
         let settings = settings.map(|it| it.settings);
         if self.rules.is_empty() {
-            if !warnings.is_empty() {
-                eprint!("{}", render_warnings(&warnings, colour()));
-            }
             let rules = settings.as_ref().map(|it| it.rules.clone()).unwrap_or_default();
-            return Ok(Loaded { rules, settings, has_warnings: !warnings.is_empty() });
+            return Ok(Loaded { rules, settings, warnings });
         }
         let rules = rules_of(&self.rules)?;
-        Ok(Loaded { rules, settings, has_warnings: false })
+        Ok(Loaded { rules, settings, warnings: Vec::new() })
     }
 }
 

@@ -576,10 +576,10 @@ static PAGING: Table = Table {
         Key::new(
             "storm_threshold",
             Form::Count { least: 0, most: STORM_MOST },
-            "10",
+            "16",
             "So many alerts at one place within `storm_window` are one incident; 0: each alert is its own",
         )
-        .default("10"),
+        .default("16"),
         Key::new(
             "storm_window",
             Form::Duration { least: STORM_LEAST, most: FOR_MOST },
@@ -599,9 +599,9 @@ static PAGING: Table = Table {
             "storm_by",
             Form::Texts,
             "[\"rack\", \"site\", \"*\"]",
-            "Labels that say where an alert is, narrowest place first (several with commas); `*`: everywhere",
+            "Labels that say where an alert is, narrowest place first (several with commas); `rule`: anywhere, of one rule; `*`: anywhere at all",
         )
-        .default("[\"rack\", \"room\", \"site\", \"*\"]")
+        .default("[\"rack\", \"room\", \"site\", \"rule\"]")
         .also(&["group_by"]),
         Key::new(
             "heartbeat_url",

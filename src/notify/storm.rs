@@ -1,7 +1,7 @@
 //! Storms: many alerts of one cause become one incident.
 //!
-//! Alerts that begin are counted by place (rack, site, everywhere: [`StormSettings::levels`], narrowest
-//! first), severity and receivers. When as many as the threshold begin within the window at one place,
+//! Alerts that begin are counted by place (rack, site, one rule's everywhere: [`StormSettings::levels`],
+//! narrowest first), severity and receivers. When as many as the threshold begin within the window at one place,
 //! a group opens there: what has not been announced yet, and what begins from then on, joins it. A group
 //! that nobody has joined for a while takes no more, so that a later trouble wakes somebody again; it
 //! ends with its last member. Nothing worse hides in a group: severities do not mix.
@@ -32,12 +32,14 @@ pub struct StormSettings {
 }
 
 impl Default for StormSettings {
-    /// Ten within half a minute: fewer are single troubles, of which each deserves its page.
+    /// Sixteen within half a minute: fewer are single troubles, of which each deserves its page, and
+    /// more would not be read. Beyond a site only alerts of one rule have a cause in common: licences
+    /// that run out and subnets that fill up elsewhere have none.
     fn default() -> Self {
         let level = |name: &str| vec![Arc::from(name)];
         Self {
-            levels: vec![level("rack"), level("room"), level("site"), Vec::new()],
-            threshold: 10,
+            levels: vec![level("rack"), level("room"), level("site"), level("rule")],
+            threshold: 16,
             window: Duration::from_secs(30),
             wait: Duration::ZERO,
             update_every: Duration::from_secs(60),
@@ -124,6 +126,12 @@ impl Storms {
         self.groups.values().map(|it| it.members).sum()
     }
 
+    /// How many members each group has.
+    #[cfg(test)]
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (&AlertKey, usize)> {
+        self.groups.iter().map(|(key, group)| (key, group.members))
+    }
+
     /// The group of that key.
     pub(crate) fn group(&self, key: &AlertKey) -> Option<&Group> {
         self.groups.get(key)
@@ -190,8 +198,11 @@ impl Storms {
         let labels: Vec<(Box<str>, Box<str>)> =
             names.iter().zip(&place.values).map(|(name, value)| ((&**name).into(), value.clone())).collect();
         let words: Vec<String> = labels.iter().map(|(name, value)| format!("{name} {value}")).collect();
-        let name = if words.is_empty() { "several places".to_owned() } else { words.join(", ") };
-        let mut key = AlertKey(format!("group/{name}/{}/{number}", place.severity.name()).into());
+        let words = words.join(", ");
+        let is_anywhere = names.iter().all(|it| &**it == "rule");
+        let name = if is_anywhere { "several places" } else { &words };
+        let place_name = if words.is_empty() { name } else { &words };
+        let mut key = AlertKey(format!("group/{place_name}/{}/{number}", place.severity.name()).into());
         while self.groups.contains_key(&key) {
             key = AlertKey(format!("{key}+").into());
         }
@@ -306,7 +317,11 @@ mod tests {
 
     fn admit(storms: &mut Storms, facts: &AlertFacts, severity: Severity, now: Moment) -> Admission {
         let targets = [Arc::from("ops")];
-        storms.admit(&StormSettings::default(), facts, severity, &targets, 7, now)
+        storms.admit(&ten(), facts, severity, &targets, 7, now)
+    }
+
+    fn ten() -> StormSettings {
+        StormSettings { threshold: 10, ..StormSettings::default() }
     }
 
     #[test]
@@ -358,7 +373,8 @@ mod tests {
         for device in 0..10_000 {
             let (rack, site) = (format!("R{}", device * 7 % 250), format!("DC{}", device % 3));
             let now = Moment::after_zero(Duration::from_millis(u64::try_from(device).unwrap()));
-            match admit(&mut storms, &facts(device, &rack, &site), Severity::Critical, now) {
+            let (settings, facts) = (StormSettings::default(), facts(device, &rack, &site));
+            match storms.admit(&settings, &facts, Severity::Critical, &[Arc::from("ops")], 7, now) {
                 Admission::Single | Admission::Opens(..) => told += 1,
                 Admission::Joins(_) => (),
             }
@@ -367,9 +383,23 @@ mod tests {
     }
 
     #[test]
+    fn far_from_each_other_only_alerts_of_one_rule_are_one() {
+        let mut storms = Storms::default();
+        for device in 0..9 {
+            admit(&mut storms, &facts(device, "", ""), Severity::Critical, at(0));
+        }
+        let other = AlertFacts { rule: "license".into(), ..facts(9, "", "") };
+        assert_eq!(admit(&mut storms, &other, Severity::Critical, at(1)), Admission::Single);
+        let tenth = admit(&mut storms, &facts(10, "", ""), Severity::Critical, at(1));
+        let Admission::Opens(key, _) = tenth else { panic!("{tenth:?}") };
+        assert_eq!(&*key.0, "group/rule infeed-load/critical/7");
+        assert_eq!(&*storms.group(&key).unwrap().name, "several places");
+    }
+
+    #[test]
     fn news_come_in_steps() {
         let mut storms = Storms::default();
-        let settings = StormSettings::default();
+        let settings = ten();
         for device in 0..10 {
             admit(&mut storms, &facts(device, "A1", "DC1"), Severity::Critical, at(0));
         }

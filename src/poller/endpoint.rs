@@ -23,7 +23,7 @@ const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
 
 /// Why a datagram was not sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum SendError {
+pub(crate) enum SendError {
     /// It is longer than the path bears without fragments.
     TooLong,
     /// The host or the network refuses.
@@ -31,7 +31,7 @@ pub(super) enum SendError {
 }
 
 /// A socket with its buffers.
-pub(super) struct Endpoint {
+pub(crate) struct Endpoint {
     socket: UdpSocket,
     outgoing: Vec<(u32, SocketAddr, Vec<u8>)>,
     spare: Vec<Vec<u8>>,
@@ -45,7 +45,7 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(super) fn new(socket: UdpSocket) -> Self {
+    pub(crate) fn new(socket: UdpSocket) -> Self {
         Self {
             socket,
             outgoing: Vec::with_capacity(BATCH),
@@ -61,22 +61,22 @@ impl Endpoint {
     }
 
     /// Whether a batch is queued.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         BATCH <= self.outgoing.len()
     }
 
     /// A buffer to write a datagram to.
-    pub(super) fn spare(&mut self) -> Vec<u8> {
+    pub(crate) fn spare(&mut self) -> Vec<u8> {
         self.spare.pop().unwrap_or_default()
     }
 
     /// Takes a datagram to send.
-    pub(super) fn queue(&mut self, slot: u32, to: SocketAddr, octets: Vec<u8>) {
+    pub(crate) fn queue(&mut self, slot: u32, to: SocketAddr, octets: Vec<u8>) {
         self.outgoing.push((slot, to, octets));
     }
 
     /// Sends what is queued; what the host refuses goes to `failed`. The number sent.
-    pub(super) fn flush(&mut self, failed: &mut Vec<(u32, SendError)>) -> usize {
+    pub(crate) fn flush(&mut self, failed: &mut Vec<(u32, SendError)>) -> usize {
         if self.outgoing.is_empty() {
             return 0;
         }
@@ -121,7 +121,7 @@ impl Endpoint {
     }
 
     /// Hands one batch of waiting datagrams on.
-    pub(super) fn receive(&mut self, take: &mut dyn FnMut(SocketAddr, &[u8])) {
+    pub(crate) fn receive(&mut self, take: &mut dyn FnMut(SocketAddr, &[u8])) {
         let far = self.far.chunks_exact_mut(DATAGRAM_MAX - NEAR_OCTETS);
         let mut slices: Vec<[IoSliceMut<'_>; 2]> = self
             .near
@@ -150,7 +150,7 @@ impl Endpoint {
     }
 
     /// Datagrams that the kernel has dropped since this was asked last, because the buffer was full.
-    pub(super) fn new_drops(&mut self) -> u64 {
+    pub(crate) fn new_drops(&mut self) -> u64 {
         let Ok(address) = self.socket.local_addr() else { return 0 };
         let path = if address.is_ipv4() { "/proc/net/udp" } else { "/proc/net/udp6" };
         let drops = std::fs::read_to_string(path).ok().and_then(|table| drops_of(&table, address.port()));
@@ -176,7 +176,7 @@ fn drops_of(table: &str, port: u16) -> Option<u64> {
 }
 
 /// A socket of its own for that family.
-pub(super) fn bind(address: SocketAddr) -> std::io::Result<socket2::Socket> {
+pub(crate) fn bind(address: SocketAddr) -> std::io::Result<socket2::Socket> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, Some(socket2::Protocol::UDP))?;
     if address.is_ipv6() {

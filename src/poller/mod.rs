@@ -4,7 +4,7 @@
 //! nor rules: what a poll brings is handed to a [`execute::Sink`].
 
 pub mod device;
-mod endpoint;
+pub(crate) mod endpoint;
 pub mod engines;
 pub mod execute;
 mod key_thread;

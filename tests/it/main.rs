@@ -33,3 +33,4 @@ mod support;
 mod traps;
 mod usm;
 mod usm_daemon;
+mod watchdog;

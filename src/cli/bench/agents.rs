@@ -7,8 +7,10 @@
 
 use super::device;
 use crate::cli::exit::Exit;
+use crate::model::Secret;
 use crate::simulator::fleet::addresses;
-use crate::simulator::{AgentSpec, Cell, Fault, FaultRule, Simulator, SimulatorError, cell};
+use crate::simulator::{AgentSpec, Cell, EngineSpec, Fault, FaultRule, Simulator, SimulatorError, cell};
+use crate::snmp::v3::{AuthProtocol, EngineId, KeyCache, KeySource, PrivProtocol, User};
 use anyhow::Context;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
@@ -79,6 +81,8 @@ pub(in crate::cli) struct Arguments {
     agents: usize,
     #[arg(long)]
     community: String,
+    #[arg(long)]
+    v3: bool,
     #[command(flatten)]
     weather: Weather,
 }
@@ -96,13 +100,14 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 
 fn play(arguments: &Arguments) -> anyhow::Result<()> {
     let spec = AgentSpec::new(Arc::new(device::tree()?), &arguments.community);
+    let user = arguments.v3.then(user).transpose()?;
     let usual = FIRST.port();
     // Another bench may hold the port: any other is as good.
-    let (port, simulator) = match serve(arguments, &spec, usual) {
+    let (port, simulator) = match serve(arguments, &spec, user.as_ref(), usual) {
         Ok(simulator) => (usual, simulator),
         Err(_) => {
             let free = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?.local_addr()?.port();
-            (free, serve(arguments, &spec, free)?)
+            (free, serve(arguments, &spec, user.as_ref(), free)?)
         }
     };
     println!("{READY} {port}");
@@ -112,16 +117,48 @@ fn play(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn serve(arguments: &Arguments, spec: &AgentSpec, port: u16) -> Result<Simulator, SimulatorError> {
+fn serve(
+    arguments: &Arguments,
+    spec: &AgentSpec,
+    user: Option<&Arc<User>>,
+    port: u16,
+) -> Result<Simulator, SimulatorError> {
     let first = SocketAddrV4::new(*FIRST.ip(), port);
+    let keys: Arc<KeyCache> = Arc::default();
     let agents = addresses(first).take(arguments.agents).enumerate().map(|(number, address)| {
         let seed = u64::try_from(number).unwrap_or_default();
         let spec = spec.clone().with_faults(arguments.weather.faults(number), seed);
+        let spec = match user {
+            Some(user) => with_engine(spec, number, user, &keys),
+            None => spec,
+        };
         let named = device::outlet_names(number)
             .fold(spec, |spec, (oid, name)| spec.with_cell(oid, Cell::Fixed(cell::text(&name))));
         (address, named)
     });
     Simulator::start(agents.collect())
+}
+
+/// The user of a bench by SNMPv3.
+///
+/// # Errors
+/// None that can happen: its passphrases are ours.
+pub(super) fn user() -> anyhow::Result<Arc<User>> {
+    let phrase = |text: &str| KeySource::Passphrase(Secret::new(text.to_owned()));
+    let auth = Some((AuthProtocol::Sha256, phrase("authentication of a bench")));
+    let privacy = Some((PrivProtocol::Aes128, phrase("privacy of a bench")));
+    let user = User::new("bench", auth, privacy);
+    user.map(Arc::new).map_err(|problems| anyhow::anyhow!("the bench's own user: {problems:?}"))
+}
+
+/// An engine of its own for the agent of that number.
+fn with_engine(spec: AgentSpec, number: usize, user: &Arc<User>, keys: &Arc<KeyCache>) -> AgentSpec {
+    let mut id = b"\x80\x00\x1f\x88\x04bench".to_vec();
+    id.extend_from_slice(&number.to_be_bytes());
+    match EngineId::new(&id) {
+        Some(id) => spec.with_engine(EngineSpec::new(id, [Arc::clone(user)]).with_keys(Arc::clone(keys))),
+        None => spec,
+    }
 }
 
 /// What says, with their port behind it, that the agents listen.
@@ -138,10 +175,11 @@ impl Agents {
     ///
     /// # Errors
     /// The program cannot be started again, or its port is taken.
-    pub(super) fn start(agents: usize, community: &str, weather: &Weather) -> anyhow::Result<Self> {
+    pub(super) fn start(agents: usize, community: &str, v3: bool, weather: &Weather) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("cannot find this program to start it again")?;
         let mut process = Command::new(program)
             .args(["bench", "agents", "--agents", &agents.to_string(), "--community", community])
+            .args(v3.then_some("--v3"))
             .args(["--loss", &weather.loss.to_string(), "--dead", &weather.dead.to_string()])
             .args(["--latency", &humantime::format_duration(weather.latency).to_string()])
             .stdin(Stdio::piped())

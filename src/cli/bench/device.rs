@@ -153,6 +153,12 @@ pub(super) fn profiles(cells: u16) -> anyhow::Result<ProfileSet> {
     }
 }
 
+/// The subtrees of the device's tables: 303 rows in all.
+pub(super) fn tables() -> Vec<Oid> {
+    const TABLES: [&[u32]; 5] = [&[4, 3], &[6, 3], &[8, 3], &[9, 4, 3], &[10, 2, 2]];
+    TABLES.iter().map(|it| Oid::new(&RPDU2).child(it)).collect()
+}
+
 /// What the outlets of the agent of that number are called: as in a real fleet, by what hangs on them.
 pub(super) fn outlet_names(agent: usize) -> impl Iterator<Item = (Oid, String)> {
     (1..=Kind::Outlet.rows())

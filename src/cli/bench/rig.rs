@@ -2,18 +2,22 @@
 //! and an outbox on disk that has no integration to send to. Nothing of it is played; what is left out is
 //! HTTP, names and reload.
 
+use super::device;
+use super::report::Figures;
 use super::tally::{Counting, Tally, lock};
 use super::usage::{Cpu, resident_octets};
+use super::walk::{self, WalkJob};
 use crate::app::daemon::{shard_count, shard_of};
 use crate::app::pipeline::{Pipeline, Shared};
 use crate::config::{Config, Settings, render};
 use crate::http::Exposition;
-use crate::model::{Moment, Oid, SystemClock};
+use crate::model::{Moment, SystemClock};
 use crate::notify::outbox::Outbox;
 use crate::poller::settings::DeviceSettings;
-use crate::poller::{Command, ShardHandle};
+use crate::poller::{Command, Ready, ShardHandle};
 use crate::profile::ProfileSet;
 use crate::telemetry;
+use anyhow::Context;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -138,7 +142,7 @@ impl Rig {
     }
 
     /// What the first device that was read is asked for.
-    pub(super) fn asked(&self) -> Option<Arc<[Oid]>> {
+    pub(super) fn asked(&self) -> Option<Arc<Ready>> {
         self.tallies.iter().find_map(|it| lock(it).asked.clone())
     }
 
@@ -204,9 +208,39 @@ impl Rig {
         Some(Sweep { all: last(|it| it.last)?.since(begun), living: last(|it| it.last_whole)?.since(begun) })
     }
 
+    /// Ends polling, and walks instead.
+    ///
+    /// # Errors
+    /// No device was read, no socket.
+    pub(super) fn walk(
+        &self,
+        addresses: &[SocketAddr],
+        arguments: &super::Arguments,
+    ) -> anyhow::Result<Figures> {
+        let ready = self.asked().context("no agent was read")?;
+        self.stop_shards();
+        let agent = |(address, device): (&SocketAddr, &Arc<DeviceSettings>)| {
+            Some((*address, self.shared.store.find(&device.name)?.batch().clone()))
+        };
+        let job = WalkJob {
+            shared: Arc::clone(&self.shared),
+            ready,
+            agents: addresses.iter().zip(&self.devices).filter_map(agent).collect(),
+            community: arguments.community.clone(),
+            timeout: arguments.timeout,
+            retries: arguments.retries,
+            seconds: arguments.seconds,
+        };
+        walk::run(job, device::tables(), self.clock)
+    }
+
+    fn stop_shards(&self) {
+        self.shards.iter().for_each(ShardHandle::stop);
+    }
+
     /// Ends polling.
     pub(super) fn stop(self) {
-        self.shards.iter().for_each(ShardHandle::stop);
+        self.stop_shards();
         self.shared.outbox.stop(Duration::ZERO);
     }
 

@@ -1,8 +1,8 @@
 //! What polls came to: counted on the poll's thread, behind the whole daemon path.
 
 use crate::app::pipeline::Pipeline;
-use crate::model::{Missing, Moment, Now, Oid};
-use crate::poller::{Outcome, Sink};
+use crate::model::{Missing, Moment, Now};
+use crate::poller::{Outcome, Ready, Sink};
 use hdrhistogram::Histogram;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -69,7 +69,7 @@ pub(super) struct Tally {
     /// How long whole polls took, in microseconds.
     pub durations: Histogram<u64>,
     /// What the first device that was read is asked for.
-    pub asked: Option<Arc<[Oid]>>,
+    pub asked: Option<Arc<Ready>>,
 }
 
 impl Tally {
@@ -104,7 +104,7 @@ impl Tally {
         if let Some(ready) = &outcome.ready {
             self.cells += u64::try_from(ready.plan.cells.len()).unwrap_or_default();
             if self.asked.is_none() {
-                self.asked = Some(Arc::clone(&ready.plan.cells));
+                self.asked = Some(Arc::clone(ready));
             }
         }
         if outcome.cells.reasons().contains(Missing::Timeout) {

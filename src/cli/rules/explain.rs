@@ -1,7 +1,7 @@
 //! `rules explain RULE [OBJECT]`: what was read, what it is held against, and what came of it.
 
 use super::super::exit::Exit;
-use super::check::{applies_to, levels};
+use super::check::{applies_to, fitting, levels};
 use super::daemon::DaemonArguments;
 use super::{Loaded, RuleArguments, by_hand, find, profiles};
 use crate::model::{Health, Sample};
@@ -52,7 +52,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Exit> {
     }
     let wanted = |name: &str| pattern.as_ref().is_none_or(|it| it.device.matches(name));
     let (frames, alerts) = if arguments.poll {
-        (polled(&loaded, rule, &wanted)?, None)
+        let all = loaded.settings.as_ref().map(|it| fitting(rule, it)).unwrap_or_default();
+        // One that is named is looked at in any case: why the rule is not for it.
+        let is_worth = |name: &str| wanted(name) && (pattern.is_some() || all.contains(&name));
+        (polled(&loaded, rule, &is_worth)?, None)
     } else {
         let daemon = arguments.daemon.open(loaded.settings.as_ref())?;
         let exact = pattern.as_ref().filter(|it| it.device.is_exact()).map(|it| it.device.text().to_owned());
@@ -60,7 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Exit> {
         let alerts = daemon.json("/api/v1/alerts", &[]).map_err(|why| daemon.unreachable(&why))?;
         (frames, Some(alerts))
     };
-    let view = View { rule, ruleset: loaded.ruleset(), pattern, alerts };
+    let view = View { rule, ruleset: loaded.ruleset(), pattern, alerts, names: loaded.names() };
     Ok(view.show(&frames))
 }
 
@@ -100,6 +103,8 @@ struct View<'a> {
     pattern: Option<ObjectPattern>,
     /// What the daemon says of its alerts; `None`: polled by hand.
     alerts: Option<Json>,
+    /// The devices and inventories of the configuration.
+    names: Vec<Arc<str>>,
 }
 
 impl View<'_> {
@@ -118,10 +123,19 @@ impl View<'_> {
         if shown == 0 {
             let said = match (&self.pattern, devices.is_empty()) {
                 (Some(pattern), true) => {
-                    format!("nothing is known of {pattern}: no such device has been polled")
+                    let near =
+                        crate::model::closest(pattern.device.text(), self.names.iter().map(|it| &**it));
+                    let near = near.filter(|it| !pattern.device.matches(it));
+                    let help = near.map(|it| format!("; did you mean {it}?")).unwrap_or_default();
+                    format!("nothing is known of {pattern}: no such device or inventory was read{help}")
                 }
                 (Some(pattern), false) => format!("{pattern}: nothing there is judged by this rule"),
-                (None, _) => "nothing that is known is judged by this rule".to_owned(),
+                (None, true) => format!(
+                    "no {} fits: {}",
+                    if self.rule.rule_type.is_of_inventory() { "inventory source" } else { "device" },
+                    applies_to(self.rule)
+                ),
+                (None, false) => "nothing that was read is judged by this rule".to_owned(),
             };
             println!("  {said}");
             return Exit::Unknown;

@@ -46,6 +46,21 @@ impl State {
     pub(crate) fn tally(&mut self, name: &Arc<str>) -> &mut Tally {
         self.tallies.entry(Arc::clone(name)).or_default()
     }
+
+    fn pumps_step(&mut self, name: &Arc<str>, now: Moment) -> Step {
+        let Self { ledger, pumps, .. } = self;
+        pumps.step(ledger, name, now)
+    }
+
+    /// While the disk does not work nothing waits for it, least of all while it is tried again, which may
+    /// take long. Says whether that is so.
+    fn pass_by_disk(&mut self, now: Moment) -> bool {
+        let is_broken = self.disk != health::DiskHealth::Written;
+        if is_broken {
+            self.ledger.let_go(now);
+        }
+        is_broken
+    }
 }
 
 pub(crate) struct Shared {
@@ -187,9 +202,13 @@ impl Shared {
         }
         let waiting: Vec<(Arc<str>, usize)> =
             state.ledger.lanes().map(|(name, lane)| (Arc::clone(name), lane.len())).collect();
+        let passed_by = state.pass_by_disk(self.clock.moment());
         drop(state);
         self.work.notify_one();
         self.progress.notify_all();
+        if passed_by {
+            self.wake_senders();
+        }
         for (name, events) in waiting {
             telemetry::notify::waiting(&name, events);
         }
@@ -210,8 +229,11 @@ impl Shared {
         let mut state = self.lock();
         let pending = state.ledger.pending();
         let now = self.clock.moment();
-        let State { ledger, pumps, .. } = &mut *state;
-        let step = pumps.step(ledger, name, now);
+        let mut step = state.pumps_step(name, now);
+        if matches!(step, Step::Wait(_)) && pending < state.ledger.pending() && state.pass_by_disk(now) {
+            step = state.pumps_step(name, now);
+        }
+        let State { ledger, .. } = &mut *state;
         let limited = ledger.find_lane(name).is_some_and(super::lane::Lane::is_limited);
         let claimed = pending < ledger.pending();
         let tally = state.tally(name);

@@ -39,7 +39,9 @@ pub struct Ready {
 }
 
 impl Ready {
-    pub(in crate::poller) const fn names(&self) -> &Arc<Names> {
+    /// The plan's cells and sysUpTime.0, as requests carry them.
+    #[must_use]
+    pub const fn names(&self) -> &Arc<Names> {
         &self.names
     }
 }
