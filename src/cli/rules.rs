@@ -98,6 +98,17 @@ impl Loaded {
 
     /// The rules ready to bind, with the ratings that devices are given by hand.
     fn ruleset(&self) -> Ruleset {
+        self.ruleset_of(self.rules.clone())
+    }
+
+    /// The same with that rule switched on in any case.
+    fn ruleset_with(&self, wanted: &Rule) -> Ruleset {
+        let mut rules = self.rules.clone();
+        rules.iter_mut().filter(|it| it.name == wanted.name).for_each(|it| it.enabled = true);
+        self.ruleset_of(rules)
+    }
+
+    fn ruleset_of(&self, rules: Vec<Rule>) -> Ruleset {
         let devices = self.settings.iter().flat_map(|it| &it.devices);
         let rated = devices.filter(|it| !it.rated_current_amperes.is_empty()).map(|device| {
             let by_kind = device.rated_current_amperes.iter().map(|(kind, amperes)| {
@@ -105,7 +116,7 @@ impl Loaded {
             });
             (Arc::clone(&device.name), by_kind.collect())
         });
-        Ruleset::compile(self.rules.clone()).with_device_ratings(rated)
+        Ruleset::compile(rules).with_device_ratings(rated)
     }
 }
 

@@ -55,7 +55,7 @@ const TYPES: &[(u32, &str, &str)] = &[
     (9, "battery_low", "type = \"ups\"\nseverity = \"critical\""),
     (9, "replace_battery", "type = \"ups\"\nseverity = \"warning\""),
     (9, "on_battery", "type = \"ups\"\nseverity = \"error\""),
-    (9, "fault", "type = \"ups\"\nseverity = \"critical\""),
+    (9, "fault", "type = \"ups\"\napply_to = [\"ups\"]\nseverity = \"critical\""),
     (
         10,
         "count",

@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Exit> {
     println!("{}: {}/{}, {}", rule.name, rule.rule_type.name(), rule.trigger.name, applies_to(rule));
     println!("  {}{}", levels(compiled), waits(rule));
     if !rule.enabled {
-        println!("  it is switched off: nothing of this is evaluated");
+        println!("  it is switched off: nothing of this is evaluated; if it were on:");
     }
     let wanted = |name: &str| pattern.as_ref().is_none_or(|it| it.device.matches(name));
     let (frames, alerts) = if arguments.poll {
@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Exit> {
         let alerts = daemon.json("/api/v1/alerts", &[]).map_err(|why| daemon.unreachable(&why))?;
         (frames, Some(alerts))
     };
-    let view = View { rule, ruleset: loaded.ruleset(), pattern, alerts, names: loaded.names() };
+    let view = View { rule, ruleset: loaded.ruleset_with(rule), pattern, alerts, names: loaded.names() };
     Ok(view.show(&frames))
 }
 
@@ -159,10 +159,7 @@ impl View<'_> {
             return usize::from(is_named);
         }
         let program = self.ruleset.bind(source, &good.shape);
-        let Some(place) = self.place() else {
-            println!("  {}: the rule is switched off", source.device);
-            return 1;
-        };
+        let Some(place) = self.place() else { return 0 };
         let mut lines = Vec::new();
         let is_of_device = program.checks_of_device().any(|at| of_rule(&program, at, place));
         if let Some(error) = last.error.as_ref().filter(|_| !is_of_device) {
