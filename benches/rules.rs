@@ -136,7 +136,7 @@ fn shape() -> Arc<Shape> {
                 component,
                 quantity: Quantity::Current,
                 name: "".into(),
-                source: Oid::new(&[1, 3, 6, 1, 4, 1, component]),
+                source: Oid::new(&[1, 3, 6, 1, 4, 1, component]).into(),
                 states: None,
             })
             .collect(),

@@ -34,7 +34,7 @@ use std::time::Duration;
 pub type Body = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Body); 12] = [
+pub const TARGETS: [(&str, Body); 14] = [
     ("wire", wire),
     ("notification", notification),
     ("v3_session", v3_session),
@@ -47,6 +47,8 @@ pub const TARGETS: [(&str, Body); 12] = [
     ("profile", profile),
     ("config", config),
     ("recording", recording),
+    ("redfish", redfish),
+    ("event_stream", event_stream),
 ];
 
 /// All bindings of a list, which ends; what is read can be written, and reads the same again.
@@ -63,6 +65,47 @@ fn all(varbinds: &Varbinds<'_>) {
         }
     }
     assert!(count <= varbinds.octets().len() + 1);
+}
+
+/// A tree of documents, `{"/redfish/v1/..": {..}, ..}`: learnt, mapped, planned and read, whatever stands in it.
+pub fn redfish(octets: &[u8]) {
+    use crate::redfish::learn::{Learner, Refusal};
+    let Ok(serde_json::Value::Object(documents)) = serde_json::from_slice(octets) else { return };
+    let origin = crate::redfish::uri::Origin::parse("https://192.0.2.7").unwrap();
+    let mut learner = Learner::new(origin.clone());
+    let mut asked = 0;
+    while let Some(want) = learner.ask() {
+        asked += 1;
+        assert!(asked <= crate::redfish::limits::LEARN_REQUESTS_MAX, "it ends");
+        let found = documents.get(want.uri.key()).cloned();
+        let missing = crate::model::Missing::NoSuchInstance;
+        learner.take(want, found.ok_or(Refusal { missing, is_of_query: false }));
+    }
+    assert!(learner.is_done());
+    let tree = learner.into_tree();
+    let mapped = crate::redfish::map::map(&origin, &tree);
+    let readings = mapped.draft.readings.len();
+    let plan = crate::redfish::plan::Planner::new(&origin, &tree, mapped.draft).plan();
+    let mut samples = plan.unasked(crate::model::Missing::NotPolled);
+    assert_eq!((samples.len(), plan.shape.readings.len()), (readings, readings));
+    for reading in plan.shape.readings.iter() {
+        assert!(plan.shape.component_of(reading).is_some(), "each reading has its component");
+    }
+    for request in &plan.wiring.requests {
+        if let Some(document) = documents.get(request.uri.key()) {
+            drop(plan.read(&origin, request, document, &mut samples, None));
+        }
+    }
+    assert!(samples.iter().filter_map(|it| it.value()).all(f64::is_finite));
+}
+
+/// A stream of events, in pieces of any length.
+pub fn event_stream(octets: &[u8]) {
+    let whole = crate::redfish::sse::EventStream::default().take(octets);
+    let mut pieces = crate::redfish::sse::EventStream::default();
+    let split = octets.first().map_or(1, |it| usize::from(*it).max(1));
+    assert_eq!(octets.chunks(split).map(|it| pieces.take(it)).sum::<usize>(), whole);
+    assert!(whole <= octets.len());
 }
 
 /// A v1 or v2c message.

@@ -6,7 +6,7 @@
 //! `error` a poll that failed.
 
 use crate::model::{
-    Batch, Component, ComponentKind, Effort, Health, Identity, Labels, Meaning, Missing, Moment, Now, Oid,
+    Batch, Component, ComponentKind, Effort, Health, Identity, Labels, Meaning, Missing, Moment, Now,
     PollError, Quantity, Ratings, ReadingShape, Sample, Shape, Source, SourceKind, StateTable, StateValue,
     UnixMillis,
 };
@@ -411,7 +411,7 @@ fn learnt(line: &Line) -> Result<(Arc<Source>, Arc<Shape>), String> {
             component: it.component,
             quantity,
             name: it.name.as_str().into(),
-            source: it.source.parse().unwrap_or_else(|_| Oid::default()),
+            source: it.source.parse().unwrap_or_default(),
             states: (!it.states.is_empty()).then(|| table(&it.states)).transpose()?,
         });
     }

@@ -325,7 +325,7 @@ impl Inventory {
             component,
             quantity: it.quantity,
             name: it.name.into(),
-            source: Oid::default(),
+            source: Oid::default().into(),
             states: None,
         });
         let components = self.objects.iter().map(|it| it.component.clone()).collect();

@@ -73,7 +73,7 @@ impl Rack {
             component,
             quantity: Quantity::Current,
             name: "".into(),
-            source: Oid::default(),
+            source: Oid::default().into(),
             states: None,
         };
         let shape = Arc::new(Shape {

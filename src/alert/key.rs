@@ -141,7 +141,7 @@ fn unescape(part: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use crate::alert::AlertKey;
-    use crate::model::{Component, ComponentKind, Oid, Quantity, Ratings, ReadingShape};
+    use crate::model::{Component, ComponentKind, Locator, Quantity, Ratings, ReadingShape};
     use proptest::prelude::*;
 
     fn key(rule: &str, device: &str, index: &str, name: &str) -> AlertKey {
@@ -153,7 +153,7 @@ mod tests {
             ratings,
             ..Component::default()
         };
-        let (quantity, source) = (Quantity::Current, Oid::default());
+        let (quantity, source) = (Quantity::Current, Locator::default());
         let reading = ReadingShape { component: 0, quantity, name: name.into(), source, states: None };
         AlertKey::of_reading(rule, device, &component, &reading)
     }

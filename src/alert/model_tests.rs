@@ -3,8 +3,8 @@
 
 use super::{AlertKey, DeviceAlerts, Transition, TransitionKind};
 use crate::model::{
-    Batch, Component, ComponentKind, Missing, Moment, Now, Oid, PollError, Quantity, Ratings, ReadingShape,
-    Sample, Severity, Shape, Source, UnixMillis,
+    Batch, Component, ComponentKind, Locator, Missing, Moment, Now, PollError, Quantity, Ratings,
+    ReadingShape, Sample, Severity, Shape, Source, UnixMillis,
 };
 use crate::rules::{DurationInput, LevelInput, RuleInput, Ruleset, check_all};
 use proptest::prelude::*;
@@ -200,7 +200,7 @@ fn shape() -> Arc<Shape> {
             component: 0,
             quantity: Quantity::Current,
             name: "".into(),
-            source: Oid::default(),
+            source: Locator::default(),
             states: None,
         }]
         .into(),

@@ -65,7 +65,7 @@ pub(super) fn shape() -> Arc<Shape> {
         component,
         quantity,
         name: name.into(),
-        source: Oid::new(&[1, 3, 6, 1, 4, 1, 9, component]),
+        source: Oid::new(&[1, 3, 6, 1, 4, 1, 9, component]).into(),
         states,
     };
     Arc::new(Shape {

@@ -1,6 +1,6 @@
 //! What the life cycle says: an alert begins, changes its severity, or ends, and why.
 
-use crate::model::{ComponentKind, Labels, Oid, Severity, UnixMillis};
+use crate::model::{ComponentKind, Labels, Locator, Severity, UnixMillis};
 use std::fmt;
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ pub struct AlertFacts {
     /// The component's kind, index and label; `None` for an alert of the device itself.
     pub component: Option<(ComponentKind, Arc<str>, Arc<str>)>,
     /// The cell that was read; `None` for an alert of the device itself.
-    pub source: Option<Oid>,
+    pub source: Option<Locator>,
     /// What was measured in the rule's unit: amperes, percent of rated, degrees. For states the name.
     pub reading: String,
     /// The same as a number, where it is one.
@@ -76,6 +76,9 @@ pub struct AlertFacts {
     pub threshold: Option<f64>,
     /// The rated value that a percentage refers to, where there is one, in the base unit.
     pub rated: Option<f64>,
+    /// What else was read of the component at that time, and what the reading said in the polls before,
+    /// newest first: names and texts.
+    pub last_values: Vec<(Box<str>, Box<str>)>,
     /// When the condition began to hold.
     pub since: UnixMillis,
 }

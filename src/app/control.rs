@@ -1,11 +1,13 @@
 //! The operators' side of paging: the outbox behind the control socket.
 
 use super::supervise;
-use crate::http::{Operations, Wish, serve_control};
+use crate::http::{Answer, Operations, Wish, serve_control};
 use crate::model::{SystemClock, UnixMillis};
 use crate::notify::outbox::{AlertState, EventView, OutboxHandle};
+use crate::notify::page_test::advice;
 use crate::notify::silence::{Matcher, Silence};
 use serde_json::{Map, Value, json};
+use std::error::Error as _;
 use std::future::Future;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
@@ -82,17 +84,38 @@ impl Operations for Control {
         json!({"silences": self.outbox.silences().iter().map(|it| silence(it, now)).collect::<Vec<_>>()})
     }
 
+    fn test_page(&self, integration: String) -> Answer {
+        let outbox = self.outbox.clone();
+        Box::pin(async move {
+            let answer = outbox.send_test(&integration).await.map_err(|error| match error.source() {
+                Some(cause) => format!("{error}: {cause}"),
+                None => error.to_string(),
+            })?;
+            let verdict = answer.resolve.as_ref().unwrap_or(&answer.trigger);
+            Ok(json!({
+                "integration": integration,
+                "receiver": answer.receiver,
+                "dedup_key": answer.dedup_key,
+                "accepted": answer.is_accepted(),
+                "trigger": answer.trigger.text,
+                "resolve": answer.resolve.as_ref().map(|it| it.text.clone()),
+                "advice": advice(answer.kind, verdict),
+            }))
+        })
+    }
+
     fn perform(&self, wish: Wish) -> Result<Value, String> {
         let now = self.clock.now().unix;
         match wish {
             Wish::Acknowledge { alert, by } => {
                 let done = self.outbox.acknowledge(&alert, &by);
-                done.then(|| json!({"acknowledged": alert}))
-                    .ok_or_else(|| format!("no alert `{alert}` goes on"))
+                done.then(|| json!({"acknowledged": alert})).ok_or_else(|| {
+                    format!("no alert `{alert}` goes on: `rackwarden alerts list` shows those that do, with their keys")
+                })
             }
             Wish::Silence { matchers, starts, ends, by, comment } => {
                 let read = |it: &String| {
-                    Matcher::parse(it).ok_or_else(|| format!("`{it}` is no condition: write name=pattern"))
+                    Matcher::parse(it).ok_or_else(|| format!("`{it}` is no condition: write name=pattern or name!=pattern, as site=ams1 or device=pdu-*"))
                 };
                 let matchers: Vec<Matcher> = matchers.iter().map(read).collect::<Result<_, _>>()?;
                 let starts = starts.as_deref().map_or(Ok(now), time)?;
@@ -102,9 +125,9 @@ impl Operations for Control {
             }
             Wish::EndSilence { id, by } => {
                 let ended = self.outbox.end_silence(id, &by);
-                ended
-                    .map(|it| silence(&it, now))
-                    .ok_or_else(|| format!("there is no silence {id} that goes on"))
+                ended.map(|it| silence(&it, now)).ok_or_else(|| {
+                    format!("there is no silence {id} that goes on: `rackwarden alerts silences` lists them")
+                })
             }
             Wish::Retry { integration, by } => {
                 self.outbox.retry(&integration, &by).map_err(|error| error.to_string())?;
@@ -112,8 +135,10 @@ impl Operations for Control {
             }
             Wish::Drop { integration, number, by } => {
                 let done = self.outbox.drop_event(&integration, number, &by);
-                done.then(|| json!({"dropped": number})).ok_or_else(|| {
-                    format!("there is no event {number} for {integration} that is not under way")
+                let is_kept = self.outbox.event(&integration, number).is_some();
+                let left = if is_kept { "given_up" } else { "forgotten" };
+                done.then(|| json!({"dropped": number, "left": left})).ok_or_else(|| {
+                    format!("there is no event {number} for {integration}, or it is under way just now: `rackwarden outbox list` shows what there is")
                 })
             }
         }

@@ -4,6 +4,7 @@
 use super::inventory::Inventories;
 use super::memory::{self, Keeper};
 use super::pipeline::{Observer, Pipeline, Shared};
+use super::redfish::Services;
 use super::resolve::{self, Cause, Names, Resolved};
 use super::traps::{self, Engine, TrapError, TrapSocket, Traps};
 use super::watchdog::{self, Lives};
@@ -56,6 +57,9 @@ pub enum AppError {
     /// Traps cannot be listened for.
     #[error(transparent)]
     Traps(#[from] TrapError),
+    /// No thread for the Redfish services.
+    #[error("Redfish services cannot be asked")]
+    Redfish(#[source] std::io::Error),
     /// No thread for the inventories.
     #[error("inventories cannot be asked")]
     Inventory(#[source] std::io::Error),
@@ -87,6 +91,7 @@ pub struct Daemon {
     tasks: Vec<AbortHandle>,
     heartbeat: Option<AbortHandle>,
     pub(super) inventories: Inventories,
+    pub(super) services: Services,
     waits: Arc<Mutex<Keeper>>,
 }
 
@@ -145,6 +150,7 @@ impl Daemon {
         shared.watch.load().groups.restore(of_groups, waits, &shared, clock.now());
         let waits = Keeper::new(&settings.state_folder);
         let inventories = Inventories::start(Arc::clone(&shared), clock).map_err(AppError::Inventory)?;
+        let services = Services::start(Arc::clone(&shared), clock).map_err(AppError::Redfish)?;
         let shards = start_shards(&settings, &profiles, clock, &shared)?;
         let (ready, ready_watch) = watch::channel(Readiness::default());
         let (stop_http, stopped) = watch::channel(false);
@@ -163,6 +169,7 @@ impl Daemon {
             tasks: Vec::new(),
             heartbeat: None,
             inventories,
+            services,
             waits: Arc::new(Mutex::new(waits)),
         };
         daemon.listen_for_traps(&runtime, trap_socket);
@@ -170,6 +177,7 @@ impl Daemon {
         daemon.profiles_digest = digest(&daemon.settings.profile_folders);
         daemon.resolve_unclaimed();
         daemon.begin_polling(&runtime);
+        daemon.services.replace(&daemon.settings.services);
         daemon.inventories.replace(&daemon.settings.inventories);
         let (waits, board) = (Arc::clone(&daemon.waits), Arc::clone(&daemon.shared.board));
         daemon.tasks.push(supervise::spawn(&runtime, "waits", memory::run(waits, board, clock)));
@@ -210,10 +218,11 @@ impl Daemon {
         for task in self.tasks.iter().chain(&self.heartbeat) {
             task.abort();
         }
-        let (shared, inventories) = (Arc::clone(&self.shared), self.inventories);
+        let (shared, inventories, services) = (Arc::clone(&self.shared), self.inventories, self.services);
         let (waits, clock) = (self.waits, self.clock);
         let stopping = tokio::task::spawn_blocking(move || {
             inventories.stop();
+            services.stop();
             for shard in shards.iter() {
                 shard.stop();
             }
@@ -334,7 +343,8 @@ impl Daemon {
         for device in &devices {
             self.add(device);
         }
-        snmp_events::devices_changed(devices.len());
+        let count = devices.len() + self.settings.services.len();
+        snmp_events::devices_changed(count);
         self.names.replace(&devices);
         let shards = Arc::downgrade(&self.shards);
         let traps = self.traps.clone();
@@ -355,7 +365,7 @@ impl Daemon {
         };
         let names = resolve::run(Arc::clone(&self.names), resolve::of_system, tell);
         self.tasks.push(supervise::spawn(runtime, "names", names));
-        let (ready, shared, count) = (self.ready.clone(), Arc::clone(&self.shared), devices.len());
+        let (ready, shared) = (self.ready.clone(), Arc::clone(&self.shared));
         ready.send_replace(Readiness { config_loaded: true, listening: true, polling: count == 0 });
         let watch = async move {
             while shared.polled_once.load(Ordering::Relaxed) == 0 && count != 0 {

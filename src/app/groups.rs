@@ -5,8 +5,8 @@
 
 use super::pipeline::Shared;
 use crate::alert::{Group, OpenAlert, Remembered, Seat, Transition};
+use crate::config::Settings;
 use crate::model::{Batch, Moment, Now, Shape, Source};
-use crate::poller::settings::DeviceSettings;
 use crate::rules::{GroupValues, Lookup, Program, Ruleset};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,14 +39,14 @@ struct Table {
 
 impl Groups {
     /// The groups of these devices. They are waited for: a sum without one of them is not known.
-    pub(super) fn new(ruleset: &Ruleset, devices: &[DeviceSettings], now: Now) -> Self {
+    pub(super) fn new(ruleset: &Ruleset, settings: &Settings, now: Now) -> Self {
         let is_group = |at: &u32| ruleset.rule(*at).is_some_and(|it| it.rule.group.is_some());
         let count = u32::try_from(ruleset.rules().len()).unwrap_or(u32::MAX);
         let groups = Self { rules: (0..count).filter(is_group).collect(), table: Mutex::default() };
         if !groups.rules.is_empty() {
-            for device in devices {
+            for device in settings.polled() {
                 let source = Source {
-                    device: Arc::clone(&device.name),
+                    device: Arc::clone(device.name),
                     labels: device.labels.clone(),
                     interval: device.interval,
                     ..Source::default()

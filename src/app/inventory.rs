@@ -238,6 +238,24 @@ async fn watch_source(mut task: Task) {
     }
 }
 
+/// How many objects there are of kinds of which there were more or fewer; `None` if there are as many, or
+/// none are known from before.
+fn news(before: &[(ComponentKind, usize)], now: &[(ComponentKind, usize)]) -> Option<String> {
+    if before.is_empty() {
+        return None;
+    }
+    let count = |counts: &[(ComponentKind, usize)], kind: ComponentKind| {
+        counts.iter().find(|(it, _)| *it == kind).map_or(0, |(_, count)| *count)
+    };
+    let gone = before.iter().filter(|(kind, _)| count(now, *kind) == 0);
+    let changed = now.iter().chain(gone).map(|(kind, _)| *kind).filter_map(|kind| {
+        let (was, is) = (count(before, kind), count(now, kind));
+        (was != is).then(|| format!("{kind} {is} (was {was})"))
+    });
+    let changed: Vec<String> = changed.collect();
+    (!changed.is_empty()).then(|| changed.join(", "))
+}
+
 /// What was said in the log last.
 #[derive(Debug, Default)]
 struct Seen {
@@ -269,10 +287,14 @@ impl Task {
         let counts = taken.as_ref().map(Snapshot::counts).unwrap_or_default();
         events::snapshot_ended(&batch, seen.ended, ended, &counts);
         seen.ended = Some(ended);
+        let news = if taken.is_ok() { news(&seen.counts, &counts) } else { None };
         if let Ok(snapshot) = taken {
             self.say_what_is_odd(snapshot, counts, seen);
         }
         let mut desk = self.desk.borrow_mut();
+        if let Some(news) = news {
+            desk.pipeline.tell_change(&format!("inventory {} has changed: {news}", self.settings.name));
+        }
         desk.tell(self, &batch, taken, keeper, now, pause);
         if let Ok(snapshot) = taken {
             desk.lend(self.place, Lender::new(&self.settings.match_by, snapshot));

@@ -101,6 +101,7 @@ fn transition(
         operator: "",
         threshold: None,
         rated: None,
+        last_values: Vec::new(),
         since,
     };
     Transition { kind, severity, at: now.unix, reason: why.to_owned(), facts: Arc::new(facts) }

@@ -11,6 +11,7 @@ mod inventory;
 mod lag;
 mod memory;
 pub mod pipeline;
+mod redfish;
 mod reload;
 pub mod resolve;
 mod status;

@@ -14,8 +14,8 @@ impl Daemon {
     /// Brings other settings into force.
     pub fn reload(&mut self, settings: Settings, profiles: Arc<ProfileSet>) {
         let difference = Settings::difference(&self.settings, &settings);
-        let Difference { rules, parents, changed, added, removed, .. } = &difference;
-        let devices = !changed.is_empty() || !added.is_empty() || !removed.is_empty();
+        let Difference { rules, parents, services, changed, added, removed, .. } = &difference;
+        let devices = *services || !changed.is_empty() || !added.is_empty() || !removed.is_empty();
         self.settings = settings;
         if *rules || *parents || devices {
             self.watch_anew();
@@ -35,6 +35,9 @@ impl Daemon {
             }
         }
         self.reload_devices(&difference);
+        if difference.services {
+            self.services.replace(&self.settings.services);
+        }
         if difference.inventories {
             self.inventories.replace(&self.settings.inventories);
         }
@@ -68,6 +71,6 @@ impl Daemon {
         if let Some(traps) = &self.traps {
             traps.configure(&self.settings.traps, &self.settings.devices);
         }
-        snmp_events::devices_changed(devices.len());
+        snmp_events::devices_changed(devices.len() + self.settings.services.len());
     }
 }

@@ -32,7 +32,7 @@ impl Watch {
             .filter_map(|(child, parent)| Some((Arc::clone(child), Arc::clone(links.get(parent)?))));
         Self {
             tally: Tally::new(&ruleset),
-            groups: Groups::new(&ruleset, &settings.devices, now),
+            groups: Groups::new(&ruleset, settings, now),
             parents: parents.collect(),
             links,
             ruleset,
@@ -47,11 +47,11 @@ impl Watch {
 
 /// The rules in force, with the ratings that devices are given by hand.
 fn ruleset(settings: &Settings) -> Ruleset {
-    let ratings = settings.devices.iter().filter(|it| !it.rated_current_amperes.is_empty()).map(|device| {
+    let ratings = settings.polled().filter(|it| !it.rated_current_amperes.is_empty()).map(|device| {
         let by_kind = device.rated_current_amperes.iter().map(|(kind, amperes)| {
             (*kind, Ratings { current_amperes: Some(*amperes), ..Default::default() })
         });
-        (Arc::clone(&device.name), by_kind.collect())
+        (Arc::clone(device.name), by_kind.collect())
     });
     Ruleset::compile(settings.rules.clone()).with_device_ratings(ratings)
 }
@@ -61,8 +61,7 @@ fn links(
     settings: &Settings,
     previous: Option<&HashMap<Arc<str>, Arc<Link>>>,
 ) -> HashMap<Arc<str>, Arc<Link>> {
-    let intervals: HashMap<&str, Duration> =
-        settings.devices.iter().map(|it| (&*it.name, it.interval)).collect();
+    let intervals: HashMap<&str, Duration> = settings.polled().map(|it| (&**it.name, it.interval)).collect();
     let mut links: HashMap<Arc<str>, Arc<Link>> = HashMap::new();
     for parent in settings.parents.values() {
         // The config was checked: there are no circles.

@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         "{}: {} files, {} devices, {} rules, {} integrations, {} profiles: no mistakes",
         path.display(),
         loaded.files.len(),
-        settings.devices.len(),
+        settings.devices.len() + settings.services.len(),
         settings.rules.len(),
         settings.notify.integrations.len(),
         profiles.iter().filter(|it| !it.is_abstract()).count(),

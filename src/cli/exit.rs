@@ -1,6 +1,6 @@
 //! Exit codes: a contract with scripts.
 
-use crate::model::PollError;
+use crate::model::{PollError, SnapshotError};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,11 +15,12 @@ pub enum Exit {
     Config = 3,
     /// No answer: nothing listens, filtered, wrong community, no such host.
     NoAnswer = 4,
-    /// It answers, but nothing can be read: no profile fits, or its tables are empty.
+    /// It answers, but nothing can be read: no profile fits, its tables are empty, or it is no Redfish service
+    /// with power, temperature or battery readings.
     Unknown = 5,
     /// The receiver of pages refused, or could not be reached.
     Paging = 6,
-    /// The agent refuses the SNMPv3 user: its name, a passphrase, a protocol, the level or the context.
+    /// The device refuses the user: its name, a passphrase or password, a protocol, the level or the context.
     Security = 7,
 }
 
@@ -27,7 +28,7 @@ pub enum Exit {
 pub(super) const HELP: &str = "\
 Exit codes: 0 all well, 1 it failed, 2 wrong arguments, 3 mistakes in the configuration,
 4 no answer from the device, 5 the device answers but no profile reads it, 6 paging failed,
-7 the device refuses the SNMPv3 user";
+7 the device refuses the user";
 
 impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
@@ -44,10 +45,13 @@ impl Exit {
             }
             PollError::NoProfile { .. } | PollError::Empty { .. } => Self::Unknown,
             PollError::Security(_) => Self::Security,
-            PollError::AgentError { .. }
-            | PollError::Malformed(_)
-            | PollError::Limit(_)
-            | PollError::Snapshot { .. } => Self::Failed,
+            PollError::Snapshot { class, .. } => match class {
+                SnapshotError::Unreachable | SnapshotError::Timeout => Self::NoAnswer,
+                SnapshotError::Schema => Self::Unknown,
+                SnapshotError::Access => Self::Security,
+                _ => Self::Failed,
+            },
+            PollError::AgentError { .. } | PollError::Malformed(_) | PollError::Limit(_) => Self::Failed,
         }
     }
 }

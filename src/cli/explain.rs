@@ -6,7 +6,9 @@ use super::poll::label;
 use super::target::{self, Ready, TargetArguments};
 use super::walk;
 use crate::mib::Mibs;
-use crate::model::{Component, ComponentKind, Oid, Quantity, Ratings, ReadingShape, Sample, SystemClock};
+use crate::model::{
+    Component, ComponentKind, Locator, Oid, Quantity, Ratings, ReadingShape, Sample, SystemClock,
+};
 use crate::poller::{Outcome, once};
 use crate::profile::ScaleNote;
 use crate::rules::{Program, Ruleset, Standing};
@@ -97,7 +99,8 @@ impl Wanted {
         match self {
             Self::All => true,
             Self::Cells(root) => {
-                reading.source.starts_with(root) || also.iter().any(|it| it.starts_with(root))
+                reading.source.oid().is_some_and(|it| it.starts_with(root))
+                    || also.iter().any(|it| it.starts_with(root))
             }
             Self::Path(path) => {
                 let whole =
@@ -154,7 +157,10 @@ impl About<'_> {
             label(component, reading)
         );
         println!("  value    {}", value(component, reading, sample));
-        println!("  source   {}  {}", self.mibs.lookup(&reading.source), reading.source);
+        match &reading.source {
+            Locator::Oid(oid) => println!("  source   {}  {oid}", self.mibs.lookup(oid)),
+            property @ Locator::Property(_) => println!("  source   {property}"),
+        }
         let Some(ready) = &self.outcome.ready else { return };
         println!("  raw      {}", raw(&ready.plan.raw(at, &self.outcome.cells)));
         if let Some(scale) = ready.plan.scale(at) {

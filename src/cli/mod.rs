@@ -13,6 +13,7 @@ macro_rules! println {
 
 mod bench;
 mod check;
+mod config;
 mod demo;
 mod exit;
 mod explain;
@@ -22,6 +23,7 @@ mod operate;
 mod page;
 mod poll;
 mod profile;
+mod redfish;
 mod rules;
 mod run;
 mod simulate;
@@ -48,8 +50,18 @@ enum Verb {
     Run(run::Arguments),
     /// Check the configuration, its profiles and rules, and report every mistake at once
     Check(check::Arguments),
+    /// The configuration as it counts, and its format
+    #[command(subcommand)]
+    Config(config::Verb),
+    /// Print the JSON schema of the configuration, for editors
+    Schema,
     /// Poll one device by hand and show what it reads
     Poll(poll::Arguments),
+    /// Redfish services by hand
+    #[command(subcommand)]
+    Redfish(redfish::Verb),
+    /// Write what a Redfish service has to a folder, with serial numbers and addresses masked
+    Capture(redfish::CaptureArguments),
     /// Where each value comes from: cell, octets, scale, profile, rules
     Explain(explain::Arguments),
     /// Walk an agent's objects, with names where they are known
@@ -79,7 +91,7 @@ enum Verb {
     /// Inventory sources by hand
     #[command(subcommand)]
     Inventory(inventory::Verb),
-    /// Write man pages and shell completions, for those who make packages
+    /// Write man pages, shell completions and the schema, for those who make packages
     #[command(hide = true)]
     Generate(generate::Arguments),
 }
@@ -106,7 +118,11 @@ pub fn main() -> std::process::ExitCode {
     let exit = match Cli::parse().verb {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
+        Verb::Config(verb) => config::run(&verb),
+        Verb::Schema => config::schema(),
         Verb::Poll(arguments) => poll::run(&arguments),
+        Verb::Redfish(verb) => redfish::run(&verb),
+        Verb::Capture(arguments) => redfish::capture(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Walk(arguments) => walk::run(&arguments),
         Verb::Profile(verb) => profile::run(&verb),

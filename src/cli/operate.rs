@@ -115,42 +115,48 @@ pub(super) fn alerts(verb: &Alerts) -> Exit {
     match verb {
         Alerts::List { common } => show(common, "/alerts", None, |answer| {
             rows(answer, "alerts", "no alert goes on", |it| {
-                let held = it["held"].as_str().map(|it| format!("  [{it}]")).unwrap_or_default();
-                let by = it["acknowledged_by"].as_str().map(|it| format!("  (acknowledged by {it})"));
-                format!("{}{held}{}\n    {}", text(it, "summary"), by.unwrap_or_default(), text(it, "key"))
-            });
+                format!(
+                    "{}\n    {}\n    since {}; {}",
+                    text(it, "summary"),
+                    text(it, "key"),
+                    text(it, "fired_at"),
+                    standing(it)
+                )
+            })
         }),
-        Alerts::Show { alert, common } => show(common, "/alerts", None, |answer| {
-            let found = answer["alerts"].as_array().and_then(|it| it.iter().find(|it| it["key"] == **alert));
-            match found {
-                Some(found) => println!("{found:#}"),
-                None => eprintln!("rackwarden: no alert `{alert}` goes on"),
-            }
-        }),
+        Alerts::Show { alert, common } => show_alert(common, alert),
         Alerts::Ack { alert, common } => {
             let wish = json!({"wish": "acknowledge", "alert": alert, "by": common.by});
-            show(common, "/wish", Some(wish), |_| println!("acknowledged"))
+            let said = format!(
+                "acknowledged by {}: it is not announced again, and receivers that have it are told",
+                common.by
+            );
+            show(common, "/wish", Some(wish), |_| said)
         }
         Alerts::Silence { matchers, lasts, from, comment, common } => {
             silence(common, matchers, **lasts, from.as_deref(), comment)
         }
         Alerts::Silences { common } => show(common, "/silences", None, |answer| {
-            rows(answer, "silences", "there is no silence", |it| {
+            rows(answer, "silences", "there is no silence, and has been none for a day", |it| {
+                let state = text(it, "state").replace('_', " ");
+                let comment = match text(it, "comment") {
+                    "" => String::new(),
+                    comment => format!(": {comment}"),
+                };
                 format!(
-                    "{} {}  {} to {}  {}  {} {}",
+                    "{} ({state})  {}\n    {} to {}, by {}{comment}",
                     it["id"],
-                    text(it, "state"),
+                    matchers_of(it),
                     text(it, "starts"),
                     text(it, "ends"),
-                    it["matchers"],
                     text(it, "by"),
-                    text(it, "comment")
                 )
-            });
+            })
         }),
         Alerts::Unsilence { id, common } => {
             let wish = json!({"wish": "end_silence", "id": id, "by": common.by});
-            show(common, "/wish", Some(wish), |_| println!("silence {id} is over"))
+            let said = format!("silence {id} is over: what it held back and still goes on is told now");
+            show(common, "/wish", Some(wish), |_| said)
         }
     }
 }
@@ -173,7 +179,16 @@ fn silence(common: &Common, matchers: &[String], lasts: Duration, from: Option<&
         "by": common.by,
         "comment": comment,
     });
-    show(common, "/wish", Some(wish), |it| println!("silence {} until {}", it["id"], text(it, "ends")))
+    show(common, "/wish", Some(wish), |it| {
+        format!(
+            "silence {} holds back {} from {} until {}\nend it before with: rackwarden alerts unsilence {}",
+            it["id"],
+            matchers_of(it),
+            text(it, "starts"),
+            text(it, "ends"),
+            it["id"]
+        )
+    })
 }
 
 /// Does it.
@@ -181,28 +196,38 @@ pub(super) fn outbox(verb: &Outbox) -> Exit {
     match verb {
         Outbox::List { common } => show(common, "/outbox", None, |answer| {
             rows(answer, "events", "nothing waits, and nothing was given up", |it| {
-                let reason = it["reason"].as_str().map(|it| format!(": {it}")).unwrap_or_default();
+                let attempts = it["attempts"].as_u64().filter(|it| *it != 0);
+                let tried = attempts.map(|it| format!(", tried {it} times")).unwrap_or_default();
+                let reason = it["reason"].as_str().map(|it| format!("\n    {it}")).unwrap_or_default();
                 format!(
-                    "{} {}  {}  {} {} {}{reason}",
+                    "{} {}  {}{tried}: {} of {} ({}), {}{reason}",
                     text(it, "integration"),
                     it["number"],
-                    text(it, "state"),
+                    text(it, "state").replace('_', " "),
                     text(it, "action"),
+                    text(it, "alert"),
                     text(it, "severity"),
-                    text(it, "alert")
+                    text(it, "at"),
                 )
-            });
+            })
         }),
         Outbox::Show { integration, number, common } => {
-            show(common, &format!("/outbox/{integration}/{number}"), None, |it| println!("{it:#}"))
+            show(common, &format!("/outbox/{integration}/{number}"), None, |it| format!("{it:#}"))
         }
         Outbox::Retry { integration, common } => {
             let wish = json!({"wish": "retry", "integration": integration, "by": common.by});
-            show(common, "/wish", Some(wish), |_| println!("{integration}: tried again"))
+            let said =
+                format!("{integration}: what waits, and what was given up and still matters, is tried now");
+            show(common, "/wish", Some(wish), |_| said)
         }
         Outbox::Drop { integration, number, common } => {
             let wish = json!({"wish": "drop", "integration": integration, "number": number, "by": common.by});
-            show(common, "/wish", Some(wish), |_| println!("dropped"))
+            show(common, "/wish", Some(wish), |it| match text(it, "left") {
+                "given_up" => format!(
+                    "event {number} is given up: {integration} is not told. `outbox retry {integration}` takes that back"
+                ),
+                _ => format!("event {number} is forgotten"),
+            })
         }
     }
 }
@@ -211,40 +236,106 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn rows(answer: &Value, name: &str, none: &str, line: impl Fn(&Value) -> String) {
+/// A list, or that there is nothing in it.
+fn rows(answer: &Value, name: &str, none: &str, line: impl Fn(&Value) -> String) -> String {
     match answer.get(name).and_then(Value::as_array) {
-        Some(rows) if !rows.is_empty() => {
-            for row in rows {
-                println!("{}", line(row));
-            }
-        }
-        _ => println!("{none}"),
+        Some(rows) if !rows.is_empty() => rows.iter().map(line).collect::<Vec<_>>().join("\n"),
+        _ => none.to_owned(),
     }
 }
 
-/// Asks the daemon and shows its answer.
-fn show(common: &Common, path: &str, wish: Option<Value>, words: impl FnOnce(&Value)) -> Exit {
-    let settings = match target::load(&common.config) {
-        Ok(settings) => settings,
-        Err(exit) => return exit,
-    };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("rackwarden: cannot start a runtime: {error}");
-            return Exit::Failed;
-        }
-    };
-    let socket = control_socket(&settings.state_folder);
-    match runtime.block_on(ask(&socket, path, wish)) {
-        Ok(answer) if common.json => println!("{answer}"),
-        Ok(answer) => words(&answer),
-        Err(message) => {
-            eprintln!("rackwarden: {message}");
-            return Exit::Failed;
-        }
+fn matchers_of(silence: &Value) -> String {
+    let texts = silence["matchers"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    texts.collect::<Vec<_>>().join(" ")
+}
+
+/// What paging makes of an alert: whom it has told, or why nobody.
+fn standing(alert: &Value) -> String {
+    let told = alert["told"].as_object().into_iter().flatten().map(|(name, told)| {
+        let told = match told.as_str().unwrap_or_default() {
+            "accepted" => "has it",
+            "waiting" => "is yet to be told",
+            "given_up" => "could not be told (see `outbox list`)",
+            _ => "may have it",
+        };
+        format!("{name} {told}")
+    });
+    let mut parts: Vec<String> = told.collect();
+    if let Some(held) = alert["held"].as_str() {
+        let why = match held.split_once('/') {
+            Some(("group", _)) => format!("told as a part of {held}"),
+            _ if held == "wait" => "waits for others that may have the same cause".to_owned(),
+            _ => format!("held back by {held}"),
+        };
+        parts.push(why);
     }
-    Exit::Ok
+    if parts.is_empty() {
+        parts.push("nobody is to be told: no integration is for it".to_owned());
+    }
+    if let Some(by) = alert["acknowledged_by"].as_str() {
+        parts.push(format!("acknowledged by {by} at {}", text(alert, "acknowledged_at")));
+    }
+    parts.join("; ")
+}
+
+fn one_alert(alert: &Value) -> String {
+    format!(
+        "{}\n  key       {}\n  severity  {}\n  since     {}\n  paging    {}",
+        text(alert, "summary"),
+        text(alert, "key"),
+        text(alert, "severity"),
+        text(alert, "fired_at"),
+        standing(alert)
+    )
+}
+
+fn show_alert(common: &Common, alert: &str) -> Exit {
+    let found = asked(common, "/alerts", None).and_then(|answer| {
+        let found = answer["alerts"].as_array().and_then(|it| it.iter().find(|it| it["key"] == *alert));
+        found.cloned().ok_or_else(|| {
+            let listed = "`rackwarden alerts list` shows those that do, with their keys";
+            Wrong::Said(format!("no alert `{alert}` goes on: {listed}"))
+        })
+    });
+    told(found.map(|it| if common.json { it.to_string() } else { one_alert(&it) }))
+}
+
+/// Asks the daemon and shows its answer.
+fn show(common: &Common, path: &str, wish: Option<Value>, words: impl FnOnce(&Value) -> String) -> Exit {
+    let answer = asked(common, path, wish);
+    told(answer.map(|it| if common.json { it.to_string() } else { words(&it) }))
+}
+
+fn told(said: Result<String, Wrong>) -> Exit {
+    match said {
+        Ok(said) => {
+            println!("{said}");
+            Exit::Ok
+        }
+        Err(Wrong::Said(message)) => {
+            eprintln!("rackwarden: {message}");
+            Exit::Failed
+        }
+        Err(Wrong::Config(exit)) => exit,
+    }
+}
+
+/// Why there is no answer.
+enum Wrong {
+    /// In words.
+    Said(String),
+    /// The configuration has mistakes, which have been shown.
+    Config(Exit),
+}
+
+fn asked(common: &Common, path: &str, wish: Option<Value>) -> Result<Value, Wrong> {
+    let settings = target::load(&common.config).map_err(Wrong::Config)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Wrong::Said(format!("cannot start a runtime: {error}")))?;
+    let socket = control_socket(&settings.state_folder);
+    runtime.block_on(ask(&socket, path, wish)).map_err(Wrong::Said)
 }
 
 async fn ask(socket: &Path, path: &str, wish: Option<Value>) -> Result<Value, String> {

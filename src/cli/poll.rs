@@ -1,13 +1,15 @@
 //! `poll TARGET`: one poll of one device, as a table for people or as the JSON contract.
 
 use super::exit::Exit;
+use super::redfish::{self, ServiceArguments};
 use super::target::{self, Ready, TargetArguments};
 use crate::model::{
-    Cells, Component, Health, Missing, PollError, Quantity, ReadingShape, Sample, SystemClock, Value,
+    Batch, Cells, Component, Health, Missing, PollError, Quantity, ReadingShape, Sample, SystemClock, Value,
 };
+use crate::poller::Ready as Known;
 use crate::poller::once;
 use crate::poller::settings::{Credential, SnmpVersion};
-use crate::poller::{Outcome, Ready as Known};
+use crate::redfish::ServiceSettings;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,6 +20,8 @@ use std::time::Duration;
 pub(super) struct Arguments {
     #[command(flatten)]
     target: TargetArguments,
+    #[command(flatten)]
+    service: ServiceArguments,
     /// Use this profile instead of finding the one that fits
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
@@ -88,6 +92,9 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 }
 
 fn poll(arguments: &Arguments) -> Result<Exit, Exit> {
+    if let Some(settings) = redfish::service(&arguments.target, &arguments.service)? {
+        return poll_service(arguments, settings);
+    }
     let mut folders = target::profile_folders(&arguments.target.config);
     folders.extend(arguments.profiles.iter().cloned());
     let profiles = target::profiles(&folders)?;
@@ -103,20 +110,57 @@ fn poll(arguments: &Arguments) -> Result<Exit, Exit> {
     let clock = SystemClock::new();
     let outcome = once::poll(&ready.target, Arc::clone(&ready.settings), profiles, clock);
     let message = outcome.batch.error.as_ref().map(|error| explain(error, &ready));
-    if arguments.json {
-        print_json(&ready, &outcome, message.as_deref());
-    } else {
-        print_table(&ready, &outcome);
+    let raw = |at: usize| outcome.ready.as_ref().and_then(|ready| raw(ready, at, &outcome.cells));
+    let also = |at: usize| {
+        let also = outcome.ready.as_ref().map(|ready| ready.plan.also(at));
+        also.unwrap_or_default().iter().map(ToString::to_string).collect()
+    };
+    let shown =
+        Shown { name: &ready.name, batch: &outcome.batch, raw: &raw, also: &also, notes: &outcome.notes };
+    Ok(shown.print(arguments.json, message))
+}
+
+fn poll_service(arguments: &Arguments, settings: ServiceSettings) -> Result<Exit, Exit> {
+    if arguments.profile.is_some() {
+        eprintln!("rackwarden: --profile is for SNMP agents: a Redfish service says itself what it has");
+        return Err(Exit::Usage);
     }
-    for note in &outcome.notes {
-        eprintln!("rackwarden: {}: {note}", ready.name);
-    }
-    match (&outcome.batch.error, message) {
-        (Some(error), Some(message)) => {
-            eprintln!("rackwarden: {}: {message}", ready.name);
-            Ok(Exit::of_poll(error))
+    let name = Arc::clone(&settings.name);
+    let polled = redfish::poll_once(settings)?;
+    let raw = |at: usize| polled.raw.get(at).cloned().flatten();
+    let also = |_: usize| Vec::new();
+    let shown = Shown { name: &name, batch: &polled.batch, raw: &raw, also: &also, notes: &polled.notes };
+    Ok(shown.print(arguments.json, polled.error().map(ToString::to_string)))
+}
+
+/// What a poll brought, for people or scripts.
+struct Shown<'a> {
+    name: &'a str,
+    batch: &'a Batch,
+    /// What the device sent, by reading.
+    raw: &'a dyn Fn(usize) -> Option<serde_json::Value>,
+    /// Where else the same stands, by reading.
+    also: &'a dyn Fn(usize) -> Vec<String>,
+    notes: &'a [String],
+}
+
+impl Shown<'_> {
+    fn print(&self, json: bool, message: Option<String>) -> Exit {
+        if json {
+            print_json(self, message.as_deref());
+        } else {
+            print_table(self);
         }
-        _ => Ok(Exit::Ok),
+        for note in self.notes {
+            eprintln!("rackwarden: {}: {note}", self.name);
+        }
+        match (&self.batch.error, message) {
+            (Some(error), Some(message)) => {
+                eprintln!("rackwarden: {}: {message}", self.name);
+                Exit::of_poll(error)
+            }
+            _ => Exit::Ok,
+        }
     }
 }
 
@@ -159,17 +203,17 @@ pub(super) fn explain(error: &PollError, ready: &Ready) -> String {
     "no answer in time: wrong community or address, a filter between, or the agent is down".to_owned()
 }
 
-fn print_json(ready: &Ready, outcome: &Outcome, message: Option<&str>) {
-    let source = &outcome.batch.source;
+fn print_json(shown: &Shown<'_>, message: Option<&str>) {
+    let source = &shown.batch.source;
     let identity = &source.identity;
-    let error = outcome.batch.error.as_ref().zip(message);
+    let error = shown.batch.error.as_ref().zip(message);
     let mut errors: Vec<ErrorJson> = error
         .map(|(error, message)| ErrorJson { class: error.class(), message: message.to_owned() })
         .into_iter()
         .collect();
-    errors.extend(outcome.notes.iter().map(|note| ErrorJson { class: "partial", message: note.clone() }));
+    errors.extend(shown.notes.iter().map(|note| ErrorJson { class: "partial", message: note.clone() }));
     let object = PollJson {
-        target: &ready.name,
+        target: shown.name,
         profile: Some(&*source.profile).filter(|it| !it.is_empty()),
         identity: IdentityJson {
             vendor: &identity.vendor,
@@ -180,7 +224,7 @@ fn print_json(ready: &Ready, outcome: &Outcome, message: Option<&str>) {
             sys_descr: &identity.sys_descr,
             sys_name: &identity.sys_name,
         },
-        readings: readings(outcome),
+        readings: readings(shown),
         errors,
     };
     match serde_json::to_string_pretty(&object) {
@@ -189,8 +233,8 @@ fn print_json(ready: &Ready, outcome: &Outcome, message: Option<&str>) {
     }
 }
 
-fn readings(outcome: &Outcome) -> Vec<ReadingJson<'_>> {
-    let batch = &outcome.batch;
+fn readings<'a>(shown: &Shown<'a>) -> Vec<ReadingJson<'a>> {
+    let batch = shown.batch;
     let rows = batch.shape.readings.iter().zip(&batch.samples).enumerate();
     rows.filter_map(|(at, (reading, sample))| {
         let component = batch.shape.component_of(reading)?;
@@ -212,13 +256,10 @@ fn readings(outcome: &Outcome) -> Vec<ReadingJson<'_>> {
                 Sample::Value(_) | Sample::Suspect(_) => None,
                 Sample::Missing(missing) => Some(missing.name()),
             },
-            raw: outcome.ready.as_ref().and_then(|ready| raw(ready, at, &outcome.cells)),
+            raw: (shown.raw)(at),
             state,
             source: reading.source.to_string(),
-            also: outcome
-                .ready
-                .as_ref()
-                .map_or_else(Vec::new, |ready| ready.plan.also(at).iter().map(ToString::to_string).collect()),
+            also: (shown.also)(at),
             suspect: matches!(sample, Sample::Suspect(_)),
         })
     })
@@ -261,8 +302,8 @@ pub(super) fn label(component: &Component, reading: &ReadingShape) -> String {
     }
 }
 
-fn print_table(ready: &Ready, outcome: &Outcome) {
-    let batch = &outcome.batch;
+fn print_table(shown_poll: &Shown<'_>) {
+    let batch = shown_poll.batch;
     if batch.shape.readings.is_empty() {
         return;
     }
@@ -270,7 +311,7 @@ fn print_table(ready: &Ready, outcome: &Outcome) {
     let identity = &source.identity;
     let known: Vec<&str> =
         [&*identity.vendor, &*identity.model].into_iter().filter(|it| !it.is_empty()).collect();
-    println!("{}  {}  profile {}", ready.name, known.join(" "), source.profile);
+    println!("{}  {}  profile {}", shown_poll.name, known.join(" "), source.profile);
     for (name, value) in
         [("serial", &identity.serial), ("firmware", &identity.firmware), ("name", &identity.sys_name)]
     {

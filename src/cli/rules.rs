@@ -86,14 +86,8 @@ impl Loaded {
     }
 
     /// The devices and inventories of the configuration.
-    fn names(&self) -> Vec<Arc<str>> {
-        let settings = self.settings.iter();
-        settings
-            .flat_map(|it| {
-                let devices = it.devices.iter().map(|it| &it.name);
-                devices.chain(it.inventories.iter().map(|it| &it.name)).cloned()
-            })
-            .collect()
+    fn names(&self) -> Vec<String> {
+        self.settings.iter().flat_map(Settings::names).map(str::to_owned).collect()
     }
 
     /// The rules ready to bind, with the ratings that devices are given by hand.
@@ -109,12 +103,12 @@ impl Loaded {
     }
 
     fn ruleset_of(&self, rules: Vec<Rule>) -> Ruleset {
-        let devices = self.settings.iter().flat_map(|it| &it.devices);
+        let devices = self.settings.iter().flat_map(Settings::polled);
         let rated = devices.filter(|it| !it.rated_current_amperes.is_empty()).map(|device| {
             let by_kind = device.rated_current_amperes.iter().map(|(kind, amperes)| {
                 (*kind, Ratings { current_amperes: Some(*amperes), ..Ratings::default() })
             });
-            (Arc::clone(&device.name), by_kind.collect())
+            (Arc::clone(device.name), by_kind.collect())
         });
         Ruleset::compile(rules).with_device_ratings(rated)
     }

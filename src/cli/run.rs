@@ -58,7 +58,7 @@ async fn serve(path: &Path, settings: Settings, profiles: Arc<ProfileSet>) -> Ex
         eprintln!("rackwarden: cannot listen for signals");
         return Exit::Failed;
     };
-    let (devices, rules) = (settings.devices.len(), settings.rules.len());
+    let (devices, rules) = (settings.devices.len() + settings.services.len(), settings.rules.len());
     let mut daemon = match Daemon::start(settings, profiles, SystemClock::new(), None).await {
         Ok(daemon) => daemon,
         Err(error) => {

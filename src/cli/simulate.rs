@@ -1,4 +1,6 @@
-//! `simulate`: recordings served as SNMP agents on loopback.
+//! `simulate`: recordings served as SNMP agents, mockups as Redfish services, on loopback.
+
+mod redfish;
 
 use super::exit::Exit;
 use crate::mib::Mibs;
@@ -7,6 +9,7 @@ use crate::simulator::Simulator;
 use crate::simulator::agent::{AgentSpec, EngineSpec};
 use crate::simulator::faults::FaultRule;
 use crate::simulator::recording::Recording;
+use crate::simulator::redfish::ServiceFault;
 use crate::simulator::trap::Trap;
 use crate::snmp::v3::{EngineId, KeyCache, KeySource, User};
 use crate::snmp::wire::{NotificationKind, Version};
@@ -18,7 +21,8 @@ use std::time::Duration;
 /// Arguments of `simulate`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Recordings: snmprec files (OID|TAG|VALUE), or net-snmp's walk output (snmpwalk -On)
+    /// Recordings: snmprec files (OID|TAG|VALUE), or net-snmp's walk output (snmpwalk -On). Folders are Redfish
+    /// mockups (DSP2043, or what `capture` wrote), served by HTTP at the next ports
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Where the first agent listens: a loopback address. Further ones follow at the next ports
@@ -38,6 +42,18 @@ pub(super) struct Arguments {
     /// slow=300ms
     #[arg(long, value_name = "FAULT")]
     fault: Vec<FaultRule>,
+    /// Whom Redfish services let in, as USER:PASSWORD; default: everybody
+    #[arg(long, value_name = "USER:PASSWORD", value_parser = redfish::user)]
+    redfish_user: Option<(String, String)>,
+    /// What goes wrong with Redfish services, as NAME[=VALUE][@PART-OF-A-URI]: --redfish-fault status=503@Outlets
+    #[arg(long, value_name = "FAULT")]
+    redfish_fault: Vec<ServiceFault>,
+    /// Redfish services send an event to whoever listens, every so many seconds
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    redfish_events: Option<u64>,
+    /// Redfish services leave $expand unheeded
+    #[arg(long)]
+    redfish_plain: bool,
     /// Seed of the faults
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -82,7 +98,8 @@ fn serve(arguments: &Arguments) -> Result<Exit, Exit> {
     let mut agents = Vec::new();
     let mut titles = Vec::new();
     let keys = Arc::new(KeyCache::new());
-    for file in &arguments.files {
+    let (folders, files): (Vec<&PathBuf>, Vec<&PathBuf>) = arguments.files.iter().partition(|it| it.is_dir());
+    for file in files {
         let recording = read(file)?;
         for _ in 0..arguments.count {
             let address = address(arguments.listen, agents.len())?;
@@ -101,6 +118,10 @@ fn serve(arguments: &Arguments) -> Result<Exit, Exit> {
         eprintln!("rackwarden: {error:#}");
         Exit::Failed
     };
+    let services = redfish::specs(arguments, &folders)?;
+    if agents.is_empty() {
+        return redfish::serve_alone(arguments, services);
+    }
     let simulator = Simulator::start(agents).map_err(|error| failed(&anyhow::Error::from(error)))?;
     for (number, agent) in simulator.agents().enumerate().take(20) {
         let title = titles.get(number / usize::from(arguments.count)).map_or("", String::as_str);
@@ -109,16 +130,20 @@ fn serve(arguments: &Arguments) -> Result<Exit, Exit> {
     if 20 < simulator.len() {
         println!("... and {} more", simulator.len() - 20);
     }
-    println!("serving; stop with Ctrl-C");
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
     let traps = traps(arguments)?;
     runtime.block_on(async {
+        let services = redfish::start(arguments, services, simulator.len()).await?;
+        println!("serving; stop with Ctrl-C");
         tokio::select! {
+            () = redfish::send_events(arguments, &services) => (),
             () = super::until_stopped(arguments.seconds.map(Duration::from_secs)) => (),
             () = send_traps(&simulator, traps, arguments.trap_every) => (),
         }
-    });
+        redfish::report(&services);
+        Ok(())
+    })?;
     let totals = simulator.totals();
     println!("{} requests, {} answers", totals.requests, totals.answers);
     Ok(Exit::Ok)

@@ -14,17 +14,17 @@ use std::time::Duration;
 /// The target and how to talk to it.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct TargetArguments {
-    /// HOST, HOST:PORT, [V6]:PORT, or the name of a device in the configuration
-    target: String,
+    /// HOST, HOST:PORT, [V6]:PORT, https://HOST for Redfish, or the name of a device in the configuration
+    pub(super) target: String,
     /// SNMP version
     #[arg(short = 'v', long = "version", value_name = "1|2c|3", value_parser = ["1", "2c", "3"])]
     version: Option<String>,
     /// Community; default: the one that the configuration has for this device
     #[arg(short = 'c', long, value_name = "TEXT", env = COMMUNITY_VARIABLE, hide_env_values = true)]
     community: Option<String>,
-    /// Seconds to wait for an answer
-    #[arg(short = 't', long, value_name = "SECONDS", default_value_t = 1.0)]
-    timeout: f64,
+    /// Seconds to wait for an answer; default: 1, and 10 of a Redfish service
+    #[arg(short = 't', long, value_name = "SECONDS")]
+    timeout: Option<f64>,
     /// Repeats of an unanswered request
     #[arg(short = 'r', long, value_name = "N", default_value_t = 2)]
     retries: u32,
@@ -45,6 +45,16 @@ pub(super) struct Ready {
 }
 
 impl TargetArguments {
+    /// The user that was named.
+    pub(super) fn user_name(&self) -> Option<&str> {
+        self.usm.user.as_deref()
+    }
+
+    /// The time-out that was named, in seconds.
+    pub(super) const fn timeout_seconds(&self) -> Option<f64> {
+        self.timeout
+    }
+
     /// Finds out where to ask and with what.
     pub(super) fn resolve(&self, profile: Option<&str>) -> Result<Ready, Exit> {
         let known = self.configured()?;
@@ -56,8 +66,9 @@ impl TargetArguments {
             })?,
         };
         let credential = self.credential(known.as_deref())?;
-        let timeout =
-            Duration::try_from_secs_f64(self.timeout).ok().filter(|it| !it.is_zero() && it.as_secs() < 3600);
+        let timeout = Duration::try_from_secs_f64(self.timeout.unwrap_or(1.0))
+            .ok()
+            .filter(|it| !it.is_zero() && it.as_secs() < 3600);
         let Some(timeout) = timeout else {
             eprintln!("rackwarden: --timeout takes seconds, more than 0 and less than 3600");
             return Err(Exit::Usage);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "SNMPv3")]
 pub(super) struct UsmArguments {
-    /// User; default: the one that the configuration has for this device
+    /// User of SNMPv3, or of a Redfish service; default: the one that the configuration has for this device
     #[arg(short = 'u', long, value_name = "NAME")]
     pub(super) user: Option<String>,
     /// Level of security; default: what the protocols that are given amount to

@@ -16,6 +16,8 @@ pub struct Difference {
     pub changed: Vec<DeviceSettings>,
     /// Names of devices that are gone.
     pub removed: Vec<Arc<str>>,
+    /// Whether Redfish services changed, came or went.
+    pub services: bool,
     /// Whether a device hangs on another one than before.
     pub parents: bool,
     /// Whether any rule changed, came, went or moved.
@@ -56,6 +58,7 @@ impl fmt::Display for Difference {
             (self.parents, "parents"),
             (self.rules, "rules"),
             (self.notify, "paging"),
+            (self.services, "Redfish services"),
             (self.inventories, "inventory"),
             (self.profiles, "profile folders"),
         ];
@@ -79,6 +82,7 @@ impl Settings {
             added: new.devices.iter().filter(is_new).cloned().collect(),
             changed: new.devices.iter().filter(is_other).cloned().collect(),
             removed: old.devices.iter().filter(is_gone).map(|it| Arc::clone(&it.name)).collect(),
+            services: old.services != new.services,
             parents: old.parents != new.parents,
             rules: old.rules != new.rules,
             notify: notify_differs(&old.notify, &new.notify),

@@ -13,6 +13,15 @@ pub(super) fn hidden(text: &str) -> Vec<Vec<Range<usize>>> {
     text.lines().map(|line| state.line(line)).collect()
 }
 
+/// The user and password within a URL: they do not belong there, but stand there.
+fn user_of_url(line: &str) -> Option<Range<usize>> {
+    let start = line.find("://")? + 3;
+    let rest = line.get(start..)?;
+    let end = rest.find(['/', '"', '\'', ' ']).unwrap_or(rest.len());
+    let at = rest.get(..end)?.rfind('@')?;
+    Some(start..start + at)
+}
+
 /// What earlier lines leave open.
 #[derive(Default)]
 struct State {
@@ -51,6 +60,10 @@ impl State {
                 from = value + end;
             }
         }
+        hidden.extend(
+            user_of_url(line).filter(|it| !hidden.iter().any(|at| it.start < at.end && at.start < it.end)),
+        );
+        hidden.sort_by_key(|it| it.start);
         hidden
     }
 

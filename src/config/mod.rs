@@ -12,8 +12,10 @@
 
 mod check;
 mod difference;
+mod effective;
 mod environment;
 mod form;
+mod json_schema;
 mod layer;
 mod limits;
 mod mask;
@@ -31,8 +33,11 @@ mod tables;
 mod validate;
 
 pub use difference::Difference;
+pub use effective::Effective;
 pub use environment::Environment;
 pub use form::Form;
+pub use json_schema::json_schema;
+pub use limits::FORMAT_VERSION;
 pub use render::{render, render_warnings};
 pub use settings::{LogFormat, LogLevel, LogSettings, PollingSettings, Settings, TrapSettings};
 
@@ -171,6 +176,23 @@ impl<'a> Config<'a> {
             Some(settings) if mistakes.is_empty() => Ok((settings.rules, settings.notify.messages)),
             _ => Err(mistakes),
         }
+    }
+
+    /// The configuration as it counts, with the origin of each value.
+    ///
+    /// # Errors
+    /// All mistakes in all files, as of [`Self::read`].
+    pub fn effective(&self) -> Result<Effective, Vec<Diagnostic>> {
+        let mut report = Report::default();
+        let sources = source::gather(self.main, &self.environment, &mut report);
+        let settings = self.settings(&sources, &mut report);
+        let (mistakes, _) = report.finish(&sources);
+        if settings.is_none() || !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        let layers = Layer::of(&sources, &mut Report::default());
+        let names: Vec<_> = sources.iter().map(|it| &it.name).collect();
+        Ok(Effective::of(&layers, &names))
     }
 
     /// The settings that the sources come to, whatever the report says of them.

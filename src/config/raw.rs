@@ -12,6 +12,9 @@ use std::time::Duration;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawConfig {
+    /// Checked where it stands: the mirror only has to know the key.
+    #[serde(default, rename = "version")]
+    _version: Option<u32>,
     pub(super) polling: RawPolling,
     pub(super) http: RawHttp,
     pub(super) state: RawState,
@@ -90,6 +93,7 @@ pub(super) struct RawPaging {
     pub(super) details: BTreeMap<String, String>,
     pub(super) company: Option<String>,
     pub(super) contact: Option<String>,
+    pub(super) incident_per_severity: bool,
     pub(super) storm_threshold: usize,
     pub(super) storm_window: Nanoseconds,
     pub(super) storm_wait: Nanoseconds,
@@ -137,6 +141,10 @@ pub(super) struct RawCredential {
     pub(super) community_env: Option<Tagged<String>>,
     pub(super) community_credential: Option<Tagged<String>>,
     pub(super) user: Option<Tagged<String>>,
+    pub(super) password: Option<Tagged<RawSecret>>,
+    pub(super) password_file: Option<Tagged<String>>,
+    pub(super) password_env: Option<Tagged<String>>,
+    pub(super) password_credential: Option<Tagged<String>>,
     pub(super) level: Option<Tagged<String>>,
     pub(super) authentication: Option<Tagged<String>>,
     pub(super) authentication_passphrase: Option<Tagged<RawSecret>>,
@@ -196,6 +204,11 @@ pub(super) struct RawDevice {
     pub(super) retries: Option<u32>,
     pub(super) parent: Option<String>,
     pub(super) requests_per_second: Option<u32>,
+    pub(super) tls_ca_file: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) tls_pins: Vec<String>,
+    pub(super) tls_verify: Option<bool>,
+    pub(super) events: Option<bool>,
     pub(super) requests_in_flight: Option<u8>,
     #[serde(default)]
     pub(super) labels: BTreeMap<String, String>,

@@ -3,8 +3,10 @@
 
 use crate::http::settings::HttpSettings;
 use crate::inventory::InventorySettings;
+use crate::model::{ComponentKind, Labels};
 use crate::notify::settings::NotifySettings;
 use crate::poller::settings::{Credential, DeviceSettings};
+use crate::redfish::ServiceSettings;
 use crate::rules::Rule;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -31,6 +33,8 @@ pub struct Settings {
     pub credentials: BTreeMap<Arc<str>, Credential>,
     /// The devices, in the order of the files.
     pub devices: Vec<DeviceSettings>,
+    /// The devices that are Redfish services, in the order of the files.
+    pub services: Vec<ServiceSettings>,
     /// The devices that hang on another, by name: each with its parent.
     pub parents: BTreeMap<Arc<str>, Arc<str>>,
     /// The alert rules, in the order of the files.
@@ -41,11 +45,42 @@ pub struct Settings {
     pub inventories: Vec<InventorySettings>,
 }
 
+/// What all polled devices have, however they are asked.
+#[derive(Debug, Clone, Copy)]
+pub struct PolledDevice<'a> {
+    /// Its name.
+    pub name: &'a Arc<str>,
+    /// What the operator says of it.
+    pub labels: &'a Labels,
+    /// How often it is asked.
+    pub interval: Duration,
+    /// Rated current in A by kind of component, as the operator says.
+    pub rated_current_amperes: &'a [(ComponentKind, f64)],
+}
+
 impl Settings {
+    /// All polled devices: SNMP agents, then Redfish services.
+    pub fn polled(&self) -> impl Iterator<Item = PolledDevice<'_>> {
+        let agents = self.devices.iter().map(|it| PolledDevice {
+            name: &it.name,
+            labels: &it.labels,
+            interval: it.interval,
+            rated_current_amperes: &it.rated_current_amperes,
+        });
+        let services = self.services.iter().map(|it| PolledDevice {
+            name: &it.name,
+            labels: &it.labels,
+            interval: it.interval,
+            rated_current_amperes: &it.rated_current_amperes,
+        });
+        agents.chain(services)
+    }
+
     /// The names of all devices and inventory sources.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let inventories = self.inventories.iter().map(|it| &*it.name);
-        self.devices.iter().map(|it| &*it.name).chain(inventories)
+        let services = self.services.iter().map(|it| &*it.name);
+        self.devices.iter().map(|it| &*it.name).chain(services).chain(inventories)
     }
 }
 

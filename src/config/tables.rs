@@ -16,6 +16,8 @@ use std::time::Duration;
 
 pub(super) static ROOT: Table = Table {
     keys: &[
+        Key::new("version", Form::Version, "1", "The version of the configuration format that the file is written for")
+            .also(&["config_version", "schema_version", "format", "apiversion"]),
         Key::table("polling", Form::Table(&POLLING), "How devices are asked, unless they say otherwise"),
         Key::table("http", Form::Table(&HTTP), "Where /metrics, the JSON API and health are served"),
         Key::table("state", Form::Table(&STATE), "Where events and open alerts are kept over restarts")
@@ -195,13 +197,35 @@ static CREDENTIAL: Table = Table {
             "\"cred_snmp\"",
             "A systemd credential (`LoadCredential=`) that holds the community",
         ),
-        Key::new("community", Form::Secret, "\"rack-4-ro\"", "The community itself, in clear").also(&[
-            "community_string",
-            "password",
-            "secret",
-        ]),
-        Key::new("user", Form::Text, "\"rackwarden\"", "The SNMPv3 user, as it was created at the agent")
-            .also(&["user_name", "username", "security_name", "securityname", "usm_user", "sec_name"]),
+        Key::new("community", Form::Secret, "\"rack-4-ro\"", "The community itself, in clear")
+            .also(&["community_string", "secret"]),
+        Key::new(
+            "password_file",
+            Form::Path,
+            "\"/etc/rackwarden/credentials.d/redfish\"",
+            "A file whose first line is the password of the Redfish user",
+        ),
+        Key::new(
+            "password_env",
+            Form::Variable,
+            "\"REDFISH_PASSWORD\"",
+            "An environment variable that holds the password of the Redfish user",
+        ),
+        Key::new(
+            "password_credential",
+            Form::Text,
+            "\"cred_redfish\"",
+            "A systemd credential that holds the password of the Redfish user",
+        ),
+        Key::new("password", Form::Secret, "\"read only, all the same\"", "That password itself, in clear")
+            .also(&["pass", "passwd"]),
+        Key::new(
+            "user",
+            Form::Text,
+            "\"rackwarden\"",
+            "The user of SNMPv3, as it was created at the agent; or of Redfish services, with a password",
+        )
+        .also(&["user_name", "username", "security_name", "securityname", "usm_user", "sec_name"]),
         Key::new(
             "level",
             Form::Choice(SECURITY_LEVELS),
@@ -379,7 +403,7 @@ static DEVICE: Table = Table {
             "address",
             Form::Text,
             "\"10.0.0.20\"",
-            "Its DNS name or IP address; a port may follow: `host:1161`, `[2001:db8::1]:161`",
+            "Its DNS name or IP address; a port may follow: `host:1161`, `[2001:db8::1]:161`. `https://host`: a Redfish service",
         )
         .required()
         .also(&["host", "ip", "target", "url", "agent"]),
@@ -437,6 +461,34 @@ static DEVICE: Table = Table {
             "1",
             "The most requests that it gets at a time, where its profile allows more than one",
         ),
+        Key::new(
+            "tls_ca_file",
+            Form::Path,
+            "\"/etc/rackwarden/pdu-ca.pem\"",
+            "Redfish: trust the certificates in this PEM file alone",
+        )
+        .also(&["ca_file", "tls_ca", "cacert"]),
+        Key::new(
+            "tls_pins",
+            Form::Texts,
+            "[\"9F:86:D0:81:88:4C:7D:65:9A:2F:EA:A0:C5:5A:D0:15:A3:BF:4F:1B:2B:0B:82:2C:D1:5D:6C:15:B0:F0:0A:08\"]",
+            "Redfish: take only certificates with these SHA-256 fingerprints, self-signed ones too; `rackwarden redfish pin` shows them",
+        )
+        .also(&["tls_pin", "pin", "fingerprint", "tls_fingerprint"]),
+        Key::new(
+            "tls_verify",
+            Form::Flag,
+            "true",
+            "Redfish: `false` takes any certificate: whoever answers gets the password",
+        )
+        .also(&["verify", "verify_ssl", "ssl_verify"]),
+        Key::new(
+            "events",
+            Form::Flag,
+            "true",
+            "Redfish: `false` leaves its event stream alone, which has it asked at once when something happens",
+        )
+        .also(&["sse"]),
         Key::new(
             "labels",
             Form::Labels,
@@ -574,6 +626,13 @@ static PAGING: Table = Table {
         Key::new("contact", Form::Text, "\"noc@example.net\"", "Whom to ask: in each page's details")
             .also(&["contact_email", "email"]),
         Key::new(
+            "incident_per_severity",
+            Form::Flag,
+            "true",
+            "Whether an alert that gets worse opens an incident of its own, which pages anew, and ends the one before it; else it adds to the one that is open",
+        )
+        .default("false"),
+        Key::new(
             "storm_threshold",
             Form::Count { least: 0, most: STORM_MOST },
             "16",
@@ -621,7 +680,7 @@ static PAGING: Table = Table {
             "change_events",
             Form::Flag,
             "true",
-            "Whether reloads and maintenance windows are told to PagerDuty as change events",
+            "Whether reloads, maintenance windows, silences and changed inventories are told to PagerDuty as change events",
         )
         .default("false"),
     ],

@@ -31,12 +31,21 @@ fn datagrams() -> Vec<Vec<u8>> {
     found
 }
 
+const REDFISH: &str = r##"{"/redfish/v1": {"PowerEquipment": {"@odata.id": "/redfish/v1/PowerEquipment"}},
+"/redfish/v1/PowerEquipment": {"RackPDUs": {"@odata.id": "/redfish/v1/PDUs"}},
+"/redfish/v1/PDUs": {"Members": [{"@odata.id": "/redfish/v1/PDUs/1"}]},
+"/redfish/v1/PDUs/1": {"Outlets": {"@odata.id": "/redfish/v1/Outlets"}, "Status": {"Health": "OK"}},
+"/redfish/v1/Outlets": {"Members": [{"@odata.id": "/redfish/v1/Outlets/1"}]},
+"/redfish/v1/Outlets/1": {"PowerState": "On", "CurrentAmps": {"Reading": 1.5}, "Voltage": {"Reading": "x"}}}"##;
+
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let mut seeds = files(&format!("fuzz/corpus/{target}"));
     match target {
         "profile" => seeds.extend(files("profiles").into_iter().take(4)),
         "config" => seeds.extend(files("packaging/examples")),
         "recording" => seeds.extend(files("tests/fixtures/devices").into_iter().take(4)),
+        "redfish" => seeds.push(REDFISH.as_bytes().to_vec()),
+        "event_stream" => seeds.push(b": hello\n\nid: 1\ndata: {}\n\ndata: x\r\n\r\n".to_vec()),
         _ => seeds.extend(datagrams()),
     }
     seeds.push(Vec::new());

@@ -20,7 +20,7 @@ mod state;
 
 pub use exposition::Exposition;
 pub use limits::Limits;
-pub use operate::{Operations, Wish, serve_control};
+pub use operate::{Answer, Operations, Wish, serve_control};
 pub use server::{serve, serve_with};
 pub use settings::HttpSettings;
 pub use state::{

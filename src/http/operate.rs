@@ -9,6 +9,7 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use tokio::net::UnixListener;
 
@@ -61,6 +62,9 @@ pub enum Wish {
     },
 }
 
+/// An answer that takes its time, or why there is none.
+pub type Answer = Pin<Box<dyn Future<Output = Result<Value, String>> + Send>>;
+
 /// Paging, as operators see it. Answers are JSON.
 pub trait Operations: Send + Sync {
     /// Alerts that go on, with what paging makes of them.
@@ -71,6 +75,8 @@ pub trait Operations: Send + Sync {
     fn event(&self, integration: &str, number: u64) -> Option<Value>;
     /// Silences.
     fn silences(&self) -> Value;
+    /// Sends a test page to an integration and resolves it.
+    fn test_page(&self, integration: String) -> Answer;
     /// Does what is wished.
     ///
     /// # Errors
@@ -93,6 +99,7 @@ pub async fn serve_control(
             get(|State(it): State<Arc<dyn Operations>>| async move { axum::Json(it.silences()) }),
         )
         .route("/wish", post(wish))
+        .route("/test/{integration}", post(test_page))
         .with_state(operations);
     // It ends with the shutdown; accept errors are retried within.
     drop(axum::serve(listener, router).with_graceful_shutdown(shutdown).await);
@@ -104,12 +111,24 @@ async fn event(
 ) -> Response {
     match operations.event(&integration, number) {
         Some(event) => axum::Json(event).into_response(),
-        None => refused("there is no such event".to_owned()),
+        None => refused(format!(
+            "there is no event {number} for {integration}: `rackwarden outbox list` shows what there is"
+        )),
     }
 }
 
 async fn wish(State(operations): State<Arc<dyn Operations>>, axum::Json(wish): axum::Json<Wish>) -> Response {
     match operations.perform(wish) {
+        Ok(answer) => axum::Json(answer).into_response(),
+        Err(message) => refused(message),
+    }
+}
+
+async fn test_page(
+    State(operations): State<Arc<dyn Operations>>,
+    Path(integration): Path<String>,
+) -> Response {
+    match operations.test_page(integration).await {
         Ok(answer) => axum::Json(answer).into_response(),
         Err(message) => refused(message),
     }

@@ -1,6 +1,7 @@
 //! Why a snapshot could not be taken.
 
 use crate::model::{PollError, SnapshotError, clean_text};
+use crate::web_client::WebError;
 use std::time::Duration;
 
 /// Why a snapshot could not be taken: a class for metrics, words for people, and how long the source
@@ -45,6 +46,12 @@ impl Failure {
     #[must_use]
     pub fn poll_error(&self) -> PollError {
         PollError::Snapshot { class: self.class, reason: self.reason.clone() }
+    }
+}
+
+impl From<WebError> for Failure {
+    fn from(error: WebError) -> Self {
+        Self::new(error.class, error.reason)
     }
 }
 

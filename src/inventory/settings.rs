@@ -2,6 +2,7 @@
 
 use super::limits::PAGE_ROWS;
 use crate::model::{ComponentKind, Labels, Secret};
+pub use crate::web_client::TlsSettings;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,24 +97,6 @@ pub enum Login {
         /// Its code.
         code: Secret,
     },
-}
-
-/// Whom to trust. Without anything: what the system trusts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsSettings {
-    /// Trust these certificates alone, in a PEM file.
-    pub ca_file: Option<PathBuf>,
-    /// Only a certificate with one of these SHA-256 fingerprints will do. Without `ca_file` nothing else is
-    /// asked of it: so a self-signed one will do.
-    pub pins: Vec<[u8; 32]>,
-    /// Whether the certificate is looked at, at all.
-    pub verify: bool,
-}
-
-impl Default for TlsSettings {
-    fn default() -> Self {
-        Self { ca_file: None, pins: Vec::new(), verify: true }
-    }
 }
 
 /// A file.

@@ -7,7 +7,8 @@ use super::failure::Failure;
 use super::limits::{OBJECTS_MAX, WARNINGS_MAX};
 use super::object::Object;
 use crate::model::{
-    Component, ComponentKind, Oid, Quantity, Ratings, ReadingShape, Sample, Shape, SnapshotError, UnixMillis,
+    Component, ComponentKind, Locator, Quantity, Ratings, ReadingShape, Sample, Shape, SnapshotError,
+    UnixMillis,
 };
 
 /// What a source says, whole.
@@ -100,7 +101,7 @@ impl Snapshot {
                     component,
                     quantity: figure.quantity,
                     name: figure.name.into(),
-                    source: Oid::default(),
+                    source: Locator::default(),
                     states: None,
                 });
                 samples.push(figure.sample);
@@ -130,7 +131,7 @@ fn source_itself(source: &str) -> (Component, ReadingShape) {
         component: 0,
         quantity: Quantity::Age,
         name: "".into(),
-        source: Oid::default(),
+        source: Locator::default(),
         states: None,
     };
     (itself, age)

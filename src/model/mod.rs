@@ -9,6 +9,7 @@ pub mod cells;
 pub mod component;
 pub mod diagnostic;
 pub mod labels;
+pub mod locator;
 pub mod oid;
 pub mod quantity;
 pub mod reading;
@@ -21,6 +22,7 @@ pub use cells::{Cells, Reasons};
 pub use component::{Component, ComponentKind, Ratings};
 pub use diagnostic::{Diagnostic, Problem, Span, closest};
 pub use labels::Labels;
+pub use locator::Locator;
 pub use oid::{Oid, OidError};
 pub use quantity::{Quantity, Unit, WireUnit};
 pub use reading::{

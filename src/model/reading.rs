@@ -4,7 +4,7 @@
 //! Invariants: `samples` of a [`Batch`] stand in the order of `readings` of its [`Shape`]; a sample
 //! is a number or a reason why there is none; a number against physics is marked.
 
-use super::{Component, Health, Labels, Meaning, Now, Oid, Quantity};
+use super::{Component, Health, Labels, Locator, Meaning, Now, Oid, Quantity};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -151,8 +151,8 @@ pub struct ReadingShape {
     /// Tells it from others of the same quantity on the same component (`line_to_line`,
     /// `replace_indicator`); empty for the main one.
     pub name: Box<str>,
-    /// The cell that it is read from.
-    pub source: Oid,
+    /// The cell or property that it is read from.
+    pub source: Locator,
     /// The states, for [`Quantity::State`].
     pub states: Option<Arc<StateTable>>,
 }

@@ -45,7 +45,8 @@ pub fn request(receiver: Receiver, body: &str, key: &Secret, now: UnixMillis) ->
 
 fn webhook(body: &str, key: &Secret, now: UnixMillis) -> Option<Request> {
     let event: Value = serde_json::from_str(body).ok()?;
-    let payload = event.get("payload")?.as_object()?;
+    let none = Map::new();
+    let payload = event.get("payload").and_then(Value::as_object).unwrap_or(&none);
     let mut out = Map::new();
     out.insert("version".to_owned(), json!(WEBHOOK_VERSION));
     out.insert("event".to_owned(), event.get("event_action")?.clone());

@@ -7,6 +7,7 @@
 //! Absences: nothing here knows rules, devices or readings; nothing waits for a receiver but its own
 //! task; no routing key is kept, logged or part of an error.
 
+pub mod by_severity;
 mod circuit;
 pub mod formats;
 pub mod heartbeat;

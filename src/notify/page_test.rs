@@ -1,16 +1,22 @@
 //! A test page: proves that key, region, proxy and TLS are right before an alert needs them.
 
+mod advice;
+
+pub use self::advice::advice;
+
 use super::NotifyError;
 use super::pagerduty::client::Client;
 use super::pagerduty::{Decision, Verdict, classify_of};
 use super::secrets::SecretReader;
-use super::settings::{IntegrationSettings, NotifySettings};
+use super::settings::{IntegrationSettings, NotifySettings, Receiver};
 use crate::model::Now;
 use std::sync::Arc;
 
 /// What the receiver said to a test page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestAnswer {
+    /// What the receiver is.
+    pub kind: Receiver,
     /// Scheme, host and port of the receiver.
     pub receiver: String,
     /// The key by which it knows the incident.
@@ -61,7 +67,8 @@ pub async fn send_test(
         let event = body("resolve", &dedup_key, &name, settings, now);
         resolve = Some(classify_of(client.receiver(), &client.send(&event, &key, now.unix).await, now.unix));
     }
-    Ok(TestAnswer { receiver: client.shown().to_owned(), dedup_key, trigger, resolve })
+    let (kind, receiver) = (client.receiver(), client.shown().to_owned());
+    Ok(TestAnswer { kind, receiver, dedup_key, trigger, resolve })
 }
 
 /// Sends a change event.

@@ -113,6 +113,8 @@ pub struct NotifySettings {
     pub routes: Vec<Route>,
     /// When many alerts are one incident.
     pub storm: StormSettings,
+    /// Whether each severity of an alert is an incident of its own.
+    pub incident_per_severity: bool,
     /// How often alerts that go on are told again, by rule.
     pub resend: BTreeMap<Arc<str>, Duration>,
     /// Maintenance windows of the config.
@@ -201,6 +203,7 @@ impl NotifySettings {
             change_events: false,
             routes: Vec::new(),
             storm: StormSettings::default(),
+            incident_per_severity: false,
             resend: BTreeMap::new(),
             maintenance: Vec::new(),
         }

@@ -3,6 +3,7 @@
 //! A silence holds back what begins or worsens while it lasts; what ends is told all the same, so that
 //! no incident stays open because of it. When it ends, what still goes on is announced. Pure.
 
+use super::by_severity;
 use crate::alert::AlertFacts;
 use crate::model::{Severity, UnixMillis};
 use crate::rules::Glob;
@@ -62,7 +63,7 @@ pub fn text_of<'a>(facts: &'a AlertFacts, severity: Severity, name: &str) -> &'a
         "rule_type" => facts.rule_type,
         "severity" => severity.name(),
         "component" => facts.component.as_ref().map_or("", |(kind, ..)| kind.name()),
-        "alert" => &facts.key.0,
+        "alert" => by_severity::base(&facts.key.0),
         _ => "",
     }
 }

@@ -264,7 +264,7 @@ impl<'a> Draft<'a> {
                 component,
                 quantity: reading.quantity,
                 name: reading.name,
-                source: reading.source,
+                source: reading.source.into(),
                 states: reading.states,
             });
         }

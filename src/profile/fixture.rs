@@ -196,7 +196,8 @@ fn line(
         None => "-".to_owned(),
     };
     let also: Vec<String> = plan.also(at).iter().map(|it| format!(", also {}", mibs.lookup(it))).collect();
-    format!("  {quantity:24} {value:32} {} = {raw}{}", mibs.lookup(&reading.source), also.concat())
+    let source = reading.source.oid().map(|it| mibs.lookup(it).to_string()).unwrap_or_default();
+    format!("  {quantity:24} {value:32} {source} = {raw}{}", also.concat())
 }
 
 fn rated(ratings: &Ratings) -> String {

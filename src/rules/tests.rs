@@ -467,7 +467,7 @@ fn pdu() -> (Source, Shape) {
         component,
         quantity,
         name: name.into(),
-        source: Oid::new(&[1, 3, 6, component]),
+        source: Oid::new(&[1, 3, 6, component]).into(),
         states: None,
     };
     let state = |name: &str, health, meanings: &[Meaning]| StateValue {
@@ -526,7 +526,7 @@ fn run_times() {
                 component: 0,
                 quantity: Quantity::Runtime,
                 name: (*name).into(),
-                source: Oid::default(),
+                source: Oid::default().into(),
                 states: None,
             })
             .collect();

@@ -14,6 +14,7 @@ pub mod fleet;
 pub mod pagerduty;
 mod random;
 pub mod recording;
+pub mod redfish;
 mod respond;
 pub mod room;
 pub mod server;

@@ -2,7 +2,7 @@
 
 use super::{Published, Standing, Store, StoreSettings};
 use crate::model::{
-    Batch, Component, ComponentKind, Labels, Missing, Moment, Now, Oid, PollError, Quantity, Ratings,
+    Batch, Component, ComponentKind, Labels, Locator, Missing, Moment, Now, PollError, Quantity, Ratings,
     ReadingShape, Sample, Shape, Source, UnixMillis,
 };
 use std::sync::Arc;
@@ -32,7 +32,7 @@ fn device(name: &str) -> Device {
         component: 0,
         quantity: Quantity::Current,
         name: at.to_string().into(),
-        source: Oid::default(),
+        source: Locator::default(),
         states: None,
     };
     let source = Source { device: name.into(), interval: Duration::from_secs(20), ..Source::default() };

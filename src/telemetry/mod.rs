@@ -12,6 +12,7 @@ pub mod log;
 pub mod message;
 pub mod names;
 pub mod notify;
+pub mod redfish;
 pub mod snmp;
 pub(crate) mod store;
 pub mod traps;

@@ -5,7 +5,7 @@ use super::Trial;
 use super::series::{self, Point, SeriesError};
 use crate::alert::{Transition, TransitionKind};
 use crate::model::{
-    Batch, Component, ComponentKind, Effort, Labels, Missing, Oid, PollError, Quantity, Ratings,
+    Batch, Component, ComponentKind, Effort, Labels, Locator, Missing, PollError, Quantity, Ratings,
     ReadingShape, Sample, Severity, Shape, Source, SourceKind, UnixMillis,
 };
 use crate::recording::time_after;
@@ -348,7 +348,7 @@ impl Actor {
                 component: u32::try_from(place).unwrap_or(u32::MAX),
                 quantity,
                 name: it.name.as_str().into(),
-                source: Oid::default(),
+                source: Locator::default(),
                 states: (quantity == Quantity::State).then(|| Arc::clone(&states)),
             });
         }

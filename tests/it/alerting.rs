@@ -85,7 +85,7 @@ fn reading(component: u32, quantity: Quantity) -> ReadingShape {
         component,
         quantity,
         name: "".into(),
-        source: Oid::new(&[1, 3, 6, 1, component]),
+        source: Oid::new(&[1, 3, 6, 1, component]).into(),
         states: None,
     }
 }

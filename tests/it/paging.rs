@@ -139,6 +139,7 @@ fn facts(key: &str) -> AlertFacts {
         operator: ">",
         threshold: Some(20.0),
         rated: Some(32.0),
+        last_values: Vec::new(),
         since: UnixMillis(1_767_323_015_678),
     }
 }
@@ -731,6 +732,7 @@ proptest! {
             value: numbers[0],
             threshold: numbers[1],
             rated: numbers[2],
+            last_values: Vec::new(),
             since: UnixMillis(times.0),
             ..facts("k")
         };

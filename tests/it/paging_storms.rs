@@ -100,6 +100,7 @@ fn transition(clock: SystemClock, device: usize, kind: TransitionKind, severity:
         operator: "",
         threshold: None,
         rated: None,
+        last_values: Vec::new(),
         since: clock.now().unix,
     };
     let reason = "offline: 3 polls in a row had no answer".to_owned();

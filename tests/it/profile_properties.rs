@@ -160,7 +160,7 @@ proptest! {
         }
         prop_assert!(samples.iter().all(|it| *it == Sample::Missing(Missing::NotPolled)));
         for reading in plan.shape.readings.iter() {
-            prop_assert!(plan.cells.contains(&reading.source));
+            prop_assert!(plan.cells.contains(reading.source.oid().unwrap()));
             let component = plan.shape.component_of(reading).unwrap();
             prop_assert!(!component.index.is_empty() && !component.label.is_empty());
             let ratings = component.ratings;

@@ -102,7 +102,7 @@ fn played(ruleset: &Ruleset, series: &[Option<i32>]) -> Vec<bool> {
         component: 0,
         quantity: Quantity::Current,
         name: "".into(),
-        source: Oid::default(),
+        source: Oid::default().into(),
         states: None,
     };
     let shape = Arc::new(Shape { components: vec![component], readings: vec![reading].into() });

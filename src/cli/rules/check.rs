@@ -148,7 +148,7 @@ pub(super) fn fitting<'a>(rule: &Rule, settings: &'a Settings) -> Vec<&'a str> {
         let sources = settings.inventories.iter().filter(|it| fits(rule, &it.name, &it.labels, true));
         return sources.map(|it| &*it.name).collect();
     }
-    settings.devices.iter().filter(|it| fits(rule, &it.name, &it.labels, false)).map(|it| &*it.name).collect()
+    settings.polled().filter(|it| fits(rule, it.name, it.labels, false)).map(|it| &**it.name).collect()
 }
 
 fn fits(

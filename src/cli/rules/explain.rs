@@ -93,8 +93,7 @@ fn polled(loaded: &Loaded, rule: &Rule, wanted: &dyn Fn(&str) -> bool) -> Result
         return by_hand::snapshots(settings, wanted);
     }
     let profiles = profiles(&settings.profile_folders)?;
-    let outcomes = by_hand::poll(settings, &profiles, wanted);
-    Ok(outcomes.iter().map(|it| Frame::of(&it.batch)).collect())
+    Ok(by_hand::poll(settings, &profiles, wanted)?.into_iter().map(|it| it.frame).collect())
 }
 
 struct View<'a> {
@@ -104,7 +103,7 @@ struct View<'a> {
     /// What the daemon says of its alerts; `None`: polled by hand.
     alerts: Option<Json>,
     /// The devices and inventories of the configuration.
-    names: Vec<Arc<str>>,
+    names: Vec<String>,
 }
 
 impl View<'_> {
@@ -124,7 +123,7 @@ impl View<'_> {
             let said = match (&self.pattern, devices.is_empty()) {
                 (Some(pattern), true) => {
                     let near =
-                        crate::model::closest(pattern.device.text(), self.names.iter().map(|it| &**it));
+                        crate::model::closest(pattern.device.text(), self.names.iter().map(String::as_str));
                     let near = near.filter(|it| !pattern.device.matches(it));
                     let help = near.map(|it| format!("; did you mean {it}?")).unwrap_or_default();
                     format!("nothing is known of {pattern}: no such device or inventory was read{help}")

@@ -5,8 +5,8 @@ use super::by_hand::{OwnThresholds, thresholds_of};
 use super::profiles;
 use crate::config::Settings;
 use crate::model::{
-    Cells, Component, ComponentKind, Health, Identity, Labels, Missing, Oid, Quantity, ReadingShape, Sample,
-    Shape, Source, StateTable, StateValue, UnixMillis, Value,
+    Cells, Component, ComponentKind, Health, Identity, Labels, Locator, Missing, Oid, Quantity, ReadingShape,
+    Sample, Shape, Source, StateTable, StateValue, UnixMillis, Value,
 };
 use crate::profile::{Learned, ProfileSet, SystemGroup};
 use crate::recording::{self, Frame, failure};
@@ -114,7 +114,7 @@ impl Reader<'_> {
     }
 
     fn source(&self, device: &str, profile: &str, identity: Identity) -> Source {
-        let configured = self.settings.and_then(|it| it.devices.iter().find(|it| *it.name == *device));
+        let configured = self.settings.and_then(|it| it.polled().find(|it| **it.name == *device));
         Source {
             device: device.into(),
             labels: configured.map_or_else(Labels::default, |it| it.labels.clone()),
@@ -155,7 +155,7 @@ impl Reader<'_> {
                     components.push(Component { kind, index: index.into(), label, ..Component::default() });
                     components.len() - 1
                 });
-            let source: Oid = text(row, "source").parse().unwrap_or_default();
+            let source: Locator = text(row, "source").parse().unwrap_or_default();
             let (name, states) = self.known_of(&profile, kind, quantity, &source);
             let value = row.get("value").and_then(Json::as_f64);
             let states = (quantity == Quantity::State).then(|| states.unwrap_or_else(|| seen(row, value)));
@@ -184,13 +184,14 @@ impl Reader<'_> {
         profile: &str,
         kind: ComponentKind,
         quantity: Quantity,
-        source: &Oid,
+        source: &Locator,
     ) -> (Box<str>, Option<Arc<StateTable>>) {
         let profile = self.profiles.find(profile);
-        let info = profile
-            .iter()
-            .flat_map(|it| it.readings())
-            .find(|it| it.kind == kind && it.quantity == quantity && source.starts_with(it.object));
+        let info = profile.iter().flat_map(|it| it.readings()).find(|it| {
+            it.kind == kind
+                && it.quantity == quantity
+                && source.oid().is_some_and(|cell| cell.starts_with(it.object))
+        });
         info.map_or_else(|| ("".into(), None), |it| (it.name.into(), it.states.cloned()))
     }
 

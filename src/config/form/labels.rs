@@ -138,6 +138,11 @@ pub(super) fn rated(checker: &mut Checker<'_, '_>, spot: &Spot<'_, '_>) -> Optio
     Some(Value::from(amperes))
 }
 
+/// The names of these kinds.
+pub(in crate::config) fn rated_kinds() -> Vec<&'static str> {
+    RATED_KINDS.iter().map(|it| it.name()).collect()
+}
+
 /// Kinds of components that a current flows through.
 const RATED_KINDS: [ComponentKind; 7] = [
     ComponentKind::Device,

@@ -11,6 +11,7 @@ mod text;
 mod threshold;
 mod usm;
 
+pub(super) use labels::rated_kinds;
 pub(super) use network::is_loopback;
 
 use super::check::{Checker, Spot};
@@ -53,6 +54,8 @@ pub enum Form {
         /// The most that is allowed.
         most: i64,
     },
+    /// The version of the format.
+    Version,
     /// Any number.
     Number,
     /// A time with its unit.
@@ -104,6 +107,7 @@ impl Form {
             Self::Paths => "a list of paths",
             Self::Flag => "true or false",
             Self::Count { .. } => "a whole number",
+            Self::Version => "the number of a version",
             Self::Number => "a number",
             Self::Duration { .. } => "a duration",
             Self::Listen => "an IP address and port",
@@ -158,6 +162,7 @@ impl Form {
             Self::Paths => path::paths(checker, spot),
             Self::Flag => number::flag(checker, spot),
             Self::Count { least, most } => number::count(checker, spot, *least, *most),
+            Self::Version => number::version(checker, spot),
             Self::Number => number::number(checker, spot),
             Self::Duration { least, most } => duration::duration(checker, spot, *least, *most),
             Self::Listen => network::listen(checker, spot),
@@ -173,6 +178,15 @@ impl Form {
             Self::Named(table) => checker.named(spot, table),
             Self::List(table) => checker.list(spot, table),
         }
+    }
+}
+
+/// The names of the protocols that a form takes.
+pub(super) fn protocols(form: &Form) -> Vec<&'static str> {
+    match form {
+        Form::Authentication => AuthProtocol::ALL.map(AuthProtocol::name).to_vec(),
+        Form::Privacy => PrivProtocol::ALL.map(PrivProtocol::name).to_vec(),
+        _ => Vec::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::one_secret::SecretKeys;
+use super::services::is_login;
 use super::usm;
 use crate::config::raw::RawCredential;
 use crate::notify::settings::SecretSource;
@@ -13,7 +14,10 @@ pub(super) fn credentials(
     context: &mut Context<'_, '_>,
     raw: &BTreeMap<String, RawCredential>,
 ) -> BTreeMap<String, Option<Credential>> {
-    raw.iter().map(|(name, it)| (name.clone(), credential(context, name, it))).collect()
+    raw.iter()
+        .filter(|(_, it)| !is_login(it))
+        .map(|(name, it)| (name.clone(), credential(context, name, it)))
+        .collect()
 }
 
 fn credential(context: &mut Context<'_, '_>, name: &str, raw: &RawCredential) -> Option<Credential> {

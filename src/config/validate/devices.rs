@@ -3,6 +3,7 @@
 use super::Context;
 use super::address;
 use super::place::Element;
+use super::services::is_service;
 use crate::config::layer::Step;
 use crate::config::limits::{DEVICES_MOST, NAME_CHARS_MOST};
 use crate::config::raw::{RawConfig, RawDevice};
@@ -12,18 +13,23 @@ use crate::config::suggest::{instead, listed};
 use crate::model::Labels;
 use crate::poller::settings::{Credential, DeviceSettings};
 use crate::profile::{AgentLimits, ProfileSet};
+use crate::redfish::{Login, ServiceSettings};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
+
+/// What stands under `[credentials]`, by name; `None` for what has a mistake.
+type ByName<T> = BTreeMap<String, Option<T>>;
 
 /// All devices without a mistake.
 pub(super) fn devices(
     context: &mut Context<'_, '_>,
     raw: &RawConfig,
-    credentials: &BTreeMap<String, Option<Credential>>,
-) -> Vec<DeviceSettings> {
+    (credentials, logins): (&ByName<Credential>, &ByName<Login>),
+) -> (Vec<DeviceSettings>, Vec<ServiceSettings>) {
     check_count(context, raw);
     let mut checks = Checks {
         credentials,
+        logins,
         profiles: profile_names(context, raw),
         polling: super::polling(&raw.polling),
         names: HashMap::new(),
@@ -32,14 +38,20 @@ pub(super) fn devices(
         context,
     };
     let mut devices = Vec::with_capacity(raw.devices.len().min(DEVICES_MOST));
+    let mut services = Vec::new();
     for tagged in raw.devices.iter().take(DEVICES_MOST) {
         let layers = &checks.context.layers;
         let Some(element) = Element::new(layers, tagged, "devices", tagged.place) else { continue };
         checks.name(&element, tagged);
-        devices.extend(checks.device(&element, tagged));
+        if is_service(tagged) {
+            services.extend(checks.service(&element, tagged));
+        } else {
+            checks.refuse_service_keys(&element);
+            devices.extend(checks.device(&element, tagged));
+        }
     }
     checks.default_credential();
-    devices
+    (devices, services)
 }
 
 /// Why a device may be due again before its last poll has failed; and what to write.
@@ -92,11 +104,12 @@ fn check_count(context: &mut Context<'_, '_>, raw: &RawConfig) {
 }
 
 /// What devices refer to, and what those before have taken.
-struct Checks<'a, 'c, 't> {
-    context: &'a mut Context<'c, 't>,
-    credentials: &'a BTreeMap<String, Option<Credential>>,
+pub(super) struct Checks<'a, 'c, 't> {
+    pub(super) context: &'a mut Context<'c, 't>,
+    pub(super) credentials: &'a BTreeMap<String, Option<Credential>>,
+    pub(super) logins: &'a BTreeMap<String, Option<Login>>,
     profiles: Vec<String>,
-    polling: PollingSettings,
+    pub(super) polling: PollingSettings,
     names: HashMap<String, Place>,
     addresses: HashMap<(String, u16), (Place, String)>,
     without_credential: Vec<Place>,
@@ -168,7 +181,14 @@ impl Checks<'_, '_, '_> {
         if self.context.report.any_broken() || raw.wrong.iter().any(|it| it == "credential") {
             return None;
         }
-        if element.has("credential") {
+        if self.logins.contains_key(name) {
+            let message =
+                format!("[credentials.{name}] is a user of Redfish services, and this is an SNMP agent");
+            let help = "name a table with a community or an SNMPv3 user; or write address = \"https://HOST\"";
+            let place =
+                if element.has("credential") { element.key("credential") } else { element.place(&[]) };
+            self.context.report.mistake(place, message).help(help);
+        } else if element.has("credential") {
             let help = instead(name, self.credentials.keys().map(String::as_str));
             let message = format!("there is no [credentials.{name}]");
             self.context.report.mistake(element.key("credential"), message).help(help);
@@ -224,7 +244,12 @@ impl Checks<'_, '_, '_> {
             self.context.report.mistake(element.key("port"), message).help("keep one of the two");
         }
         let port = address.port.or(raw.port).unwrap_or(SNMP_PORT);
-        let key = (address.host.to_lowercase(), port);
+        self.note_address(place, (address.host.to_lowercase(), port), raw);
+        Some((address.host, port))
+    }
+
+    /// Two devices at one address are most likely one.
+    pub(super) fn note_address(&mut self, place: Place, key: (String, u16), raw: &RawDevice) {
         if let Some((first, name)) = self.addresses.get(&key) {
             let first = self.context.layers.shown(*first);
             let message = format!("the same address and port as \"{name}\" at {first}");
@@ -233,7 +258,6 @@ impl Checks<'_, '_, '_> {
         } else {
             self.addresses.insert(key, (place, raw.name.clone().unwrap_or_default()));
         }
-        Some((address.host, port))
     }
 }
 

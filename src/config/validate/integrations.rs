@@ -45,6 +45,7 @@ pub(super) fn notify(context: &mut Context<'_, '_>, raw: &RawConfig, rules: &[Ru
             .map(|url| Heartbeat { url, interval: raw.paging.heartbeat_interval.duration() }),
         change_events: raw.paging.change_events,
         storm: storm(&raw.paging),
+        incident_per_severity: raw.paging.incident_per_severity,
         routes: super::routes::routes(context, raw),
         maintenance: super::routes::maintenance(context, raw),
         resend: rules.iter().filter_map(|it| Some((Arc::clone(&it.name), it.resend?))).collect(),

@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::place::Element;
-use crate::config::Secrets;
+use super::tls::{RawTls, tls};
 use crate::config::form::is_loopback;
 use crate::config::layer::Step;
 use crate::config::limits::{INVENTORIES_MOST, NAME_CHARS_MOST};
@@ -11,10 +11,10 @@ use crate::config::report::Place;
 use crate::config::suggest::instead;
 use crate::inventory::settings::{
     Access, FILE_KINDS, FileAccess, FileFormat, HttpAccess, InventorySettings, Login, MatchKey, Product,
-    TlsSettings,
 };
 use crate::model::{ComponentKind, Labels, Secret};
 use crate::notify::settings::SecretSource;
+use crate::web_client::TlsSettings;
 use std::collections::HashMap;
 
 /// All sources without a mistake.
@@ -195,41 +195,14 @@ impl Checks<'_, '_, '_, '_> {
     }
 
     fn tls(&mut self) -> Option<TlsSettings> {
-        let mut pins = Vec::new();
-        for (at, text) in self.raw.tls_pins.iter().enumerate() {
-            match pin(text) {
-                Some(pin) => pins.push(pin),
-                None => {
-                    let place = self.element.place(&[Step::Key("tls_pins"), Step::Index(at)]);
-                    let help = "openssl s_client -connect HOST:443 </dev/null | openssl x509 -noout -fingerprint -sha256 prints it";
-                    let message =
-                        "a pin is a SHA-256 fingerprint: 64 hexadecimal digits, with or without colons";
-                    self.context.report.mistake(place, message).help(help);
-                }
-            }
-        }
-        if let Some(path) = self.raw.tls_ca_file.as_ref().filter(|it| !it.is_file()) {
-            let message = format!("there is no file {}", path.display());
-            let place = self.element.key("tls_ca_file");
-            let report = &mut *self.context.report;
-            let finding = match self.context.secrets {
-                Secrets::Required => report.mistake(place, message),
-                Secrets::Optional => report.warning(place, message),
-            };
-            finding.help("name a PEM file with the certificates to trust");
-        }
-        if !self.raw.tls_verify {
-            let place = self.element.key("tls_verify");
-            let message = "anybody on the way can pose as this source and read its secret";
-            let help =
-                "name the certificate's fingerprint in tls_pins instead: that works for self-signed ones";
-            self.context.report.warning(place, message).help(help);
-        }
-        (pins.len() == self.raw.tls_pins.len()).then(|| TlsSettings {
-            ca_file: self.raw.tls_ca_file.clone(),
-            pins,
+        let raw = RawTls {
+            ca_file: self.raw.tls_ca_file.as_ref(),
+            pins: &self.raw.tls_pins,
             verify: self.raw.tls_verify,
-        })
+            what: "source",
+            shows_pin: "openssl s_client -connect HOST:443 </dev/null | openssl x509 -noout -fingerprint -sha256 prints it",
+        };
+        tls(self.context, self.element, &raw)
     }
 
     fn secret(&mut self, product: Product) -> Option<Secret> {
@@ -355,21 +328,6 @@ impl Checks<'_, '_, '_, '_> {
     }
 }
 
-/// 64 hexadecimal digits; colons and a leading `sha256:` or `SHA256 Fingerprint=` are left out.
-fn pin(text: &str) -> Option<[u8; 32]> {
-    let text = text.rsplit('=').next().unwrap_or(text).trim();
-    let text = text.strip_prefix("sha256:").unwrap_or(text);
-    let digits: Vec<u8> = text
-        .chars()
-        .filter(|it| *it != ':')
-        .map(|it| it.to_digit(16))
-        .map(|it| u8::try_from(it?).ok())
-        .collect::<Option<_>>()?;
-    let octets: Vec<u8> =
-        digits.chunks_exact(2).map(|it| it.iter().fold(0, |high, low| high << 4 | low)).collect();
-    if digits.len() == 64 { octets.try_into().ok() } else { None }
-}
-
 const TABLE: &str = "inventory";
 /// What people copy along with the address of an API.
 const API_PATHS: [&str; 5] =
@@ -379,7 +337,7 @@ const SOFTWARE_TYPES: [&str; 4] = ["managed", "unmanaged", "prohibited", "ignore
 
 #[cfg(test)]
 mod tests {
-    use super::pin;
+    use crate::web_client::parse_fingerprint as pin;
 
     #[test]
     fn pins_as_tools_print_them() {

@@ -11,6 +11,8 @@ mod one_secret;
 mod parents;
 mod place;
 mod routes;
+mod services;
+mod tls;
 mod traps;
 mod usm;
 
@@ -43,7 +45,8 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
     check_polling(context, &raw.polling);
     check_profile_folders(context, raw);
     let credentials = credentials::credentials(context, &raw.credentials);
-    let devices = devices::devices(context, raw, &credentials);
+    let logins = services::logins(context, &raw.credentials);
+    let (devices, services) = devices::devices(context, raw, (&credentials, &logins));
     let inventories = inventories::inventories(context, raw);
     let traps = traps::traps(context, &raw.traps, &credentials);
     let (rules, texts) = alerts::rules(context, raw, &devices);
@@ -69,6 +72,7 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
         },
         credentials: credentials.into_iter().filter_map(|(name, it)| Some((name.into(), it?))).collect(),
         devices,
+        services,
         parents,
         rules,
         notify,

@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub(super) fn refuse_keys(context: &mut Context<'_, '_>, name: &str, version: &str) -> bool {
     let known = schema::root().find(TABLE).and_then(|it| it.form.inner());
     let of_v3 = known.into_iter().flat_map(|it| it.names()).filter(|it| {
-        let common = *it == "version" || it.starts_with("community");
+        let common = *it == "version" || it.starts_with("community") || it.starts_with("password");
         !common && context.layers.any_has(&[Step::Key(TABLE), Step::Key(name), Step::Key(it)])
     });
     let found: Vec<&str> = of_v3.collect();

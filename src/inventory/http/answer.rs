@@ -1,20 +1,10 @@
 //! What an answer means. Pure.
 
-use super::clip;
 use crate::inventory::failure::Failure;
 use crate::model::{SnapshotError, clean_text};
+use crate::web_client::{Answer, clip};
 use serde_json::Value;
 use std::time::Duration;
-
-/// An answer, read whole.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) content_type: String,
-    pub(super) retry_after: Option<String>,
-    pub(super) location: Option<String>,
-    pub(super) body: Vec<u8>,
-}
 
 /// What is to be done about it.
 #[derive(Debug, PartialEq)]
@@ -110,8 +100,9 @@ fn host_of(location: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Verdict};
+    use super::Verdict;
     use crate::model::SnapshotError;
+    use crate::web_client::Answer;
     use std::time::Duration;
 
     fn answer(status: u16, body: &str) -> Answer {

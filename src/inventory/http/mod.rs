@@ -5,24 +5,18 @@
 //! Only scheme, host and port of a URL are ever shown.
 
 mod answer;
-mod tls;
 
 use super::failure::Failure;
 use super::limits::{ANSWER_OCTETS_MAX, WAIT_DEFAULT, WAIT_MAX, WAITS_MAX};
 use super::settings::HttpAccess;
 use crate::model::{Secret, SnapshotError};
 use crate::telemetry::inventory as events;
-use answer::{Answer, Verdict};
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use crate::web_client::{self, Answer, fault};
+use answer::Verdict;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder, Url};
 use serde_json::Value;
-use std::error::Error;
-use std::io;
-use std::net::IpAddr;
 use std::time::Duration;
-
-/// A host that does not answer a SYN within this will not answer at all.
-const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(10);
 
 /// A client toward one source. Keeps its connection alive between the requests of a snapshot.
 #[derive(Debug)]
@@ -81,7 +75,6 @@ impl Client {
     /// # Errors
     /// The URL is none, or the certificates cannot be read.
     pub fn new(access: &HttpAccess, timeout: Duration, secrets: Vec<Secret>) -> Result<Self, Failure> {
-        install_crypto();
         let unusable = |what: &str| Failure::new(SnapshotError::Unreachable, what);
         let mut base = Url::parse(&access.url).map_err(|_| unusable("the url is none"))?;
         let host = base.host_str().ok_or_else(|| unusable("the url names no host"))?.to_owned();
@@ -89,18 +82,7 @@ impl Client {
             let path = format!("{}/", base.path());
             base.set_path(&path);
         }
-        let builder = reqwest::Client::builder()
-            .user_agent(concat!("rackwarden/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .timeout(timeout)
-            .connect_timeout(timeout.min(CONNECT_TIMEOUT_MAX))
-            .tcp_nodelay(true);
-        // A proxy's loopback is not ours.
-        let builder = if is_loopback(&host) { builder.no_proxy() } else { builder };
-        let http = tls::trusting(builder, &access.tls)?.build().map_err(|error| {
-            Failure::new(SnapshotError::Tls, format!("TLS cannot be set up: {}", chain(&error.without_url())))
-        })?;
+        let http = web_client::build(web_client::builder(&host, timeout, &access.tls)?)?;
         let shown = match base.port() {
             Some(port) => format!("{}://{host}:{port}", base.scheme()),
             None => format!("{}://{host}", base.scheme()),
@@ -198,8 +180,9 @@ impl Client {
             None => request,
         };
         events::requested();
-        let response = request.send().await.map_err(|error| self.fault(error))?;
-        self.read(response).await
+        let response = request.send().await.map_err(|error| self.hide(fault(error, &self.shown).into()))?;
+        let read = web_client::read(response, ANSWER_OCTETS_MAX, &self.shown).await;
+        read.map_err(|error| self.hide(error.into()))
     }
 
     fn let_in(&self, call: &Call<'_>, request: RequestBuilder) -> RequestBuilder {
@@ -208,68 +191,6 @@ impl Client {
             (None, Some((name, value))) => request.header(name, value),
             (None, None) => request,
         }
-    }
-
-    /// The whole answer, inflated, up to the limit. An answer that breaks off is none.
-    async fn read(&self, mut response: reqwest::Response) -> Result<Answer, Failure> {
-        let header = |name: HeaderName| {
-            let text = response.headers().get(name)?.to_str().ok()?;
-            Some(text.chars().take(HEADER_CHARS_MAX).collect::<String>())
-        };
-        let mut answer = Answer {
-            status: response.status().as_u16(),
-            content_type: header(CONTENT_TYPE).unwrap_or_default(),
-            retry_after: header(RETRY_AFTER),
-            location: header(LOCATION),
-            body: Vec::new(),
-        };
-        let announced = header(CONTENT_LENGTH).and_then(|it| it.parse::<usize>().ok()).unwrap_or(0);
-        let too_large = || {
-            let reason =
-                format!("{} sends more than {} MiB in one answer", self.shown, ANSWER_OCTETS_MAX >> 20);
-            Failure::new(SnapshotError::Limit, reason)
-        };
-        if ANSWER_OCTETS_MAX < announced {
-            return Err(too_large());
-        }
-        loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) if ANSWER_OCTETS_MAX < answer.body.len() + chunk.len() => {
-                    return Err(too_large());
-                }
-                Ok(Some(chunk)) => answer.body.extend_from_slice(&chunk),
-                Ok(None) => return Ok(answer),
-                Err(error) if error.is_timeout() => return Err(self.fault(error)),
-                Err(error) => {
-                    let words = clip(&chain(&error.without_url()));
-                    let reason = format!(
-                        "the answer of {} broke off after {} octets: {words}",
-                        self.shown,
-                        answer.body.len()
-                    );
-                    return Err(self.hide(Failure::malformed(reason)));
-                }
-            }
-        }
-    }
-
-    fn fault(&self, error: reqwest::Error) -> Failure {
-        let error = error.without_url();
-        if let Some(words) = tls_error(&error).and_then(tls::other_certificate) {
-            return Failure::new(SnapshotError::Tls, format!("{}: {words}", self.shown));
-        }
-        let (class, what) = if tls_error(&error).is_some() {
-            (SnapshotError::Tls, "the TLS handshake failed")
-        } else if error.is_connect() && error.is_timeout() {
-            (SnapshotError::Unreachable, "no connection in time")
-        } else if error.is_connect() || error.is_builder() {
-            (SnapshotError::Unreachable, "no connection")
-        } else if error.is_timeout() {
-            (SnapshotError::Timeout, "no answer in time")
-        } else {
-            (SnapshotError::Malformed, "the connection ended before the answer")
-        };
-        self.hide(Failure::new(class, format!("{what} ({}): {}", self.shown, clip(&chain(&error)))))
     }
 
     /// Takes every secret out of what is said.
@@ -290,44 +211,6 @@ async fn parse(answer: Answer, shown: &str) -> Result<Value, Failure> {
     parsed.unwrap_or_else(|_| Err(Failure::malformed("the answer could not be read: a defect of ours")))
 }
 
-/// Installs ring as the process's TLS provider, unless there is one already.
-fn install_crypto() {
-    // The error says that another one is installed: as good.
-    drop(rustls::crypto::ring::default_provider().install_default());
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|it| it.is_loopback())
-}
-
-/// The causes, outermost first, each once.
-fn chain(error: &dyn Error) -> String {
-    let mut parts = vec![error.to_string()];
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if parts.last().is_none_or(|it| !it.contains(&text)) {
-            parts.push(text);
-        }
-        source = cause.source();
-    }
-    parts.join(": ")
-}
-
-/// The TLS error among the causes. An I/O error hides the one that it wraps from its causes.
-fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    let wrapped = || error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    let within = || wrapped().and_then(|it| tls_error(it));
-    error.downcast_ref::<rustls::Error>().or_else(within).or_else(|| error.source().and_then(tls_error))
-}
-
-fn clip(text: &str) -> String {
-    super::loose::cut(&crate::model::clean_text(text)).to_owned()
-}
-
-/// Longer than any date, media type or path of a login page.
-const HEADER_CHARS_MAX: usize = 200;
 /// A smaller answer takes well under a millisecond.
 const PARSED_AT_ONCE: usize = 256 * 1024;
 /// The configured secret, and one of a session.

@@ -6,7 +6,7 @@
 
 use super::record::{Acknowledgement, DeadRow, Hold, OpenRow, Record, Told};
 use crate::alert::{AlertFacts, AlertKey, Transition, TransitionKind};
-use crate::model::{ComponentKind, Labels, Oid, Severity, UnixMillis};
+use crate::model::{ComponentKind, Labels, Locator, Severity, UnixMillis};
 use crate::notify::pagerduty::{Action, Reason};
 use crate::notify::silence::{Matcher, Silence};
 use serde::{Deserialize, Serialize};
@@ -278,6 +278,9 @@ struct StoredFacts {
     threshold: Option<f64>,
     rated: Option<f64>,
     since: i64,
+    /// Absent in early rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    last_values: Vec<(String, String)>,
 }
 
 impl StoredFacts {
@@ -305,6 +308,11 @@ impl StoredFacts {
             threshold: facts.threshold,
             rated: facts.rated,
             since: facts.since.0,
+            last_values: facts
+                .last_values
+                .iter()
+                .map(|(name, it)| (name.to_string(), it.to_string()))
+                .collect(),
         }
     }
 
@@ -318,7 +326,7 @@ impl StoredFacts {
         };
         // Early rows of objects of inventories have an empty one.
         let source = match self.source.filter(|it| !it.is_empty()) {
-            Some(text) => Some(text.parse::<Oid>().map_err(|_| unknown("OID", &text))?),
+            Some(text) => Some(text.parse::<Locator>().map_err(|_| unknown("source", &text))?),
             None => None,
         };
         Ok(AlertFacts {
@@ -342,6 +350,7 @@ impl StoredFacts {
             threshold: self.threshold,
             rated: self.rated,
             since: UnixMillis(self.since),
+            last_values: self.last_values.into_iter().map(|(name, it)| (name.into(), it.into())).collect(),
         })
     }
 }
@@ -550,7 +559,7 @@ mod tests {
     #[test]
     fn an_empty_oid_is_none() {
         let mut facts = fixtures::facts_of("k", &[]);
-        facts.source = Some(crate::model::Oid::default());
+        facts.source = Some(crate::model::Locator::default());
         let last = fixtures::transition(TransitionKind::Trigger, Severity::Info, facts);
         let row = OpenRow { last: Arc::new(last), ..open_row() };
         assert_eq!(decode_open(b"k", &encode_open(b"k", &row)).unwrap().last.facts.source, None);

@@ -8,6 +8,7 @@ use super::ledger::{Announcement, Ledger};
 use super::record::{Acknowledgement, Hold, OpenRow, Record, Told};
 use crate::alert::{AlertFacts, AlertKey, Transition, TransitionKind};
 use crate::model::{Labels, Moment, Now, Severity, UnixMillis};
+use crate::notify::by_severity;
 use crate::notify::pagerduty::{Action, Sender, event};
 use crate::notify::settings::{IntegrationSettings, NotifySettings, Receiver};
 use crate::notify::silence::{Silence, Silencer, Silences};
@@ -98,6 +99,28 @@ impl Intake {
 
     /// Takes a transition in.
     pub(crate) fn take(
+        &mut self,
+        ledger: &mut Ledger,
+        announcement: &Announcement,
+        settings: &NotifySettings,
+        now: Now,
+    ) {
+        let per_severity = settings.incident_per_severity;
+        if !per_severity && !ledger.is_split() {
+            self.take_one(ledger, announcement, settings, now);
+            return;
+        }
+        let known = |key: &AlertKey| ledger.row(key).map(|it| it.last.severity);
+        let steps = by_severity::split(&announcement.transition, per_severity, known);
+        ledger.begin_together();
+        for step in steps {
+            let one = self::announcement(step, None, settings);
+            self.take_one(ledger, &one, settings, now);
+        }
+        ledger.end_together();
+    }
+
+    fn take_one(
         &mut self,
         ledger: &mut Ledger,
         announcement: &Announcement,
@@ -338,7 +361,13 @@ impl Intake {
     /// Somebody looks after an alert, or after the group that it is in. `false` if there is none.
     pub(crate) fn acknowledge(ledger: &mut Ledger, key: &AlertKey, by: &Arc<str>, now: Now) -> bool {
         let by = Acknowledgement { by: Arc::clone(by), at: now.unix };
-        ledger.acknowledge(key, by, now.moment)
+        let of_severity = Severity::ALL.into_iter().map(|it| by_severity::key_at(key, it));
+        let keys: Vec<AlertKey> =
+            [key.clone()].into_iter().chain(of_severity).filter(|it| ledger.row(it).is_some()).collect();
+        for key in &keys {
+            ledger.acknowledge(key, by.clone(), now.moment);
+        }
+        !keys.is_empty()
     }
 }
 
@@ -445,6 +474,7 @@ fn facts_of(key: &AlertKey, group: &Group, notes: String, since: UnixMillis) -> 
         operator: "",
         threshold: None,
         rated: None,
+        last_values: Vec::new(),
         since,
     }
 }

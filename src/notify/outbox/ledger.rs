@@ -11,11 +11,14 @@
 //!   trigger that nobody has seen disappears together with its resolve.
 
 mod letters;
+mod saving;
 
 use super::lane::{Entry, Lane, Next};
 use super::record::{Acknowledgement, DeadRow, Hold, Op, OpenRow, Record, Rows, Told};
-use crate::alert::{AlertKey, OpenAlert, Transition, TransitionKind};
+use crate::alert::{AlertFacts, AlertKey, OpenAlert, Transition, TransitionKind};
 use crate::model::{Moment, Now, UnixMillis};
+use crate::notify::by_severity;
+use crate::notify::limiter::Admission;
 use crate::notify::pagerduty::{Action, Reason, event};
 use crate::notify::silence::Silence;
 use crate::notify::storm::GROUP_RULE_TYPE;
@@ -84,6 +87,10 @@ pub(crate) struct Ledger {
     groups: VecDeque<Group>,
     pending: usize,
     notes: Vec<Note>,
+    /// Several steps are one group of changes.
+    together: bool,
+    /// Whether an alert has ever had a key for one severity: see [`by_severity`].
+    is_split: bool,
 }
 
 impl Ledger {
@@ -102,7 +109,10 @@ impl Ledger {
             groups: VecDeque::new(),
             pending: 0,
             notes: Vec::new(),
+            together: false,
+            is_split: false,
         };
+        ledger.is_split = ledger.open.keys().any(is_of_severity);
         let mut events = rows.events;
         events.sort_by_key(|((_, sequence), ..)| *sequence);
         let last_dead = ledger.dead.keys().next_back().copied().unwrap_or(0);
@@ -139,20 +149,45 @@ impl Ledger {
         }
     }
 
-    /// The alerts that go on, as handed back at start.
+    /// The alerts that go on, as handed back at start: by their own keys.
     pub(crate) fn open_alerts(&self) -> Vec<OpenAlert> {
-        let alert = |row: &Arc<OpenRow>| OpenAlert {
-            severity: row.last.severity,
-            facts: Arc::clone(&row.last.facts),
-            fired_at: row.fired_at,
-        };
-        let own = |row: &&Arc<OpenRow>| row.last.facts.rule_type != GROUP_RULE_TYPE;
-        self.open.values().filter(own).map(alert).collect()
+        let mut alerts: BTreeMap<&str, OpenAlert> = BTreeMap::new();
+        for row in self.open.values().filter(|row| row.last.facts.rule_type != GROUP_RULE_TYPE) {
+            let facts = &row.last.facts;
+            let key = by_severity::base(&facts.key.0);
+            let facts = if *key == *facts.key.0 {
+                Arc::clone(facts)
+            } else {
+                Arc::new(AlertFacts { key: AlertKey(key.into()), ..(**facts).clone() })
+            };
+            let alert = OpenAlert { severity: row.last.severity, facts, fired_at: row.fired_at };
+            // Never two but for a damaged row: then the worse one.
+            if alerts.get(key).is_none_or(|it| it.severity < alert.severity) {
+                alerts.insert(key, alert);
+            }
+        }
+        alerts.into_values().collect()
     }
 
     /// How many alerts go on, groups not counted.
     pub(crate) fn open_len(&self) -> usize {
         self.open.values().filter(|row| row.last.facts.rule_type != GROUP_RULE_TYPE).count()
+    }
+
+    /// Whether alerts may have keys for one severity.
+    pub(crate) const fn is_split(&self) -> bool {
+        self.is_split
+    }
+
+    /// What follows, until [`Self::end_together`], is on disk as a whole or not at all.
+    pub(crate) const fn begin_together(&mut self) {
+        self.together = true;
+    }
+
+    /// Ends what [`Self::begin_together`] began.
+    pub(crate) fn end_together(&mut self) {
+        self.together = false;
+        self.seal();
     }
 
     /// Alerts that go on, groups among them, by key.
@@ -465,6 +500,18 @@ impl Ledger {
         self.lane(name).limiter.set_limit(requests_per_minute);
     }
 
+    /// Takes a place in an integration's rate limit for a request that is no event of an alert, if there
+    /// is one to spare.
+    pub(crate) fn spare_place(&mut self, name: &Arc<str>, now: Moment) -> bool {
+        let limiter = &mut self.lane(name).limiter;
+        let is_free = limiter.admission(now) == Admission::All;
+        if is_free {
+            limiter.claim();
+            limiter.sent(now);
+        }
+        is_free
+    }
+
     /// The receiver has it. Returns when it was handed in.
     pub(crate) fn accepted(&mut self, name: &Arc<str>, sequence: u64, now: Moment) -> Option<Moment> {
         let entry = self.remove(name, sequence, now)?;
@@ -568,88 +615,6 @@ impl Ledger {
         self.trim_dead();
     }
 
-    /// Changes that are not on disk yet.
-    pub(crate) const fn pending(&self) -> usize {
-        self.pending
-    }
-
-    /// Whole groups of changes for the next commit: about `most` of them. With the generation that is
-    /// on disk when they are.
-    pub(crate) fn take_ops(&mut self, most: usize, now: Now) -> (Vec<Op>, u64) {
-        let mut ops = Vec::new();
-        let mut generation = self.saved;
-        while ops.len() < most
-            && let Some(mut group) = self.groups.pop_front()
-        {
-            ops.append(&mut group.ops);
-            generation = group.generation;
-        }
-        self.pending = self.pending.saturating_sub(ops.len());
-        self.fill_windows(&mut ops, now);
-        (ops, generation)
-    }
-
-    /// Each lane's window once, as it is now.
-    fn fill_windows(&self, ops: &mut Vec<Op>, now: Now) {
-        let mut names: BTreeSet<Arc<str>> = BTreeSet::new();
-        ops.retain(|it| match it {
-            Op::PutWindow(name, _) => {
-                names.insert(Arc::clone(name));
-                false
-            }
-            _ => true,
-        });
-        ops.extend(names.into_iter().filter_map(|name| {
-            let seconds = self.lanes.get(&name)?.limiter.seconds(now);
-            Some(Op::PutWindow(name, seconds))
-        }));
-    }
-
-    /// All up to that generation is on disk, or is not going to be.
-    pub(crate) fn saved(&mut self, generation: u64, now: Moment) {
-        self.saved = self.saved.max(generation);
-        for lane in self.lanes.values_mut() {
-            lane.saved(self.saved, now);
-        }
-    }
-
-    /// Forgets what should have been written: all of it is written anew later, see [`Self::all`].
-    pub(crate) fn drop_ops(&mut self, now: Moment) {
-        self.groups.clear();
-        self.pending = 0;
-        self.saved(self.generation, now);
-    }
-
-    /// The disk does not work at present: what is new goes without it. It is written when it works.
-    pub(crate) fn let_go(&mut self, now: Moment) {
-        self.saved(self.generation, now);
-    }
-
-    /// From now on nothing is written any more.
-    pub(crate) fn give_up_saving(&mut self, now: Moment) {
-        self.groups.clear();
-        self.pending = 0;
-        self.saved(u64::MAX, now);
-    }
-
-    /// Everything, to be written into an empty file.
-    pub(crate) fn all(&self, now: Now) -> Vec<Op> {
-        let mut ops = Vec::new();
-        for (name, lane) in &self.lanes {
-            ops.extend(lane.entries().map(|(sequence, entry)| {
-                Op::PutEvent((Arc::clone(name), sequence), Arc::clone(&entry.record), entry.seen)
-            }));
-            ops.push(Op::PutWindow(Arc::clone(name), lane.limiter.seconds(now)));
-        }
-        ops.extend(self.open.iter().map(|(key, row)| Op::PutOpen(key.clone(), Arc::clone(row))));
-        ops.extend(
-            self.dead
-                .iter()
-                .map(|(&number, (lane, row))| Op::PutDead((Arc::clone(lane), number), Arc::clone(row))),
-        );
-        ops
-    }
-
     /// A trigger that has just come back gives way to what follows it in its line.
     fn settle(&mut self, name: &Arc<str>, key: &AlertKey, now: Moment) {
         while let Some((first, second)) = self.lane(name).first_two(key) {
@@ -725,6 +690,7 @@ impl Ledger {
 
     fn put_open(&mut self, row: Arc<OpenRow>) {
         let key = row.last.facts.key.clone();
+        self.is_split |= is_of_severity(&key);
         self.current.push(Op::PutOpen(key.clone(), Arc::clone(&row)));
         self.open.insert(key, row);
     }
@@ -749,7 +715,7 @@ impl Ledger {
 
     /// Ends a group of changes.
     fn seal(&mut self) {
-        if self.current.is_empty() {
+        if self.together || self.current.is_empty() {
             return;
         }
         let ops = std::mem::take(&mut self.current);
@@ -760,4 +726,8 @@ impl Ledger {
         self.pending += ops.len();
         self.groups.push_back(Group { generation: self.generation, ops });
     }
+}
+
+fn is_of_severity(key: &AlertKey) -> bool {
+    by_severity::base(&key.0).len() != key.0.len()
 }

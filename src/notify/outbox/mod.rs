@@ -13,6 +13,7 @@
 //! `shared::SUBMIT_WAIT_MAX`, then goes on without the disk), `lane::DISK_PATIENCE` (an event does
 //! not wait longer for a disk that hangs).
 
+mod changes;
 mod codec;
 mod disk;
 pub mod health;
@@ -38,9 +39,8 @@ use self::shared::{Shared, State};
 use self::writer::Writer;
 use super::NotifyError;
 use super::page_test::{TestAnswer, send_test};
-use super::pagerduty::event;
 use super::retry::RetryPolicy;
-use super::settings::{IntegrationSettings, NotifySettings, Receiver};
+use super::settings::{IntegrationSettings, NotifySettings};
 use crate::alert::{OpenAlert, Transition};
 use crate::model::{Moment, Now, SystemClock, UnixMillis};
 use crate::telemetry;
@@ -156,10 +156,12 @@ impl Outbox {
         let tick = runtime.spawn(async move {
             let mut every = tokio::time::interval(TICK);
             every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut windows = None;
             loop {
                 every.tick().await;
                 let Some(shared) = ticks.upgrade() else { return };
                 shared.tick();
+                shared.tell_windows(&mut windows, &Handle::current());
             }
         });
         let inner = Inner {
@@ -378,29 +380,6 @@ impl OutboxHandle {
         self.0.shared.revive(&found.name);
         self.0.shared.wake_senders();
         Ok(())
-    }
-
-    /// Tells PagerDuty's integrations of a change, if the settings say so: a reload, a maintenance window.
-    /// Once, and not kept: it wakes nobody.
-    pub fn tell_change(&self, summary: &str) {
-        let settings = self.0.shared.settings.load_full();
-        if !settings.change_events {
-            return;
-        }
-        let now = self.0.shared.clock.now();
-        let body = event::change(summary, now.unix);
-        for integration in &settings.integrations {
-            if integration.receiver != Receiver::PagerDuty {
-                continue;
-            }
-            let (integration, body) = (integration.clone(), body.clone());
-            self.0.runtime.spawn(async move {
-                let name = Arc::clone(&integration.name);
-                if let Err(text) = super::page_test::send_change(integration, &body, now).await {
-                    telemetry::notify::change_event_failed(&name, &text);
-                }
-            });
-        }
     }
 
     /// Sends a test page and resolves it: see [`send_test`].

@@ -17,6 +17,7 @@ use super::pump::{Pumps, Step, Ticket};
 use super::record::{Hold, Op, Place, Record, Rows};
 use crate::alert::{AlertFacts, AlertKey, Transition, TransitionKind};
 use crate::model::{Labels, Moment, Now, Secret, Severity, UnixMillis};
+use crate::notify::by_severity;
 use crate::notify::fixtures;
 use crate::notify::pagerduty::{Action, Decision, Reason, Verdict};
 use crate::notify::retry::RetryPolicy;
@@ -186,6 +187,9 @@ struct World {
     weather: [Weather; 3],
     firing: [Option<Severity>; ALERTS],
     onsets: [u32; ALERTS],
+    /// By alert: how often it has had each severity, and whether it may have had other keys than one.
+    risen: [BTreeMap<Severity, u32>; ALERTS],
+    was_split: bool,
     number: u64,
     /// True time since the beginning, and when the process began, in milliseconds.
     time: u64,
@@ -216,6 +220,7 @@ fn settings(dice: &mut Dice, limit: u32) -> NotifySettings {
 fn reload(dice: &mut Dice, settings: &mut NotifySettings) {
     settings.storm.threshold = [3, 3, 5, 100][dice.below(4)];
     settings.storm.wait = Duration::from_secs([0, 0, 2][dice.below(3)]);
+    settings.incident_per_severity = dice.one_in(4);
 }
 
 impl World {
@@ -239,6 +244,8 @@ impl World {
             weather: [Weather::Fine; 3],
             firing: [None; ALERTS],
             onsets: [0; ALERTS],
+            risen: Default::default(),
+            was_split: false,
             number: 0,
             time: 0,
             born: 0,
@@ -329,6 +336,10 @@ impl World {
     fn report(&mut self, alert: usize, kind: TransitionKind, severity: Severity) {
         self.firing[alert] = (kind != TransitionKind::Resolve).then_some(severity);
         self.number += 1;
+        if kind != TransitionKind::Resolve {
+            *self.risen[alert].entry(severity).or_default() += 1;
+        }
+        self.was_split |= self.settings.incident_per_severity;
         self.note(|| format!("{} {kind:?} {severity}", key(alert)));
         let now = self.now();
         let transition = Transition {
@@ -605,14 +616,16 @@ impl World {
         assert!(miscounted.is_empty(), "{miscounted:?} have other members than they count");
         for (lane, receiver) in self.receivers.iter().enumerate() {
             for alert in 0..ALERTS {
-                let incidents = receiver.incidents.get(&key(alert)).copied().unwrap_or(0);
-                assert!(
-                    incidents <= self.onsets[alert],
-                    "{} opened {incidents} incidents in {} for {} onsets",
-                    key(alert),
-                    LANES[lane],
-                    self.onsets[alert]
-                );
+                let steps: u32 = self.risen[alert].values().sum();
+                let most = if self.was_split { steps } else { self.onsets[alert] };
+                let severities = self.risen[alert].iter();
+                let of_severity =
+                    severities.map(|(it, times)| (by_severity::key_at(&key(alert), *it), *times));
+                for (key, most) in of_severity.chain([(key(alert), most)]) {
+                    let incidents = receiver.incidents.get(&key).copied().unwrap_or(0);
+                    let lane = LANES[lane];
+                    assert!(incidents <= most, "{key} opened {incidents} incidents in {lane} for {most}");
+                }
             }
         }
     }
@@ -637,11 +650,16 @@ impl World {
         for (lane, receiver) in self.receivers.iter().enumerate() {
             for alert in 0..ALERTS {
                 let key = key(alert);
-                let own = receiver.open.contains(&key);
-                let group = match self.ledger.row(&key).and_then(|it| it.hold.clone()) {
+                let keys = Severity::ALL.into_iter().map(|it| by_severity::key_at(&key, it));
+                let keys: Vec<AlertKey> = keys.chain([key.clone()]).collect();
+                let open = keys.iter().filter(|it| receiver.open.contains(it)).count();
+                assert!(open <= 1, "{key} has several incidents in {}", LANES[lane]);
+                let own = open == 1;
+                let group = |it: &AlertKey| match self.ledger.row(it).and_then(|it| it.hold.clone()) {
                     Some(Hold::Group(group)) => receiver.open.contains(&group),
                     _ => false,
                 };
+                let group = keys.iter().any(group);
                 match self.firing[alert] {
                     Some(_) => assert!(own || group, "{key} goes on, and {} has nothing", LANES[lane]),
                     None => assert!(!own, "{key} is over, and open in {}", LANES[lane]),

@@ -23,6 +23,11 @@ pub(super) fn full(transition: &Transition, site: Option<&Site>) -> Details {
             facts.labels.iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
         details.insert("labels".to_owned(), Value::Object(labels));
     }
+    if !facts.last_values.is_empty() {
+        let values: Details =
+            facts.last_values.iter().map(|(name, text)| (name.to_string(), json!(text))).collect();
+        details.insert("last_values".to_owned(), Value::Object(values));
+    }
     details
 }
 
@@ -66,8 +71,8 @@ fn essentials(transition: &Transition, chars_max: usize) -> Details {
     out.text("address", &facts.address);
     out.text("model", &facts.model);
     component(&mut out, facts);
-    if let Some(oid) = &facts.source {
-        out.text("oid", &oid.to_string());
+    if let Some(locator) = &facts.source {
+        out.text(if locator.oid().is_some() { "oid" } else { "source" }, &locator.to_string());
     }
     out.text("rule", &facts.rule);
     out.text("rule_type", facts.rule_type);

@@ -114,11 +114,17 @@ pub fn repaired(body: &str, refusal: &str) -> Option<String> {
         let note = clean(&format!("the full event was refused: {refusal}"), FIELD_CHARS_MAX);
         fields.insert("custom_details".to_owned(), serde_json::json!({"note": note}));
     }
-    let least = serde_json::json!({
-        "event_action": event.get("event_action")?.as_str()?,
+    let action = event.get("event_action")?.as_str()?;
+    let mut least = serde_json::json!({
+        "event_action": action,
         "dedup_key": event.get("dedup_key")?.as_str()?,
-        "payload": payload,
     });
+    // The end of an incident needs its key alone.
+    let is_needless = action != Action::Trigger.name()
+        && ["payload", "summary", "source", "severity"].iter().any(|it| refusal.contains(it));
+    if !is_needless && let Some(fields) = least.as_object_mut() {
+        fields.insert("payload".to_owned(), payload);
+    }
     Some(least.to_string())
 }
 
@@ -620,6 +626,12 @@ mod tests {
         "#);
         let shorter = repaired(&body(&it, SENDER), "'custom_details' is wrong").unwrap();
         assert!(!shorter.contains("custom_details"), "{shorter}");
+        let it = transition(TransitionKind::Resolve, Severity::Error, facts("pdu-a1"));
+        let end = repaired(&body(&it, SENDER), "'summary' is too long").unwrap();
+        assert_eq!(
+            end,
+            r#"{"dedup_key":"rackwarden:infeed-load/pdu-a1/infeed/1/current","event_action":"resolve"}"#
+        );
         assert_eq!(repaired("[]", ""), None);
         assert_eq!(repaired("no", ""), None);
     }

@@ -70,7 +70,7 @@ impl Device {
             component: u32::try_from(self.shape.components.len().saturating_sub(1)).unwrap(),
             quantity,
             name: name.into(),
-            source: Oid::new(&[1, 3, 6, 1, 4, 1, 318, number]),
+            source: Oid::new(&[1, 3, 6, 1, 4, 1, 318, number]).into(),
             states,
         };
         self.shape.readings = self.shape.readings.iter().cloned().chain([one_more]).collect();

@@ -47,13 +47,14 @@ pub(super) fn alert(device: &str, phase: Phase, severity: Severity, since: u64) 
         model: "APC AP8959".to_owned(),
         labels: Labels::new([("site", "ams1")]),
         component: Some((ComponentKind::Phase, "1".into(), "L1".into())),
-        source: Some(Oid::new(&[1, 3, 6, 1, 4, 1, 318, 1])),
+        source: Some(Oid::new(&[1, 3, 6, 1, 4, 1, 318, 1]).into()),
         reading: "current".to_owned(),
         value: Some(92.5),
         unit: "%",
         operator: ">",
         threshold: Some(80.0),
         rated: Some(32.0),
+        last_values: Vec::new(),
         since: at(since).unix,
     };
     Arc::new(ActiveAlert {

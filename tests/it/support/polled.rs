@@ -62,7 +62,7 @@ pub(crate) fn of_answers(plan: &Plan, answers: &Cells) -> Polled {
             sample: *sample,
 
             state: state.map(|it| (it.name.to_string(), it.health.to_string())),
-            source: reading.source.clone(),
+            source: reading.source.oid().cloned().unwrap_or_default(),
             also: plan.also(at).to_vec(),
         }
     });

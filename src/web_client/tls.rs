@@ -1,8 +1,7 @@
 //! Whom a client trusts: the system's authorities, one file of certificates alone, or certificates by
 //! their fingerprint.
 
-use crate::inventory::failure::Failure;
-use crate::inventory::settings::TlsSettings;
+use super::WebError;
 use crate::model::SnapshotError;
 use reqwest::ClientBuilder;
 use rustls::client::WebPkiServerVerifier;
@@ -16,11 +15,29 @@ use rustls::{
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Whom to trust. Without anything: what the system trusts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// Trust these certificates alone, in a PEM file.
+    pub ca_file: Option<PathBuf>,
+    /// Only a certificate with one of these SHA-256 fingerprints will do. Without `ca_file` nothing else is
+    /// asked of it: so a self-signed one will do.
+    pub pins: Vec<[u8; 32]>,
+    /// Whether the certificate is looked at, at all.
+    pub verify: bool,
+}
+
+impl Default for TlsSettings {
+    fn default() -> Self {
+        Self { ca_file: None, pins: Vec::new(), verify: true }
+    }
+}
+
 /// The builder with these settings.
-pub(super) fn trusting(builder: ClientBuilder, tls: &TlsSettings) -> Result<ClientBuilder, Failure> {
+pub(super) fn trusting(builder: ClientBuilder, tls: &TlsSettings) -> Result<ClientBuilder, WebError> {
     if !tls.pins.is_empty() {
         return Ok(builder.tls_backend_preconfigured(pinned(tls)?));
     }
@@ -33,7 +50,7 @@ pub(super) fn trusting(builder: ClientBuilder, tls: &TlsSettings) -> Result<Clie
     Ok(builder.tls_certs_only(certificates.map_err(|error| unusable(path, &error))?))
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, WebError> {
     let found: Result<Vec<_>, _> = match CertificateDer::pem_file_iter(path) {
         Ok(certificates) => certificates.collect(),
         Err(error) => Err(error),
@@ -45,12 +62,12 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
     }
 }
 
-fn unusable(path: &Path, why: &dyn fmt::Display) -> Failure {
-    Failure::new(SnapshotError::Tls, format!("tls_ca_file {} cannot be used: {why}", path.display()))
+fn unusable(path: &Path, why: &dyn fmt::Display) -> WebError {
+    WebError::new(SnapshotError::Tls, format!("tls_ca_file {} cannot be used: {why}", path.display()))
 }
 
 /// TLS that takes certificates with these fingerprints alone.
-fn pinned(tls: &TlsSettings) -> Result<ClientConfig, Failure> {
+fn pinned(tls: &TlsSettings) -> Result<ClientConfig, WebError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let authority: Option<Arc<dyn ServerCertVerifier>> = match &tls.ca_file {
         None => None,
@@ -67,7 +84,7 @@ fn pinned(tls: &TlsSettings) -> Result<ClientConfig, Failure> {
     let verifier = Pins { pins: tls.pins.clone(), authority, provider: Arc::clone(&provider) };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| Failure::new(SnapshotError::Tls, format!("TLS cannot be set up: {error}")))?;
+        .map_err(|error| WebError::new(SnapshotError::Tls, format!("TLS cannot be set up: {error}")))?;
     Ok(config.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
 }
 
@@ -126,7 +143,7 @@ impl ServerCertVerifier for Pins {
 
 /// A certificate that is none of the pinned ones, by its fingerprint.
 #[derive(Debug)]
-struct OtherCertificate([u8; 32]);
+pub(super) struct OtherCertificate(pub(super) [u8; 32]);
 
 impl std::error::Error for OtherCertificate {}
 
@@ -136,18 +153,19 @@ impl fmt::Display for OtherCertificate {
     }
 }
 
-/// What is wrong with a certificate by its fingerprint, if that is what an error says.
-pub(super) fn other_certificate(error: &rustls::Error) -> Option<String> {
+/// The certificate that was none of the pinned ones, if that is what an error says.
+pub(super) fn other_certificate(error: &rustls::Error) -> Option<&OtherCertificate> {
     match error {
         rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(other))) => {
-            other.downcast_ref::<OtherCertificate>().map(ToString::to_string)
+            other.downcast_ref::<OtherCertificate>()
         }
         _ => None,
     }
 }
 
 /// As `openssl x509 -fingerprint -sha256` prints it: `AB:CD:..`.
-pub(crate) fn fingerprint(digest: &[u8; 32]) -> String {
+#[must_use]
+pub fn fingerprint(digest: &[u8; 32]) -> String {
     let mut text = String::with_capacity(3 * digest.len());
     for octet in digest {
         let colon = if text.is_empty() { "" } else { ":" };
@@ -157,4 +175,20 @@ pub(crate) fn fingerprint(digest: &[u8; 32]) -> String {
         }
     }
     text
+}
+
+/// 64 hexadecimal digits; colons and a leading `sha256:` or `SHA256 Fingerprint=` are left out.
+#[must_use]
+pub fn parse_fingerprint(text: &str) -> Option<[u8; 32]> {
+    let text = text.rsplit('=').next().unwrap_or(text).trim();
+    let text = text.strip_prefix("sha256:").unwrap_or(text);
+    let digits: Vec<u8> = text
+        .chars()
+        .filter(|it| *it != ':')
+        .map(|it| it.to_digit(16))
+        .map(|it| u8::try_from(it?).ok())
+        .collect::<Option<_>>()?;
+    let octets: Vec<u8> =
+        digits.chunks_exact(2).map(|it| it.iter().fold(0, |high, low| high << 4 | low)).collect();
+    if digits.len() == 64 { octets.try_into().ok() } else { None }
 }

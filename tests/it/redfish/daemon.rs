@@ -1,0 +1,125 @@
+//! The daemon and the commands against simulated services.
+
+use super::room::{PASSWORD, USER, pdu, serve};
+use rackwarden::simulator::redfish::ServiceHandle;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+struct Daemon(Child);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if self.0.kill().is_ok() {
+            self.0.wait().unwrap();
+        }
+    }
+}
+
+fn write_config(folder: &Path, handle: &ServiceHandle, interval: &str) {
+    let state = folder.join("state");
+    fs::write(folder.join("password"), format!("{PASSWORD}\n")).unwrap();
+    let text = format!(
+        "[http]\nlisten = \"127.0.0.1:0\"\n[state]\nfolder = \"{}\"\n[log]\nformat = \"json\"\n\
+         [credentials.redfish]\nuser = \"{USER}\"\npassword_file = \"{}\"\n\
+         [[devices]]\nname = \"pdu-r1\"\naddress = \"{}\"\ncredential = \"redfish\"\ninterval = \"{interval}\"\n",
+        state.display(),
+        folder.join("password").display(),
+        handle.url(),
+    );
+    fs::write(folder.join("rackwarden.toml"), text).unwrap();
+}
+
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(LIMIT, waiting).await.is_ok(), "in vain: {what}");
+}
+
+fn signal(child: &Child, number: nix::sys::signal::Signal) {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id().cast_signed()), number).unwrap();
+}
+
+#[test]
+fn the_daemon_polls_follows_events_and_leaves_no_session_behind() {
+    super::run(async {
+        let handle = serve(pdu(6), &[]).await;
+        let folder = tempfile::tempdir().unwrap();
+        write_config(folder.path(), &handle, "20m");
+        let config = folder.path().join("rackwarden.toml");
+        let daemon = Command::new(env!("CARGO_BIN_EXE_rackwarden"))
+            .args(["run", "--config"])
+            .arg(&config)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut daemon = Daemon(daemon);
+        until("a first poll and a listener", || handle.send_event()).await;
+        let before = handle.counts().requests;
+        until("an event has it asked at once", || before < handle.counts().requests).await;
+        // What changes for a device: its session is deleted and another one opened.
+        for round in 0..20 {
+            let logins = handle.counts().logins;
+            write_config(folder.path(), &handle, if round % 2 == 0 { "19m" } else { "20m" });
+            signal(&daemon.0, nix::sys::signal::Signal::SIGHUP);
+            until("another login", || logins < handle.counts().logins).await;
+        }
+        until("one session is left", || handle.open_sessions() == 1).await;
+        signal(&daemon.0, nix::sys::signal::Signal::SIGTERM);
+        assert!(tokio::task::spawn_blocking(move || daemon.0.wait()).await.unwrap().unwrap().success());
+        assert_eq!(handle.open_sessions(), 0, "{:#?}", handle.counts());
+        assert_eq!(handle.counts().writes, 0);
+    });
+}
+
+#[test]
+fn poll_and_capture_by_hand() {
+    super::run(async {
+        let handle = serve(pdu(6), &[]).await;
+        let folder = tempfile::tempdir().unwrap();
+        let password = folder.path().join("password");
+        fs::write(&password, PASSWORD).unwrap();
+        let url = handle.url();
+        let command = |arguments: Vec<String>| {
+            let password = password.clone();
+            tokio::task::spawn_blocking(move || {
+                Command::new(env!("CARGO_BIN_EXE_rackwarden"))
+                    .args(arguments)
+                    .args(["-u", USER, "--password-file"])
+                    .arg(&password)
+                    .args(["--config", "/nowhere"])
+                    .output()
+                    .unwrap()
+            })
+        };
+        let polled = command(vec!["poll".into(), url.clone(), "--json".into()]).await.unwrap();
+        assert!(polled.status.success(), "{}", String::from_utf8_lossy(&polled.stderr));
+        let json: serde_json::Value = serde_json::from_slice(&polled.stdout).unwrap();
+        assert_eq!((&json["target"], &json["profile"]), (&url.clone().into(), &"redfish".into()));
+        let readings = json["readings"].as_array().unwrap();
+        let of = |source: &str| readings.iter().find(|it| it["source"] == *source).unwrap().clone();
+        let breaker = of("/redfish/v1/PowerEquipment/RackPDUs/1/Branches/A#/BreakerState");
+        assert_eq!((&breaker["component"], &breaker["raw"]), (&"bank".into(), &"Normal".into()));
+        assert_eq!(breaker["state"]["severity"], "ok");
+        let energy = of("/redfish/v1/PowerEquipment/RackPDUs/1/Metrics#/EnergykWh/Reading");
+        assert_eq!((&energy["value"], &energy["unit"]), (&1_234_500.0.into(), &"Wh".into()));
+        let health = of("/redfish/v1/PowerEquipment/RackPDUs/1#/Status/Health");
+        assert_eq!(health["raw"], "OK");
+        let tree = folder.path().join("tree");
+        let captured = command(vec!["capture".into(), url, tree.display().to_string()]).await.unwrap();
+        assert!(captured.status.success(), "{}", String::from_utf8_lossy(&captured.stderr));
+        let unit = fs::read_to_string(tree.join("redfish/v1/PowerEquipment/RackPDUs/1/index.json")).unwrap();
+        assert!(unit.contains("RP-36") && !unit.contains("SN4711"), "{unit}");
+        assert_eq!(handle.open_sessions(), 0);
+        // What was captured is served again, and reads the same.
+        let again = serve(rackwarden::simulator::redfish::Mockup::read(&tree).unwrap(), &[]).await;
+        let mut service = super::client(super::settings(&again.url()));
+        super::assert_whole(&service.poll().await);
+    });
+}
