@@ -196,8 +196,11 @@ pub(super) fn outbox(verb: &Outbox) -> Exit {
     match verb {
         Outbox::List { common } => show(common, "/outbox", None, |answer| {
             rows(answer, "events", "nothing waits, and nothing was given up", |it| {
-                let attempts = it["attempts"].as_u64().filter(|it| *it != 0);
-                let tried = attempts.map(|it| format!(", tried {it} times")).unwrap_or_default();
+                let tried = match it["attempts"].as_u64() {
+                    None | Some(0) => String::new(),
+                    Some(1) => ", tried once".to_owned(),
+                    Some(times) => format!(", tried {times} times"),
+                };
                 let reason = it["reason"].as_str().map(|it| format!("\n    {it}")).unwrap_or_default();
                 format!(
                     "{} {}  {}{tried}: {} of {} ({}), {}{reason}",
@@ -339,12 +342,11 @@ fn asked(common: &Common, path: &str, wish: Option<Value>) -> Result<Value, Wron
 }
 
 async fn ask(socket: &Path, path: &str, wish: Option<Value>) -> Result<Value, String> {
+    if let Err(error) = tokio::net::UnixStream::connect(socket).await {
+        return Err(no_daemon(socket, &error));
+    }
     let failed = |error: reqwest::Error| {
-        format!(
-            "the daemon does not answer at {}: does it run, and as which user? ({})",
-            socket.display(),
-            error.without_url()
-        )
+        format!("the daemon does not answer at {}: {}", socket.display(), error.without_url())
     };
     let client = reqwest::Client::builder().unix_socket(socket).timeout(ASK_MAX).build().map_err(failed)?;
     let url = format!("http://rackwarden{path}");
@@ -363,6 +365,23 @@ async fn ask(socket: &Path, path: &str, wish: Option<Value>) -> Result<Value, St
     }
     let value: Value = serde_json::from_slice(&octets).unwrap_or(Value::Null);
     if is_success { Ok(value) } else { Err(text(&value, "message").to_owned()) }
+}
+
+/// Why nobody is there to ask, and what to do.
+fn no_daemon(socket: &Path, error: &std::io::Error) -> String {
+    let socket = socket.display();
+    match error.kind() {
+        std::io::ErrorKind::NotFound => format!(
+            "no daemon runs on this configuration ({socket} is not there): start it, or name its file with --config"
+        ),
+        std::io::ErrorKind::ConnectionRefused => {
+            format!("the daemon that made {socket} has ended: start it")
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            format!("{socket} is open to the daemon's own user and root alone: try sudo -u rackwarden")
+        }
+        _ => format!("the daemon cannot be asked at {socket}: {error}"),
+    }
 }
 
 /// Ten thousand events, or alerts of a storm, are some megabytes.

@@ -157,6 +157,23 @@ impl<'a> Config<'a> {
         }
     }
 
+    /// The configuration as it counts, with the origin of each value.
+    ///
+    /// # Errors
+    /// All mistakes in all files, as of [`Self::read`].
+    pub fn effective(&self) -> Result<Effective, Vec<Diagnostic>> {
+        let mut report = Report::default();
+        let sources = source::gather(self.main, &self.environment, &mut report);
+        let settings = self.settings(&sources, &mut report);
+        let (mistakes, _) = report.finish(&sources);
+        if settings.is_none() || !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        let layers = Layer::of(&sources, &mut Report::default());
+        let names: Vec<_> = sources.iter().map(|it| &it.name).collect();
+        Ok(Effective::of(&layers, &names))
+    }
+
     /// The rules of a file alone, with the texts of their pages: what they name may be defined elsewhere.
     ///
     /// # Errors
@@ -176,23 +193,6 @@ impl<'a> Config<'a> {
             Some(settings) if mistakes.is_empty() => Ok((settings.rules, settings.notify.messages)),
             _ => Err(mistakes),
         }
-    }
-
-    /// The configuration as it counts, with the origin of each value.
-    ///
-    /// # Errors
-    /// All mistakes in all files, as of [`Self::read`].
-    pub fn effective(&self) -> Result<Effective, Vec<Diagnostic>> {
-        let mut report = Report::default();
-        let sources = source::gather(self.main, &self.environment, &mut report);
-        let settings = self.settings(&sources, &mut report);
-        let (mistakes, _) = report.finish(&sources);
-        if settings.is_none() || !mistakes.is_empty() {
-            return Err(mistakes);
-        }
-        let layers = Layer::of(&sources, &mut Report::default());
-        let names: Vec<_> = sources.iter().map(|it| &it.name).collect();
-        Ok(Effective::of(&layers, &names))
     }
 
     /// The settings that the sources come to, whatever the report says of them.

@@ -108,10 +108,10 @@ fn shipped_examples_load() {
     fs::create_dir(folder.path().join("conf.d")).unwrap();
     fs::write(folder.path().join("rackwarden.toml"), read("packaging/rackwarden.toml")).unwrap();
     let examples = fs::read_dir(root().join("packaging/examples")).unwrap();
-    let is_configuration = |it: &PathBuf| {
+    let is_rules = |it: &PathBuf| {
         it.extension().is_some_and(|it| it == "toml") && !it.to_string_lossy().ends_with("_test.toml")
     };
-    for example in examples.map(|it| it.unwrap().path()).filter(is_configuration) {
+    for example in examples.map(|it| it.unwrap().path()).filter(is_rules) {
         fs::copy(&example, folder.path().join("conf.d").join(example.file_name().unwrap())).unwrap();
     }
     let main = folder.path().join("rackwarden.toml");

@@ -190,7 +190,7 @@ impl Reader<'_> {
         let info = profile.iter().flat_map(|it| it.readings()).find(|it| {
             it.kind == kind
                 && it.quantity == quantity
-                && source.oid().is_some_and(|cell| cell.starts_with(it.object))
+                && source.oid().is_some_and(|oid| oid.starts_with(it.object))
         });
         info.map_or_else(|| ("".into(), None), |it| (it.name.into(), it.states.cloned()))
     }

@@ -204,8 +204,9 @@ pub fn summary(transition: &Transition) -> String {
     let reason = if transition.reason.is_empty() { facts.reading.as_str() } else { &transition.reason };
     let what = facts.trigger.replace('_', " ");
     // A number goes with its name ("current 23.4 A > 20 A"); a sentence stands after it ("offline: 3 polls ..").
-    let sentence =
-        facts.value.is_none() || transition.kind == TransitionKind::Resolve && facts.threshold.is_none();
+    let sentence = facts.value.is_none()
+        || facts.operator.is_empty()
+        || transition.kind == TransitionKind::Resolve && facts.threshold.is_none();
     let what = match (reason.contains(&what) || what.is_empty(), sentence) {
         (true, _) => String::new(),
         (false, true) => what + ": ",
@@ -229,7 +230,13 @@ fn place(transition: &Transition) -> String {
     let mut place = facts.device.to_string();
     let mut asides: Vec<String> = Vec::new();
     if let Some((kind, index, label)) = &facts.component {
-        let component = if &**index == "0" { kind.name().to_owned() } else { format!("{kind} {index}") };
+        let kind_name = kind.name().replace('_', " ");
+        let component = match &**index {
+            "0" => kind_name,
+            // Objects of inventories have names; their indices are numbers of databases.
+            _ if facts.source.is_none() && !label.is_empty() => format!("{kind_name} {label}"),
+            index => format!("{kind_name} {index}"),
+        };
         let whole_device = *kind == crate::model::ComponentKind::Device && &**index == "0";
         if !whole_device {
             place.push(' ');
@@ -237,6 +244,7 @@ fn place(transition: &Transition) -> String {
         }
         let says_more = !label.is_empty()
             && !label.eq_ignore_ascii_case(&component)
+            && !component.ends_with(&**label)
             && !label.eq_ignore_ascii_case(kind.name())
             && **label != **index
             && **label != *facts.device;
