@@ -11,7 +11,7 @@ use super::watchdog::{self, Lives};
 use super::{control, lag, status, supervise};
 use crate::alert::{OpenAlert, Transition};
 use crate::config::Settings;
-use crate::http::{self, AppState, Readiness};
+use crate::http::{self, Access, AppState, Readiness, WebFileError};
 use crate::model::SystemClock;
 use crate::notify::NotifyError;
 use crate::notify::outbox::Outbox;
@@ -54,6 +54,9 @@ pub enum AppError {
         #[source]
         source: std::io::Error,
     },
+    /// The web file cannot be used.
+    #[error("TLS, users and tokens cannot be set up")]
+    Web(#[from] WebFileError),
     /// Traps cannot be listened for.
     #[error(transparent)]
     Traps(#[from] TrapError),
@@ -87,6 +90,7 @@ pub struct Daemon {
     pub(super) clock: SystemClock,
     ready: watch::Sender<Readiness>,
     http_address: SocketAddr,
+    pub(super) access: Access,
     stop_http: watch::Sender<bool>,
     tasks: Vec<AbortHandle>,
     heartbeat: Option<AbortHandle>,
@@ -100,6 +104,8 @@ const DEVICES_A_SHARD: usize = 50_000;
 /// Unless the user says otherwise, the first polls of a fleet are spread over this much a device, or an
 /// interval, whichever is less: a device is learnt by some forty requests.
 const START_SPREAD: Duration = Duration::from_millis(1);
+/// How often the web file and its certificates are looked at.
+const WEB_FILE_LOOK: Duration = Duration::from_secs(5);
 /// How long the end waits for events that can go at once.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// How often readiness is looked at while the first polls are under way.
@@ -116,16 +122,10 @@ impl Daemon {
         clock: SystemClock,
         observer: Option<Observer>,
     ) -> Result<Self, AppError> {
-        snmp_events::init();
-        alert_events::init();
-        crate::telemetry::message::init();
-        name_events::init();
-        log_events::init();
-        watchdog_events::init();
+        make_counters();
         let runtime = Handle::current();
-        let folder = settings.state_folder.clone();
-        let private = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-        private.map_err(|source| AppError::State { folder, source })?;
+        make_state_folder(&settings)?;
+        let access = Access::open(settings.http.web_config.as_deref())?;
         let address = settings.http.listen;
         let listener =
             TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })?;
@@ -165,6 +165,7 @@ impl Daemon {
             clock,
             ready,
             http_address,
+            access,
             stop_http,
             tasks: Vec::new(),
             heartbeat: None,
@@ -181,6 +182,8 @@ impl Daemon {
         daemon.inventories.replace(&daemon.settings.inventories);
         let (waits, board) = (Arc::clone(&daemon.waits), Arc::clone(&daemon.shared.board));
         daemon.tasks.push(supervise::spawn(&runtime, "waits", memory::run(waits, board, clock)));
+        let watching = watch_web_file(daemon.access.clone());
+        daemon.tasks.push(supervise::spawn(&runtime, "web file", watching));
         daemon.tasks.push(supervise::spawn(&runtime, "log", tell_what_the_log_left_out()));
         Ok(daemon)
     }
@@ -278,6 +281,7 @@ impl Daemon {
             ready,
             clock: Arc::new(move || clock.now()),
             started: clock.now(),
+            access: self.access.clone(),
         };
         let mut control_stopped = stopped.clone();
         let control_shutdown = async move { if control_stopped.wait_for(|it| *it).await.is_err() {} };
@@ -393,6 +397,23 @@ impl Daemon {
     }
 }
 
+/// Makes the counters of all parts, so that they stand in /metrics from the start.
+fn make_counters() {
+    snmp_events::init();
+    alert_events::init();
+    crate::telemetry::message::init();
+    name_events::init();
+    log_events::init();
+    watchdog_events::init();
+}
+
+/// Makes the state folder, for its owner alone.
+fn make_state_folder(settings: &Settings) -> Result<(), AppError> {
+    let folder = settings.state_folder.clone();
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    made.map_err(|source| AppError::State { folder, source })
+}
+
 /// The socket for traps, if they are wanted, and where it listens.
 fn open_traps(settings: &Settings) -> Result<Option<(TrapSocket, SocketAddr)>, TrapError> {
     let Some(wanted) = settings.traps.listen else {
@@ -456,6 +477,17 @@ pub(crate) fn shard_of<'a>(shards: &'a [ShardHandle], name: &str) -> Option<&'a 
     name.hash(&mut hasher);
     let count = u64::try_from(shards.len()).unwrap_or(1).max(1);
     shards.get(usize::try_from(hasher.finish() % count).unwrap_or(0))
+}
+
+/// Certificates are renewed by others, who do not tell us.
+async fn watch_web_file(access: Access) {
+    loop {
+        tokio::time::sleep(WEB_FILE_LOOK).await;
+        let access = access.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || access.refresh()).await {
+            tracing::error!("the web file was not looked at: {error}");
+        }
+    }
 }
 
 /// For ever, now and then.

@@ -17,6 +17,7 @@ impl Daemon {
         let Difference { rules, parents, services, changed, added, removed, .. } = &difference;
         let devices = *services || !changed.is_empty() || !added.is_empty() || !removed.is_empty();
         self.settings = settings;
+        self.access.reload(self.settings.http.web_config.as_deref());
         if *rules || *parents || devices {
             self.watch_anew();
             self.inventories.judge_anew();

@@ -292,10 +292,7 @@ mod tests {
             "[profiles]\nfolders = [\"/a\", \"/b\"]  # $RACKWARDEN_PROFILES__FOLDERS\n"
         );
         let device = shown(text, &variables, Some("devices")).unwrap();
-        assert!(
-            device.contains("name = \"pdu \\\"a\\\"\"            # /etc/rackwarden.toml:7\n"),
-            "{device}"
-        );
+        assert!(device.contains("name = \"pdu \\\"a\\\"\"        # /etc/rackwarden.toml:7\n"), "{device}");
         assert!(device.contains("labels = { rack = \"A1\" }"), "{device}");
         let all = shown(text, &variables, None).unwrap();
         assert!(all.contains("community = \"***\"") && !all.contains("hunter2"), "{all}");
@@ -304,7 +301,7 @@ mod tests {
 
     #[test]
     fn what_it_shows_is_the_same_configuration() {
-        let text = "[http]\nlisten = \"1.2.3.4:5\"\n[[alerts]]\nname = \"a\"\ntype = \"power_unit_offline\"\n\
+        let text = "[http]\nlisten = \"1.2.3.4:5\"\n[[alerts]]\nname = \"a\"\ntype = \"power_unit_offline\"\ntrigger = \"offline\"\n\
                     apply_to = { match = { site = \"ams*\" } }\nnotes = \"\"\"two\nlines\"\"\"\nenabled = false\n";
         let again = shown(text, &[], None).unwrap();
         assert_eq!(shown(&again, &[], None).unwrap().lines().count(), again.lines().count());

@@ -52,6 +52,7 @@ pub(super) struct RawPolling {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawHttp {
     pub(super) listen: SocketAddr,
+    pub(super) web_config: Option<Tagged<PathBuf>>,
 }
 
 #[derive(Deserialize)]

@@ -96,14 +96,23 @@ static POLLING: Table = Table {
 };
 
 static HTTP: Table = Table {
-    keys: &[Key::new(
-        "listen",
-        Form::Listen,
-        "\"127.0.0.1:10916\"",
-        "IP address and port to listen on; a change needs a restart",
-    )
-    .default("\"0.0.0.0:10916\"")
-    .also(&["address", "bind", "listen_address", "port"])],
+    keys: &[
+        Key::new(
+            "listen",
+            Form::Listen,
+            "\"127.0.0.1:10916\"",
+            "IP address and port to listen on; a change needs a restart",
+        )
+        .default("\"0.0.0.0:10916\"")
+        .also(&["address", "bind", "listen_address", "port"]),
+        Key::new(
+            "web_config",
+            Form::Path,
+            "\"/etc/rackwarden/web.yml\"",
+            "A web file as Prometheus' exporters have it: TLS, users, tokens, operators; if you say nothing, everybody may read, in clear",
+        )
+        .also(&["web", "web_config_file", "web_file", "tls", "auth"]),
+    ],
 };
 
 static STATE: Table = Table {

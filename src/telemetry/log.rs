@@ -60,8 +60,10 @@ impl Bucket {
     fn take(&mut self, now: Moment) -> bool {
         let passed = now.since(self.since).as_nanos() / REFILL.as_nanos();
         let refilled = u32::try_from(passed).unwrap_or(u32::MAX);
-        if 0 < refilled {
-            self.left = self.left.saturating_add(refilled).min(BURST);
+        if BURST <= self.left.saturating_add(refilled) {
+            *self = Self::full(now);
+        } else if 0 < refilled {
+            self.left += refilled;
             self.since = self.since + REFILL.saturating_mul(refilled);
         }
         let is_left = 0 < self.left;
@@ -160,6 +162,7 @@ mod tests {
         let to = written.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_writer(move || to.clone())
+            .with_ansi(false)
             .finish()
             .with(LogLimit::new(SystemClock::new()));
         tracing::subscriber::with_default(subscriber, || {

@@ -47,6 +47,7 @@ fn every_good_file_fits() {
     let mut files = vec![root().join("packaging/rackwarden.toml")];
     files_in(&root().join("tests/fixtures/config/good"), &mut files);
     files_in(&root().join("packaging/examples"), &mut files);
+    files.retain(|it| !it.to_string_lossy().ends_with("_test.toml"));
     assert!(10 < files.len());
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();

@@ -12,8 +12,12 @@ mod recording;
 mod rules;
 mod sources;
 mod status;
+mod targets;
+mod wishes;
 
-pub(super) use filter::phase_name;
+pub(super) use filter::{Filter, phase_name};
+pub(super) use wishes::wish;
+
 pub(super) use status::{Alerts, Sources, fleet};
 
 use super::AppState;
@@ -25,13 +29,13 @@ use crate::store::Published;
 use crate::telemetry::http as events;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use filter::Filter;
 use serde::{Serialize, Serializer};
 use std::sync::Arc;
 
-type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
+/// The parameters of a query.
+pub(super) type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
 /// GET /api/v1/devices
 pub(super) async fn devices(State(shared): State<Shared>, pairs: Pairs) -> Result<Json, ApiError> {
@@ -84,6 +88,21 @@ pub(super) async fn alerts(State(shared): State<Shared>, pairs: Pairs) -> Result
 /// GET /api/v1/rules
 pub(super) async fn rules(State(shared): State<Shared>) -> Result<Json, ApiError> {
     shared.query(|app| Json::of(&rules::list(&(app.rules)()))).await
+}
+
+/// GET /api/v1/targets/http_sd
+pub(super) async fn http_sd(
+    State(shared): State<Shared>,
+    pairs: Pairs,
+    headers: HeaderMap,
+) -> Result<Json, ApiError> {
+    let filter = Filter::read(pairs, &["device", "match"])?;
+    let host = targets::host(&headers)?;
+    let work = move |app: &AppState| {
+        let scheme = if app.access.tls().is_some() { "https" } else { "http" };
+        Json::of(&targets::list(&polled(app), &filter, (&host, scheme))?)
+    };
+    shared.query(work).await
 }
 
 /// GET /api/v1/recording
