@@ -388,7 +388,14 @@ impl Judge<'_> {
         object: Object<'a>,
         measured: Measured<'a>,
     ) -> Subject<'a> {
-        Subject { rule, now: self.batch.time, source: &self.batch.source, object, measured }
+        Subject {
+            rule,
+            now: self.batch.time,
+            source: &self.batch.source,
+            object,
+            measured,
+            batch: Some(self.batch),
+        }
     }
 
     fn object(&self, slot: u32) -> Option<Object<'_>> {

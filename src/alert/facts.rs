@@ -3,8 +3,8 @@
 use super::cycle::Step;
 use super::{AlertFacts, AlertKey};
 use crate::model::{
-    Component, Labels, Missing, Now, Oid, PollError, Quantity, ReadingShape, Severity, Source, StateValue,
-    UnixMillis,
+    Batch, Component, Labels, Missing, Now, Oid, PollError, Quantity, ReadingShape, Sample, Severity, Source,
+    StateValue, UnixMillis,
 };
 use crate::rules::words::{
     duration, limit_text, missing_words, number, push_against, push_quantity, quantity,
@@ -21,6 +21,8 @@ pub(super) struct Subject<'a> {
     pub(super) source: &'a Source,
     pub(super) object: Object<'a>,
     pub(super) measured: Measured<'a>,
+    /// The poll that it was found in; none for a group, of which several polls speak.
+    pub(super) batch: Option<&'a Batch>,
 }
 
 /// What was judged.
@@ -88,8 +90,48 @@ impl<'a> Subject<'a> {
             operator,
             threshold,
             rated,
+            last_values: self.beside(),
             since,
         }
+    }
+
+    /// The number of this time in the rule's unit, as one of those that later pages show.
+    pub(super) fn shown(&self) -> Option<f64> {
+        match self.measured {
+            Measured::Number { base, rated } => Some(self.rule.shown(base, rated)),
+            Measured::State { .. } | Measured::Missing(_) | Measured::Polls { .. } => None,
+        }
+    }
+
+    /// What the reading said in the polls before.
+    pub(super) fn before(&self, recent: &[f64]) -> Option<(Box<str>, Box<str>)> {
+        let (_, unit) = self.terms()?;
+        let texts: Vec<String> = recent.iter().rev().map(|it| quantity(*it, unit.symbol)).collect();
+        (!texts.is_empty()).then(|| ("polls before".into(), texts.join(", ").into()))
+    }
+
+    /// The other readings of the component: a load with its voltage and power.
+    fn beside(&self) -> Vec<(Box<str>, Box<str>)> {
+        let (Object::Reading(component, judged), Some(batch)) = (self.object, self.batch) else {
+            return Vec::new();
+        };
+        let of_component = |it: &&(&ReadingShape, &Sample)| {
+            let is_same = batch.shape.component_of(it.0).is_some_and(|it| std::ptr::eq(it, component));
+            is_same && !std::ptr::eq(it.0, judged)
+        };
+        let both = batch.shape.readings.iter().zip(&batch.samples);
+        let all: Vec<(&ReadingShape, &Sample)> = both.collect();
+        let texts = all.iter().filter(of_component).filter_map(|(reading, sample)| {
+            let Sample::Value(value) = sample else { return None };
+            let name = match (reading.quantity.name(), &*reading.name) {
+                (quantity, "") => quantity.to_owned(),
+                (quantity, name) => format!("{quantity} {name}"),
+            };
+            let state = reading.states.as_ref().and_then(|it| it.state(*value)).map(|it| it.name.to_string());
+            let text = state.unwrap_or_else(|| quantity(*value, reading.quantity.unit().symbol()));
+            Some((Box::from(name), Box::from(text)))
+        });
+        texts.take(BESIDE_MAX).collect()
     }
 
     fn parts(&self) -> (Option<&'a Component>, Option<&'a ReadingShape>) {
@@ -265,6 +307,9 @@ fn labels_of(source: &Source, component: Option<&Component>) -> Labels {
 const fn presence(count: f64) -> &'static str {
     if 0.0 < count { "present" } else { "absent" }
 }
+
+/// Other readings in a page: an outlet or infeed has about ten.
+const BESIDE_MAX: usize = 12;
 
 /// Room for `81.25 % of 32 A > 80 % for 1 h 30 min`.
 const REASON_CHARS: usize = 48;

@@ -368,7 +368,7 @@ impl Group {
             }
         };
         let object = Object::Group(quantity, &note);
-        let subject = Subject { rule, now, source: &part.source, object, measured };
+        let subject = Subject { rule, now, source: &part.source, object, measured, batch: None };
         let standings = rule.at(now.unix, standings);
         match &mut part.open {
             None if standings.contains(&Standing::Crossing) => {

@@ -41,6 +41,8 @@ pub(super) struct Open {
     pub(super) frozen: Option<Frozen>,
     /// When a sample was last judged.
     judged: Moment,
+    /// What the last polls said, oldest first, at most [`RECENT_MAX`].
+    recent: Vec<f64>,
     /// Whether it began so often of late that its end has to wait.
     pub(super) is_flapping: bool,
     /// Complete polls in which the component was gone.
@@ -278,6 +280,7 @@ impl Open {
         let facts = subject.facts(subject.key(), since, step);
         let mut begun = Self::of(check, cycle, Arc::new(facts), since);
         begun.judged = subject.now.moment;
+        begun.recent.extend(subject.shown());
         if step.is_rise() {
             begun.fired_at = Some(subject.now.unix);
             begun.announce(subject, step, subject.rule.waits, past.begins, out);
@@ -294,6 +297,7 @@ impl Open {
             fired_at: None,
             frozen: None,
             judged: Moment::ZERO,
+            recent: Vec::new(),
             is_flapping: false,
             gone_polls: 0,
             is_published: false,
@@ -317,10 +321,14 @@ impl Open {
         self.is_stale |= was_frozen || before != self.cycle.pattern();
         self.judged = now.moment;
         match step {
-            Step::Stay => return Fate::GoesOn,
+            Step::Stay => {
+                self.remember_value(subject);
+                return Fate::GoesOn;
+            }
             Step::Forget => return Fate::Over,
             Step::Trigger(_) | Step::Change { .. } | Step::Resolve { .. } => self.retell(subject, step),
         }
+        self.remember_value(subject);
         self.announce(subject, step, waits, begins, out);
         let Step::Resolve { is_pending, .. } = step else {
             self.fired_at = self.fired_at.or(Some(now.unix));
@@ -394,9 +402,18 @@ impl Open {
         }
     }
 
+    fn remember_value(&mut self, subject: &Subject<'_>) {
+        let Some(value) = subject.shown() else { return };
+        if RECENT_MAX <= self.recent.len() {
+            self.recent.remove(0);
+        }
+        self.recent.push(value);
+    }
+
     /// New facts after a step. Once announced, it ends where it began: the integrations stay.
     fn retell(&mut self, subject: &Subject<'_>, step: Step) {
         let mut facts = subject.facts(self.facts.key.clone(), self.since, step);
+        facts.last_values.extend(subject.before(&self.recent));
         if self.fired_at.is_some() {
             facts.integrations = Arc::clone(&self.facts.integrations);
         }
@@ -432,6 +449,9 @@ impl Open {
         })
     }
 }
+
+/// Polls before that a page shows: whether it rises or falls is seen by then.
+const RECENT_MAX: usize = 5;
 
 fn transition(step: Step, at: Now, reason: String, facts: &Arc<AlertFacts>) -> Option<Transition> {
     let (kind, severity) = match step {

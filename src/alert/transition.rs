@@ -76,6 +76,9 @@ pub struct AlertFacts {
     pub threshold: Option<f64>,
     /// The rated value that a percentage refers to, where there is one, in the base unit.
     pub rated: Option<f64>,
+    /// What else was read of the component at that time, and what the reading said in the polls before,
+    /// newest first: names and texts.
+    pub last_values: Vec<(Box<str>, Box<str>)>,
     /// When the condition began to hold.
     pub since: UnixMillis,
 }

@@ -7,10 +7,11 @@ use super::pipeline::{Observer, Pipeline, Shared};
 use super::redfish::Services;
 use super::resolve::{self, Cause, Names, Resolved};
 use super::traps::{self, Engine, TrapError, TrapSocket, Traps};
-use super::{status, supervise};
+use super::watchdog::{self, Lives};
+use super::{control, lag, status, supervise};
 use crate::alert::{OpenAlert, Transition};
 use crate::config::Settings;
-use crate::http::{self, AppState, Readiness};
+use crate::http::{self, Access, AppState, Readiness, WebFileError};
 use crate::model::SystemClock;
 use crate::notify::NotifyError;
 use crate::notify::outbox::Outbox;
@@ -18,7 +19,8 @@ use crate::poller::settings::DeviceSettings;
 use crate::poller::{Command, ShardHandle, StartError};
 use crate::profile::ProfileSet;
 use crate::telemetry::{
-    alert as alert_events, config as config_events, names as name_events, snmp as snmp_events,
+    alert as alert_events, config as config_events, log as log_events, names as name_events,
+    snmp as snmp_events, watchdog as watchdog_events,
 };
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
@@ -31,6 +33,8 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Why the daemon cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +54,9 @@ pub enum AppError {
         #[source]
         source: std::io::Error,
     },
+    /// The web file cannot be used.
+    #[error("TLS, users and tokens cannot be set up")]
+    Web(#[from] WebFileError),
     /// Traps cannot be listened for.
     #[error(transparent)]
     Traps(#[from] TrapError),
@@ -83,8 +90,10 @@ pub struct Daemon {
     pub(super) clock: SystemClock,
     ready: watch::Sender<Readiness>,
     http_address: SocketAddr,
+    pub(super) access: Access,
     stop_http: watch::Sender<bool>,
     tasks: Vec<AbortHandle>,
+    heartbeat: Option<AbortHandle>,
     pub(super) inventories: Inventories,
     pub(super) services: Services,
     waits: Arc<Mutex<Keeper>>,
@@ -95,6 +104,8 @@ const DEVICES_A_SHARD: usize = 50_000;
 /// Unless the user says otherwise, the first polls of a fleet are spread over this much a device, or an
 /// interval, whichever is less: a device is learnt by some forty requests.
 const START_SPREAD: Duration = Duration::from_millis(1);
+/// How often the web file and its certificates are looked at.
+const WEB_FILE_LOOK: Duration = Duration::from_secs(5);
 /// How long the end waits for events that can go at once.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// How often readiness is looked at while the first polls are under way.
@@ -111,13 +122,10 @@ impl Daemon {
         clock: SystemClock,
         observer: Option<Observer>,
     ) -> Result<Self, AppError> {
-        snmp_events::init();
-        alert_events::init();
-        name_events::init();
+        make_counters();
         let runtime = Handle::current();
-        let folder = settings.state_folder.clone();
-        let private = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-        private.map_err(|source| AppError::State { folder, source })?;
+        make_state_folder(&settings)?;
+        let access = Access::open(settings.http.web_config.as_deref())?;
         let address = settings.http.listen;
         let listener =
             TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })?;
@@ -157,8 +165,10 @@ impl Daemon {
             clock,
             ready,
             http_address,
+            access,
             stop_http,
             tasks: Vec::new(),
+            heartbeat: None,
             inventories,
             services,
             waits: Arc::new(Mutex::new(waits)),
@@ -172,6 +182,9 @@ impl Daemon {
         daemon.inventories.replace(&daemon.settings.inventories);
         let (waits, board) = (Arc::clone(&daemon.waits), Arc::clone(&daemon.shared.board));
         daemon.tasks.push(supervise::spawn(&runtime, "waits", memory::run(waits, board, clock)));
+        let watching = watch_web_file(daemon.access.clone());
+        daemon.tasks.push(supervise::spawn(&runtime, "web file", watching));
+        daemon.tasks.push(supervise::spawn(&runtime, "log", tell_what_the_log_left_out()));
         Ok(daemon)
     }
 
@@ -193,11 +206,19 @@ impl Daemon {
         &self.shared
     }
 
+    /// From now on calls `tell` a few times in each `period` of systemd's watchdog, for as long as every
+    /// thread that polls or judges shows life.
+    pub fn feed_watchdog(&mut self, period: Duration, tell: impl Fn() + Send + 'static) {
+        let lives = Lives { shards: Arc::downgrade(&self.shards), inventories: self.inventories.pulse() };
+        let feeding = watchdog::run(lives, period, tell);
+        self.tasks.push(supervise::spawn(&Handle::current(), "watchdog", feeding));
+    }
+
     /// Ends polling, lets events under way go out, closes listeners. Events that still wait are on disk
     /// and go out at the next start.
     pub async fn stop(self) {
         let shards = self.shards;
-        for task in &self.tasks {
+        for task in self.tasks.iter().chain(&self.heartbeat) {
             task.abort();
         }
         let (shared, inventories, services) = (Arc::clone(&self.shared), self.inventories, self.services);
@@ -253,18 +274,39 @@ impl Daemon {
             store: Arc::clone(&self.shared.store),
             alerts: Arc::new(status::Alerts(Arc::clone(&self.shared.board))),
             outbox: Arc::new(status::Paging(self.shared.outbox.clone())),
+            operations: Some(Arc::new(control::Control { outbox: self.shared.outbox.clone(), clock })),
             traps: self.trap_status(),
             sources: self.source_status(),
             rules: self.rule_status(),
             ready,
             clock: Arc::new(move || clock.now()),
             started: clock.now(),
+            access: self.access.clone(),
         };
+        let mut control_stopped = stopped.clone();
+        let control_shutdown = async move { if control_stopped.wait_for(|it| *it).await.is_err() {} };
+        let folder = &self.settings.state_folder;
+        control::start(runtime, folder, self.shared.outbox.clone(), clock, control_shutdown);
+        self.beat(runtime);
+        let watch = lag::watch(Arc::clone(&self.shared), clock);
+        self.tasks.push(supervise::spawn(runtime, "lag", watch));
         let shutdown = async move {
             // An error means that the daemon is gone, which is as good.
             if stopped.wait_for(|it| *it).await.is_err() {}
         };
         supervise::spawn(runtime, "http", http::serve(listener, state, shutdown));
+    }
+
+    /// The heartbeat: as long as events can be kept and sent, and devices are polled.
+    pub(super) fn beat(&mut self, runtime: &Handle) {
+        if let Some(task) = self.heartbeat.take() {
+            task.abort();
+        }
+        let Some(settings) = self.settings.notify.heartbeat.clone() else { return };
+        let (shared, clock) = (Arc::clone(&self.shared), self.clock);
+        let why_not = move || lag::why_not_well(&shared, clock.now());
+        let task = supervise::spawn(runtime, "heartbeat", crate::notify::heartbeat::run(settings, why_not));
+        self.heartbeat = Some(task);
     }
 
     fn trap_status(&self) -> http::TrapStatus {
@@ -355,6 +397,23 @@ impl Daemon {
     }
 }
 
+/// Makes the counters of all parts, so that they stand in /metrics from the start.
+fn make_counters() {
+    snmp_events::init();
+    alert_events::init();
+    crate::telemetry::message::init();
+    name_events::init();
+    log_events::init();
+    watchdog_events::init();
+}
+
+/// Makes the state folder, for its owner alone.
+fn make_state_folder(settings: &Settings) -> Result<(), AppError> {
+    let folder = settings.state_folder.clone();
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    made.map_err(|source| AppError::State { folder, source })
+}
+
 /// The socket for traps, if they are wanted, and where it listens.
 fn open_traps(settings: &Settings) -> Result<Option<(TrapSocket, SocketAddr)>, TrapError> {
     let Some(wanted) = settings.traps.listen else {
@@ -420,6 +479,25 @@ pub(crate) fn shard_of<'a>(shards: &'a [ShardHandle], name: &str) -> Option<&'a 
     shards.get(usize::try_from(hasher.finish() % count).unwrap_or(0))
 }
 
+/// Certificates are renewed by others, who do not tell us.
+async fn watch_web_file(access: Access) {
+    loop {
+        tokio::time::sleep(WEB_FILE_LOOK).await;
+        let access = access.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || access.refresh()).await {
+            tracing::error!("the web file was not looked at: {error}");
+        }
+    }
+}
+
+/// For ever, now and then.
+async fn tell_what_the_log_left_out() {
+    loop {
+        tokio::time::sleep(log_events::REPORT_EVERY).await;
+        log_events::report();
+    }
+}
+
 /// The log, as the settings want it. A second call has no effect.
 pub fn start_log(settings: &Settings) {
     use crate::config::LogFormat;
@@ -428,9 +506,13 @@ pub fn start_log(settings: &Settings) {
         .with_env_filter(tracing_subscriber::EnvFilter::new(format!("{level},hyper=warn,reqwest=warn")))
         .with_writer(std::io::stderr)
         .with_target(false);
+    let limit = log_events::LogLimit::new(SystemClock::new());
     let started = match settings.log.format {
-        LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
-        LogFormat::Json => builder.json().try_init(),
+        LogFormat::Text => {
+            let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
+            builder.with_ansi(ansi).finish().with(limit).try_init()
+        }
+        LogFormat::Json => builder.json().finish().with(limit).try_init(),
     };
     if started.is_err() {
         tracing::debug!("the log was started before");

@@ -6,6 +6,7 @@
 
 use super::enrich::{Enrichment, Lender};
 use super::pipeline::{Pipeline, Shared};
+use super::watchdog::Pulse;
 use crate::http::SourceFacts;
 use crate::inventory::file::Stamp;
 use crate::inventory::settings::{Access, InventorySettings};
@@ -26,12 +27,15 @@ use tokio::task::{AbortHandle, LocalSet};
 const FILE_LOOK: Duration = Duration::from_secs(3);
 /// After a defect of ours: long enough not to fill the log.
 const PANIC_PAUSE: Duration = Duration::from_secs(60);
+/// How often the thread shows that it lives.
+const PULSE: Duration = Duration::from_millis(250);
 
 /// The thread of the sources.
 pub(super) struct Inventories {
     wishes: watch::Sender<Wish>,
     thread: Option<JoinHandle<()>>,
     facts: Facts,
+    pulse: Pulse,
 }
 
 /// What is to be at work.
@@ -56,18 +60,22 @@ impl Inventories {
         let (wishes, heard) = watch::channel(Wish::default());
         let facts = Facts::default();
         let desk = (shared, Arc::clone(&facts));
+        let pulse = Pulse::default();
+        let beating = pulse.clone();
         let thread = std::thread::Builder::new().name("inventory".to_owned()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             match runtime {
                 Ok(runtime) => {
-                    LocalSet::new().block_on(&runtime, run(desk, clock, heard));
+                    let set = LocalSet::new();
+                    set.spawn_local(beat(beating));
+                    set.block_on(&runtime, run(desk, clock, heard));
                     // A file system that hangs must not hold up the end.
                     runtime.shutdown_background();
                 }
                 Err(error) => tracing::error!("inventories cannot be asked: {error}"),
             }
         })?;
-        Ok(Self { wishes, thread: Some(thread), facts })
+        Ok(Self { wishes, thread: Some(thread), facts, pulse })
     }
 
     /// These sources and no others, from now on; those that did not change go on.
@@ -79,6 +87,11 @@ impl Inventories {
     /// Other rules are in force.
     pub(super) fn judge_anew(&self) {
         self.wishes.send_modify(|it| it.rules += 1);
+    }
+
+    /// What shows that the thread lives.
+    pub(super) fn pulse(&self) -> Pulse {
+        self.pulse.clone()
     }
 
     /// How the sources stand.
@@ -94,6 +107,14 @@ impl Inventories {
         {
             tracing::error!("the thread of the inventories had failed");
         }
+    }
+}
+
+/// Shows that the thread turns: whatever evaluates a snapshot for ever withholds it.
+async fn beat(pulse: Pulse) {
+    loop {
+        pulse.beat();
+        tokio::time::sleep(PULSE).await;
     }
 }
 
@@ -217,6 +238,24 @@ async fn watch_source(mut task: Task) {
     }
 }
 
+/// How many objects there are of kinds of which there were more or fewer; `None` if there are as many, or
+/// none are known from before.
+fn news(before: &[(ComponentKind, usize)], now: &[(ComponentKind, usize)]) -> Option<String> {
+    if before.is_empty() {
+        return None;
+    }
+    let count = |counts: &[(ComponentKind, usize)], kind: ComponentKind| {
+        counts.iter().find(|(it, _)| *it == kind).map_or(0, |(_, count)| *count)
+    };
+    let gone = before.iter().filter(|(kind, _)| count(now, *kind) == 0);
+    let changed = now.iter().chain(gone).map(|(kind, _)| *kind).filter_map(|kind| {
+        let (was, is) = (count(before, kind), count(now, kind));
+        (was != is).then(|| format!("{kind} {is} (was {was})"))
+    });
+    let changed: Vec<String> = changed.collect();
+    (!changed.is_empty()).then(|| changed.join(", "))
+}
+
 /// What was said in the log last.
 #[derive(Debug, Default)]
 struct Seen {
@@ -248,10 +287,14 @@ impl Task {
         let counts = taken.as_ref().map(Snapshot::counts).unwrap_or_default();
         events::snapshot_ended(&batch, seen.ended, ended, &counts);
         seen.ended = Some(ended);
+        let news = if taken.is_ok() { news(&seen.counts, &counts) } else { None };
         if let Ok(snapshot) = taken {
             self.say_what_is_odd(snapshot, counts, seen);
         }
         let mut desk = self.desk.borrow_mut();
+        if let Some(news) = news {
+            desk.pipeline.tell_change(&format!("inventory {} has changed: {news}", self.settings.name));
+        }
         desk.tell(self, &batch, taken, keeper, now, pause);
         if let Ok(snapshot) = taken {
             desk.lend(self.place, Lender::new(&self.settings.match_by, snapshot));

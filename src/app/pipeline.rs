@@ -225,6 +225,11 @@ impl Pipeline {
 }
 
 impl Pipeline {
+    /// Tells integrations that want to know of a change.
+    pub(super) fn tell_change(&self, summary: &str) {
+        self.shared.outbox.tell_change(summary);
+    }
+
     /// Takes a snapshot of an inventory, or that there is none.
     pub(super) fn snapshot(&mut self, slot: u32, batch: &Batch) {
         self.judge(slot, batch, DeviceAlerts::evaluate);

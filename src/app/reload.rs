@@ -17,12 +17,14 @@ impl Daemon {
         let Difference { rules, parents, services, changed, added, removed, .. } = &difference;
         let devices = *services || !changed.is_empty() || !added.is_empty() || !removed.is_empty();
         self.settings = settings;
+        self.access.reload(self.settings.http.web_config.as_deref());
         if *rules || *parents || devices {
             self.watch_anew();
             self.inventories.judge_anew();
         }
         if difference.notify {
             self.shared.outbox.reload(&self.settings.notify);
+            self.beat(&tokio::runtime::Handle::current());
         }
         // Before the devices: one that is added is then learnt by the new ones.
         let digest = digest(&self.settings.profile_folders);
@@ -45,6 +47,7 @@ impl Daemon {
         }
         let Difference { added, changed, removed, .. } = &difference;
         events::reloaded(added.len(), changed.len(), removed.len());
+        self.shared.outbox.tell_change(&format!("configuration reloaded: {difference}"));
     }
 
     /// Brings other rules, groups or links into force. Devices are bound to them at their next poll.

@@ -208,6 +208,7 @@ mod tests {
             operator: compared.map_or("", |_| ">"),
             threshold: compared.map(|(_, threshold, _)| threshold),
             rated: None,
+            last_values: Vec::new(),
             since: UnixMillis(0),
         };
         AlertView {

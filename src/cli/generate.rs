@@ -1,5 +1,5 @@
-//! `generate FOLDER`: man pages of all verbs and completions for shells, from the very definitions that
-//! parse the arguments. Packages are made with it; nothing at run time needs it.
+//! `generate FOLDER`: man pages of all verbs, completions for shells and the schema for editors, from the very
+//! definitions that parse arguments and configuration. Packages are made with it; nothing at run time needs it.
 
 use super::Cli;
 use super::exit::Exit;
@@ -36,5 +36,6 @@ fn write(folder: &Path) -> std::io::Result<()> {
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
         clap_complete::generate_to(shell, &mut Cli::command(), "rackwarden", folder)?;
     }
-    Ok(())
+    let schema = serde_json::to_string_pretty(&crate::config::json_schema())?;
+    std::fs::write(folder.join("rackwarden.schema.json"), schema)
 }

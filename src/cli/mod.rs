@@ -13,15 +13,18 @@ macro_rules! println {
 
 mod bench;
 mod check;
+mod config;
 mod demo;
 mod exit;
 mod explain;
 mod generate;
 mod inventory;
+mod operate;
 mod page;
 mod poll;
 mod profile;
 mod redfish;
+mod rules;
 mod run;
 mod simulate;
 mod target;
@@ -47,6 +50,11 @@ enum Verb {
     Run(run::Arguments),
     /// Check the configuration, its profiles and rules, and report every mistake at once
     Check(check::Arguments),
+    /// The configuration as it counts, and its format
+    #[command(subcommand)]
+    Config(config::Verb),
+    /// Print the JSON schema of the configuration, for editors
+    Schema,
     /// Poll one device by hand and show what it reads
     Poll(poll::Arguments),
     /// Redfish services by hand
@@ -68,13 +76,22 @@ enum Verb {
     /// Measure what polling costs
     #[command(subcommand)]
     Bench(bench::Verb),
+    /// Alerts that go on: list, acknowledge, silence
+    #[command(subcommand)]
+    Alerts(operate::Alerts),
+    /// Events that wait or were given up
+    #[command(subcommand)]
+    Outbox(operate::Outbox),
     /// Paging by hand
     #[command(subcommand)]
     Page(page::Verb),
+    /// Rules: what they match, why they fire or not, tests, and what they would have done
+    #[command(subcommand)]
+    Rules(Box<rules::Verb>),
     /// Inventory sources by hand
     #[command(subcommand)]
     Inventory(inventory::Verb),
-    /// Write man pages and shell completions, for those who make packages
+    /// Write man pages, shell completions and the schema, for those who make packages
     #[command(hide = true)]
     Generate(generate::Arguments),
 }
@@ -101,6 +118,8 @@ pub fn main() -> std::process::ExitCode {
     let exit = match Cli::parse().verb {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
+        Verb::Config(verb) => config::run(&verb),
+        Verb::Schema => config::schema(),
         Verb::Poll(arguments) => poll::run(&arguments),
         Verb::Redfish(verb) => redfish::run(&verb),
         Verb::Capture(arguments) => redfish::capture(&arguments),
@@ -110,7 +129,10 @@ pub fn main() -> std::process::ExitCode {
         Verb::Simulate(arguments) => simulate::run(&arguments),
         Verb::Demo(arguments) => demo::run(&arguments),
         Verb::Bench(verb) => bench::run(&verb),
+        Verb::Alerts(verb) => operate::alerts(&verb),
+        Verb::Outbox(verb) => operate::outbox(&verb),
         Verb::Page(verb) => page::run(&verb),
+        Verb::Rules(verb) => rules::run(&verb),
         Verb::Inventory(verb) => inventory::run(&verb),
         Verb::Generate(arguments) => generate::run(&arguments),
     };

@@ -3,7 +3,7 @@
 use super::exit::Exit;
 use super::{ConfigArguments, target};
 use crate::model::SystemClock;
-use crate::notify::page_test::send_test;
+use crate::notify::page_test::{TestAnswer, advice, send_test};
 
 /// What to do by hand.
 #[derive(Debug, clap::Subcommand)]
@@ -46,19 +46,11 @@ pub(super) fn run(verb: &Verb) -> Exit {
     let mut exit = Exit::Ok;
     for name in names {
         match runtime.block_on(send_test(&settings.notify, &name, now)) {
-            Ok(answer) if answer.is_accepted() => {
-                println!(
-                    "{name}: {} accepted the test page and its end (dedup_key {})",
-                    answer.receiver, answer.dedup_key
-                );
-            }
             Ok(answer) => {
-                let verdict = answer.resolve.as_ref().unwrap_or(&answer.trigger);
-                eprintln!(
-                    "rackwarden: {name}: {} did not accept the test page: {}",
-                    answer.receiver, verdict.text
-                );
-                exit = Exit::Paging;
+                println!("{}", report(&name, &answer));
+                if !answer.is_accepted() {
+                    exit = Exit::Paging;
+                }
             }
             Err(error) => {
                 eprintln!("rackwarden: {name}: {:#}", anyhow::Error::from(error));
@@ -67,4 +59,19 @@ pub(super) fn run(verb: &Verb) -> Exit {
         }
     }
     exit
+}
+
+/// What was sent, what was answered, and what that means.
+fn report(name: &str, answer: &TestAnswer) -> String {
+    let mut lines = vec![
+        format!("{name}: a test page to {} (dedup_key {})", answer.receiver, answer.dedup_key),
+        format!("  trigger: {}", answer.trigger.text),
+    ];
+    match &answer.resolve {
+        Some(resolve) => lines.push(format!("  resolve: {}", resolve.text)),
+        None => lines.push("  resolve: not sent, since nothing was opened".to_owned()),
+    }
+    let verdict = answer.resolve.as_ref().unwrap_or(&answer.trigger);
+    lines.push(format!("  {}", advice(answer.kind, verdict)));
+    lines.join("\n")
 }

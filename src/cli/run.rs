@@ -67,6 +67,9 @@ async fn serve(path: &Path, settings: Settings, profiles: Arc<ProfileSet>) -> Ex
         }
     };
     tracing::info!(devices, rules, http = %daemon.http_address(), "rackwarden {} runs", env!("CARGO_PKG_VERSION"));
+    if let Some(period) = sd_notify::watchdog_enabled() {
+        daemon.feed_watchdog(period, || tell_systemd(&[sd_notify::NotifyState::Watchdog]));
+    }
     tell_systemd(&[sd_notify::NotifyState::Ready]);
     while signals.next().await == Wish::Reload {
         tell_systemd(&[sd_notify::NotifyState::Reloading]);

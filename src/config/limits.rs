@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
-/// One file: 50,000 devices of 200 bytes are 10 MB; what is larger is no configuration.
-pub(super) const FILE_BYTES_MOST: u64 = 16 << 20;
+/// The version of the configuration format. It rises only when a file that was good would mean something
+/// else or be refused; `config migrate` then writes files anew.
+pub const FORMAT_VERSION: i64 = 1;
+
+/// One file: 100,000 devices of 300 bytes, labels and all, are 30 MB; what is larger is no configuration.
+pub(super) const FILE_BYTES_MOST: u64 = 32 << 20;
 /// All files together: twice the largest fleet, so that a wrong link cannot fill the memory.
 pub(super) const ALL_BYTES_MOST: u64 = 64 << 20;
 /// Files in conf.d, and in devices.d: one a rack row or tenant; a folder with more is probably the wrong one.
 pub(super) const FILES_MOST: usize = 1000;
 /// Environment variables that override: each is a layer of its own.
 pub(super) const VARIABLES_MOST: usize = 500;
-/// Devices: five times the fleet that one process is built and measured for.
-pub(super) const DEVICES_MOST: usize = 50_000;
+/// Devices: the largest fleet that one process was measured with, of 100 cells each, asked every minute
+/// (docs/scaling.md). More are more than one process should be trusted with.
+pub(super) const DEVICES_MOST: usize = 100_000;
 /// Alert rules: each is bound to every device, so they multiply.
 pub(super) const ALERTS_MOST: usize = 2_000;
 /// Labels of one device: each is on every one of its series.
@@ -66,3 +71,12 @@ pub(super) const SNAPSHOT_LIMIT_MOST: Duration = Duration::from_secs(3600);
 pub(super) const SNAPSHOT_AGE_MOST: Duration = Duration::from_secs(366 * 24 * 3600);
 /// At the usual interval this is a day.
 pub(super) const SNAPSHOTS_MOST: i64 = 100;
+
+/// Over it a storm is no storm any more but the whole fleet.
+pub(super) const STORM_MOST: i64 = 1_000_000;
+/// Shorter, and the polls of one interval would not meet.
+pub(super) const STORM_LEAST: Duration = Duration::from_secs(5);
+/// Whoever waits longer has not been woken.
+pub(super) const STORM_WAIT_MOST: Duration = Duration::from_secs(300);
+/// Routes, and maintenance windows: each alert is held against all of them.
+pub(super) const ROUTES_MOST: usize = 1_000;

@@ -12,8 +12,10 @@
 
 mod check;
 mod difference;
+mod effective;
 mod environment;
 mod form;
+mod json_schema;
 mod layer;
 mod limits;
 mod mask;
@@ -31,12 +33,17 @@ mod tables;
 mod validate;
 
 pub use difference::Difference;
+pub use effective::Effective;
 pub use environment::Environment;
 pub use form::Form;
+pub use json_schema::json_schema;
+pub use limits::FORMAT_VERSION;
 pub use render::{render, render_warnings};
 pub use settings::{LogFormat, LogLevel, LogSettings, PollingSettings, Settings, TrapSettings};
 
+use crate::message::Messages;
 use crate::model::Diagnostic;
+use crate::rules::Rule;
 use layer::Layer;
 use report::{Place, Report};
 use source::Source;
@@ -146,6 +153,44 @@ impl<'a> Config<'a> {
         let files = sources.iter().filter_map(|it| it.name.file()).map(Path::to_owned).collect();
         match settings {
             Some(settings) if mistakes.is_empty() => Ok(Loaded { settings, warnings, files }),
+            _ => Err(mistakes),
+        }
+    }
+
+    /// The configuration as it counts, with the origin of each value.
+    ///
+    /// # Errors
+    /// All mistakes in all files, as of [`Self::read`].
+    pub fn effective(&self) -> Result<Effective, Vec<Diagnostic>> {
+        let mut report = Report::default();
+        let sources = source::gather(self.main, &self.environment, &mut report);
+        let settings = self.settings(&sources, &mut report);
+        let (mistakes, _) = report.finish(&sources);
+        if settings.is_none() || !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        let layers = Layer::of(&sources, &mut Report::default());
+        let names: Vec<_> = sources.iter().map(|it| &it.name).collect();
+        Ok(Effective::of(&layers, &names))
+    }
+
+    /// The rules of a file alone, with the texts of their pages: what they name may be defined elsewhere.
+    ///
+    /// # Errors
+    /// All mistakes in it.
+    pub fn rules_of(file: &Path) -> Result<(Vec<Rule>, Messages), Vec<Diagnostic>> {
+        let mut report = Report::default();
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| vec![Diagnostic::of_file(file, format!("it cannot be read: {error}"))])?;
+        let sources = [Source { name: source::SourceName::File(file.to_owned()), text }];
+        report.incomplete();
+        let config = Config { secrets: Secrets::Optional, ..Config::new(file) };
+        let config =
+            Config { environment: Environment::default(), profiles: Some(&|_| Vec::new()), ..config };
+        let settings = config.settings(&sources, &mut report);
+        let (mistakes, _) = report.finish(&sources);
+        match settings {
+            Some(settings) if mistakes.is_empty() => Ok((settings.rules, settings.notify.messages)),
             _ => Err(mistakes),
         }
     }

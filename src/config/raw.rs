@@ -12,6 +12,9 @@ use std::time::Duration;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawConfig {
+    /// Checked where it stands: the mirror only has to know the key.
+    #[serde(default, rename = "version")]
+    _version: Option<u32>,
     pub(super) polling: RawPolling,
     pub(super) http: RawHttp,
     pub(super) state: RawState,
@@ -29,6 +32,10 @@ pub(super) struct RawConfig {
     pub(super) alerts: Vec<Tagged<RawAlert>>,
     #[serde(default)]
     pub(super) inventory: Vec<Tagged<RawInventory>>,
+    #[serde(default)]
+    pub(super) routes: Vec<Tagged<RawRoute>>,
+    #[serde(default)]
+    pub(super) maintenance: Vec<Tagged<RawMaintenance>>,
 }
 
 #[derive(Deserialize)]
@@ -45,6 +52,7 @@ pub(super) struct RawPolling {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawHttp {
     pub(super) listen: SocketAddr,
+    pub(super) web_config: Option<Tagged<PathBuf>>,
 }
 
 #[derive(Deserialize)]
@@ -81,6 +89,48 @@ pub(super) struct RawPaging {
     pub(super) default_integrations: Option<Tagged<Vec<String>>>,
     pub(super) client: String,
     pub(super) client_url: Option<String>,
+    pub(super) summary: Option<String>,
+    #[serde(default)]
+    pub(super) details: BTreeMap<String, String>,
+    pub(super) company: Option<String>,
+    pub(super) contact: Option<String>,
+    pub(super) incident_per_severity: bool,
+    pub(super) storm_threshold: usize,
+    pub(super) storm_window: Nanoseconds,
+    pub(super) storm_wait: Nanoseconds,
+    pub(super) storm_by: Vec<String>,
+    pub(super) heartbeat_url: Option<String>,
+    pub(super) heartbeat_interval: Nanoseconds,
+    pub(super) change_events: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRoute {
+    #[serde(rename = "@place")]
+    pub(super) place: usize,
+    #[serde(rename = "@wrong")]
+    pub(super) _wrong: Vec<String>,
+    pub(super) r#match: Vec<String>,
+    pub(super) least: String,
+    pub(super) schedule: Option<RawSchedule>,
+    #[serde(default)]
+    pub(super) integrations: Vec<String>,
+    pub(super) r#continue: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMaintenance {
+    #[serde(rename = "@place")]
+    pub(super) place: usize,
+    #[serde(rename = "@wrong")]
+    pub(super) _wrong: Vec<String>,
+    pub(super) name: Option<String>,
+    #[serde(default)]
+    pub(super) r#match: Vec<String>,
+    pub(super) start: Option<String>,
+    pub(super) end: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -122,7 +172,6 @@ pub(super) struct RawCredential {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawIntegration {
-    /// Always `pagerduty`, where it is given: the one type that there is.
     pub(super) r#type: Option<String>,
     pub(super) routing_key: Option<Tagged<RawSecret>>,
     pub(super) routing_key_file: Option<Tagged<String>>,
@@ -131,6 +180,8 @@ pub(super) struct RawIntegration {
     pub(super) allow_inline_key: bool,
     pub(super) region: Tagged<String>,
     pub(super) url: Option<Tagged<String>>,
+    pub(super) proxy: Option<String>,
+    pub(super) ca_file: Option<PathBuf>,
     pub(super) requests_per_minute: u32,
     pub(super) timeout: Nanoseconds,
 }
@@ -238,6 +289,9 @@ pub(super) struct RawAlert {
     pub(super) rated_apparent_power: Option<f64>,
     pub(super) notes: Option<String>,
     pub(super) runbook: Option<String>,
+    pub(super) summary: Option<String>,
+    #[serde(default)]
+    pub(super) details: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) integrations: Vec<String>,
     pub(super) enabled: bool,

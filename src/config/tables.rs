@@ -7,14 +7,17 @@ use self::alerts::ALERT;
 use self::inventory::INVENTORY;
 use super::form::Form;
 use super::limits::{
-    HTTP_TIMEOUT_MOST, IN_FLIGHT_MOST, INTERVAL_LEAST, INTERVAL_MOST, RATE_MOST, REQUESTS_A_MINUTE_MOST,
-    RETRIES_MOST, SPREAD_MOST, TIMEOUT_LEAST, TIMEOUT_MOST,
+    FOR_MOST, HTTP_TIMEOUT_MOST, IN_FLIGHT_MOST, INTERVAL_LEAST, INTERVAL_MOST, RATE_MOST,
+    REQUESTS_A_MINUTE_MOST, RETRIES_MOST, SPREAD_MOST, STORM_LEAST, STORM_MOST, STORM_WAIT_MOST,
+    TIMEOUT_LEAST, TIMEOUT_MOST,
 };
 use super::schema::{Key, Table};
 use std::time::Duration;
 
 pub(super) static ROOT: Table = Table {
     keys: &[
+        Key::new("version", Form::Version, "1", "The version of the configuration format that the file is written for")
+            .also(&["config_version", "schema_version", "format", "apiversion"]),
         Key::table("polling", Form::Table(&POLLING), "How devices are asked, unless they say otherwise"),
         Key::table("http", Form::Table(&HTTP), "Where /metrics, the JSON API and health are served"),
         Key::table("state", Form::Table(&STATE), "Where events and open alerts are kept over restarts")
@@ -44,6 +47,14 @@ pub(super) static ROOT: Table = Table {
         .also(&["pagerduty", "receivers", "notify"]),
         Key::table("paging", Form::Table(&PAGING), "What all pages have in common")
             .also(&["pager", "notification"]),
+        Key::table("routes", Form::List(&ROUTE), "Which alerts go to which integrations, first match first")
+            .also(&["route", "routing"]),
+        Key::table(
+            "maintenance",
+            Form::List(&MAINTENANCE),
+            "Windows in which nobody is woken; what ends is told all the same",
+        )
+        .also(&["maintenances", "downtime", "silences"]),
         Key::table(
             "inventory",
             Form::List(&INVENTORY),
@@ -85,14 +96,23 @@ static POLLING: Table = Table {
 };
 
 static HTTP: Table = Table {
-    keys: &[Key::new(
-        "listen",
-        Form::Listen,
-        "\"127.0.0.1:10916\"",
-        "IP address and port to listen on; a change needs a restart",
-    )
-    .default("\"0.0.0.0:10916\"")
-    .also(&["address", "bind", "listen_address", "port"])],
+    keys: &[
+        Key::new(
+            "listen",
+            Form::Listen,
+            "\"127.0.0.1:10916\"",
+            "IP address and port to listen on; a change needs a restart",
+        )
+        .default("\"0.0.0.0:10916\"")
+        .also(&["address", "bind", "listen_address", "port"]),
+        Key::new(
+            "web_config",
+            Form::Path,
+            "\"/etc/rackwarden/web.yml\"",
+            "A web file as Prometheus' exporters have it: TLS, users, tokens, operators; if you say nothing, everybody may read, in clear",
+        )
+        .also(&["web", "web_config_file", "web_file", "tls", "auth"]),
+    ],
 };
 
 static STATE: Table = Table {
@@ -508,7 +528,7 @@ static INTEGRATION: Table = Table {
             "type",
             Form::Choice(INTEGRATION_TYPES),
             "\"pagerduty\"",
-            "What it is: an Events API v2 integration of PagerDuty",
+            "What it is: an Events API v2 integration of PagerDuty, a webhook, an Alertmanager (API v2)",
         )
         .required()
         .also(&["kind"]),
@@ -516,7 +536,7 @@ static INTEGRATION: Table = Table {
             "routing_key_file",
             Form::Path,
             "\"/etc/rackwarden/credentials.d/pagerduty\"",
-            "A file whose first line is the integration key",
+            "A file whose first line is the integration key, or what a webhook's bodies are signed with",
         ),
         Key::new(
             "routing_key_env",
@@ -545,9 +565,23 @@ static INTEGRATION: Table = Table {
             "url",
             Form::Url,
             "\"https://events.eu.pagerduty.com/v2/enqueue\"",
-            "Another enqueue address, instead of `region`",
+            "Another enqueue address, instead of `region`; where a webhook or Alertmanager takes its posts",
         )
         .also(&["endpoint", "address"]),
+        Key::new(
+            "proxy",
+            Form::Url,
+            "\"http://proxy.example.net:3128\"",
+            "An HTTP proxy on the way; if you say nothing, as HTTPS_PROXY says",
+        )
+        .also(&["proxy_url", "http_proxy", "https_proxy"]),
+        Key::new(
+            "ca_file",
+            Form::Path,
+            "\"/etc/rackwarden/ca.pem\"",
+            "The only authorities (PEM) whose certificates are trusted; the system's if you say nothing",
+        )
+        .also(&["tls_ca_file", "ca", "cafile"]),
         Key::new(
             "requests_per_minute",
             Form::Count { least: 1, most: REQUESTS_A_MINUTE_MOST },
@@ -583,6 +617,81 @@ static PAGING: Table = Table {
             "\"https://rackwarden.example.net/\"",
             "Where the page's link leads",
         ),
+        Key::new(
+            "summary",
+            Form::Note,
+            "\"{{ summary }} [{{ labels.site }}]\"",
+            "The template of the page's one line, for rules without one; docs/rules.md has the fields",
+        )
+        .also(&["title", "subject"]),
+        Key::new(
+            "details",
+            Form::Templates,
+            "{ team = \"facilities\", feed = \"{{ labels.feed }}\" }",
+            "Templates of further entries in the page's details, for all rules",
+        )
+        .also(&["custom_details", "message", "fields"]),
+        Key::new("company", Form::Text, "\"Example Ltd\"", "Whose site it is: in each page's details"),
+        Key::new("contact", Form::Text, "\"noc@example.net\"", "Whom to ask: in each page's details")
+            .also(&["contact_email", "email"]),
+        Key::new(
+            "incident_per_severity",
+            Form::Flag,
+            "true",
+            "Whether an alert that gets worse opens an incident of its own, which pages anew, and ends the one before it; else it adds to the one that is open",
+        )
+        .default("false"),
+        Key::new(
+            "storm_threshold",
+            Form::Count { least: 0, most: STORM_MOST },
+            "16",
+            "So many alerts at one place within `storm_window` are one incident; 0: each alert is its own",
+        )
+        .default("16"),
+        Key::new(
+            "storm_window",
+            Form::Duration { least: STORM_LEAST, most: FOR_MOST },
+            "\"30s\"",
+            "Within how long they begin; later ones are told anew",
+        )
+        .default("\"30s\""),
+        Key::new(
+            "storm_wait",
+            Form::Duration { least: Duration::ZERO, most: STORM_WAIT_MOST },
+            "\"2s\"",
+            "How long a single alert waits for others, so that it can be one of them",
+        )
+        .default("\"0s\"")
+        .also(&["group_wait"]),
+        Key::new(
+            "storm_by",
+            Form::Texts,
+            "[\"rack\", \"site\", \"*\"]",
+            "Labels that say where an alert is, narrowest place first (several with commas); `rule`: anywhere, of one rule; `*`: anywhere at all",
+        )
+        .default("[\"rack\", \"room\", \"site\", \"rule\"]")
+        .also(&["group_by"]),
+        Key::new(
+            "heartbeat_url",
+            Form::Url,
+            "\"https://hc-ping.example/rackwarden\"",
+            "Asked for as long as all is well; whoever misses it should wake somebody",
+        )
+        .also(&["dead_mans_switch", "ping_url"]),
+        Key::new(
+            "heartbeat_interval",
+            Form::Duration { least: STORM_LEAST, most: FOR_MOST },
+            "\"60s\"",
+            "How often",
+        )
+        .default("\"60s\""),
+        Key::new(
+            "change_events",
+            Form::Flag,
+            "true",
+            "Whether reloads, maintenance windows, silences and changed inventories are told to PagerDuty as change events",
+        )
+        .default("false"),
     ],
 };
 
@@ -595,4 +704,50 @@ const FORMATS: &[&str] = &["text", "json"];
 const VERSIONS: &[&str] = &["1", "2c", "3"];
 const SECURITY_LEVELS: &[&str] = &["noAuthNoPriv", "authNoPriv", "authPriv"];
 const REGIONS: &[&str] = &["us", "eu"];
-const INTEGRATION_TYPES: &[&str] = &["pagerduty"];
+const INTEGRATION_TYPES: &[&str] = &["pagerduty", "webhook", "alertmanager"];
+
+static ROUTE: Table = Table {
+    keys: &[
+        Key::new(
+            "match",
+            Form::Texts,
+            "[\"site=ams*\", \"rule!=lab-*\"]",
+            "Labels or facts (device, rule, rule_type, severity, component, alert) and patterns that all must fit",
+        )
+        .default("[]")
+        .also(&["matchers", "labels", "when"]),
+        Key::new("least", Form::Choice(SEVERITIES), "\"error\"", "The mildest severity that it is for")
+            .default("\"info\"")
+            .also(&["severity", "min_severity"]),
+        Key::new(
+            "schedule",
+            Form::Inline(&alerts::SCHEDULE),
+            "{ days = [\"mon-fri\"], from = \"08:00\", to = \"18:00\", timezone = \"Europe/Amsterdam\" }",
+            "When it holds; always if you say nothing",
+        ),
+        Key::new("integrations", Form::Texts, "[\"facilities\"]", "Where they go").required().also(&["to"]),
+        Key::new("continue", Form::Flag, "true", "Whether later routes are looked at too").default("false"),
+    ],
+};
+
+static MAINTENANCE: Table = Table {
+    keys: &[
+        Key::new("name", Form::Text, "\"new feeds\"", "What you call it").required(),
+        Key::new(
+            "match",
+            Form::Texts,
+            "[\"site=ams1\", \"rack=A*\"]",
+            "Labels or facts (device, rule, rule_type, severity, component, alert) and patterns that all must fit",
+        )
+        .required()
+        .also(&["matchers", "labels"]),
+        Key::new("start", Form::Text, "\"2026-12-01T22:00:00Z\"", "From when on: RFC 3339")
+            .required()
+            .also(&["starts", "from", "begin"]),
+        Key::new("end", Form::Text, "\"2026-12-02T04:00:00Z\"", "Until when: RFC 3339")
+            .required()
+            .also(&["ends", "to", "until"]),
+    ],
+};
+
+const SEVERITIES: &[&str] = &["info", "warning", "error", "critical"];

@@ -15,8 +15,10 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 /// Whether a connection is at work on a request: from its head to the last octet of the answer handed
 /// to the socket.
@@ -62,17 +64,36 @@ impl Drop for Busy {
     }
 }
 
-/// Serves one connection to its end.
-pub(super) async fn serve(
+/// Serves one connection to its end, by TLS if there is an acceptor.
+pub(super) async fn accept(
     stream: TcpStream,
-    router: Router,
-    limits: Limits,
+    tls: Option<TlsAcceptor>,
+    (router, limits): (Router, Limits),
     lease: Lease,
     mut stop: watch::Receiver<bool>,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
+    let Some(tls) = tls else { return serve(stream, router, limits, lease, stop).await };
+    let handshake = tokio::select! {
+        handshake = tokio::time::timeout(limits.handshake_time_max, tls.accept(stream)) => handshake,
+        () = stopped(&mut stop) => return,
+    };
+    match handshake {
+        Ok(Ok(stream)) => serve(stream, router, limits, lease, stop).await,
+        Ok(Err(error)) => events::handshake_failed(&error),
+        Err(_) => events::handshake_failed(&"it took too long"),
+    }
+}
+
+async fn serve<Stream: AsyncRead + AsyncWrite + Unpin>(
+    stream: Stream,
+    router: Router,
+    limits: Limits,
+    lease: Lease,
+    mut stop: watch::Receiver<bool>,
+) {
     let routes = TowerToHyperService::new(router);
     let of_requests = lease.clone();
     let service = service_fn(move |request: Request<Incoming>| {
@@ -108,8 +129,9 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 const BUFFER_BYTES_MIN: usize = 8192;
 
 /// Ends a connection after the answer under way.
-async fn last_answer<S>(mut served: Pin<&mut http1::Connection<TokioIo<TcpStream>, S>>, limits: Limits)
+async fn last_answer<Stream, S>(mut served: Pin<&mut http1::Connection<TokioIo<Stream>, S>>, limits: Limits)
 where
+    Stream: AsyncRead + AsyncWrite + Unpin,
     S: Service<Request<Incoming>, Response = axum::http::Response<Leased>, Error = Infallible>,
 {
     served.as_mut().graceful_shutdown();

@@ -24,8 +24,17 @@ pub(super) enum ApiError {
     /// Everything here is read with GET.
     #[error("this path is read with GET or HEAD")]
     MethodNotAllowed,
-    /// A body where none is wanted.
-    #[error("a request needs no body here, and this one is too large")]
+    /// Nobody knows who asks.
+    #[error("this collector asks for a user and password, or for a bearer token")]
+    NotAuthenticated,
+    /// It would change something.
+    #[error("this changes something, which is for those alone whom the web file names as operators")]
+    NotAnOperator,
+    /// It cannot be done as asked.
+    #[error("{0}")]
+    Refused(String),
+    /// More than any path takes.
+    #[error("the request's body is too large")]
     BodyTooLarge,
     /// Too many others are being served.
     #[error("too many requests of this kind are being served; try again in a moment")]
@@ -51,6 +60,9 @@ impl ApiError {
             Self::NoSuchDevice(_) => ("no_such_device", StatusCode::NOT_FOUND),
             Self::NoSuchPath => ("no_such_path", StatusCode::NOT_FOUND),
             Self::MethodNotAllowed => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED),
+            Self::NotAuthenticated => ("not_authenticated", StatusCode::UNAUTHORIZED),
+            Self::NotAnOperator => ("not_an_operator", StatusCode::FORBIDDEN),
+            Self::Refused(_) => ("refused", StatusCode::UNPROCESSABLE_ENTITY),
             Self::BodyTooLarge => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE),
             Self::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE),
             Self::Overdue => ("overdue", StatusCode::SERVICE_UNAVAILABLE),

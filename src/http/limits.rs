@@ -11,6 +11,8 @@ pub struct Limits {
     pub connections_max: usize,
     /// How long a connection may take to send a request's head, idle time between requests included.
     pub header_time_max: Duration,
+    /// How long the TLS handshake of a connection may take.
+    pub handshake_time_max: Duration,
     /// How long a handler may take until its answer begins, waiting for its turn included.
     pub request_time_max: Duration,
     /// How long a request may take from its head to the last octet that the client took. A scrape of
@@ -24,8 +26,10 @@ pub struct Limits {
     pub header_bytes_max: usize,
     /// Header lines of a request; over it 431.
     pub headers_max: usize,
-    /// Octets of a request's body; over it 413. No endpoint takes one.
+    /// Octets of a request's body; over it 413. A silence with its comment is the longest.
     pub body_bytes_max: u64,
+    /// How often the page's curves get a point: an hour has 60 of them.
+    pub history_every: Duration,
     /// Scrapes under way at once, their sending included: each holds a snapshot and two chunks, so this
     /// is about fairness toward the pollers rather than memory.
     pub scrapes_max: usize,
@@ -49,6 +53,9 @@ impl Limits {
     pub const OBJECTS_PAGE_MAX: usize = 5_000;
     /// Inventory objects in one answer if the client does not say.
     pub const OBJECTS_PAGE: usize = 1_000;
+    /// Targets in one answer of the service discovery, which has no pages: 300 octets each, and as many as one
+    /// Prometheus bears with one each. Over it, take the whole of /metrics in one scrape, or `match`.
+    pub const TARGETS_MAX: usize = 20_000;
     /// Alerts in one answer: more are a storm that nobody reads one by one.
     pub const ALERTS_MAX: usize = 10_000;
     /// Alerts, and failing devices, on the page: what a phone still scrolls through.
@@ -60,13 +67,15 @@ impl Default for Limits {
         Self {
             connections_max: 256,
             header_time_max: Duration::from_secs(30),
+            handshake_time_max: Duration::from_secs(10),
             request_time_max: Duration::from_secs(20),
             response_time_max: Duration::from_secs(60),
             connection_age_max: Duration::from_secs(3600),
             shutdown_time_max: Duration::from_secs(5),
             header_bytes_max: 16 * 1024,
             headers_max: 64,
-            body_bytes_max: 1024,
+            body_bytes_max: 8 * 1024,
+            history_every: super::history::EVERY,
             scrapes_max: 16,
             queries_max: 4,
             turn_time_max: Duration::from_secs(5),

@@ -1,7 +1,8 @@
-//! /metrics: one snapshot of all devices, written while it is sent.
+//! /metrics: one snapshot of all devices or of some, written while it is sent; /metrics/collector: our own alone.
 
+use super::api::{Filter, Pairs};
 use super::error::ApiError;
-use super::exposition::{AlertCounts, Exposition, Scrape, ScrapeBody};
+use super::exposition::{AlertCounts, Exposition, Format, Scrape, ScrapeBody, Wanted};
 use super::router::Shared;
 use crate::telemetry::http as events;
 use axum::body::Body;
@@ -10,27 +11,65 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use std::sync::Arc;
 
-/// The text format's own media type.
-const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// A scrape: of all, with our own metrics; or of the devices that `device` and `match` name, without.
+pub(super) async fn metrics(
+    State(shared): State<Shared>,
+    pairs: Pairs,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let filter = Filter::read(pairs, &["device", "match"])?;
+    let of = if filter == Filter::EVERYTHING { Of::All } else { Of::Some(filter) };
+    scrape(shared, of, &headers).await
+}
 
-/// A scrape.
-pub(super) async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, ApiError> {
+/// A scrape of the collector itself, for where each device is a target of its own.
+pub(super) async fn collector(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    scrape(shared, Of::Collector, &headers).await
+}
+
+/// What a scrape is of.
+enum Of {
+    All,
+    Some(Filter),
+    Collector,
+}
+
+async fn scrape(shared: Shared, of: Of, headers: &HeaderMap) -> Result<Response, ApiError> {
     let turn = shared.scrape_turn().await?;
-    let gzip = accepts_gzip(&headers);
+    let (gzip, format) = (accepts_gzip(headers), Format::accepted(headers));
     let app = shared.app.clone();
     let begun = tokio::task::spawn_blocking(move || {
-        let exposition = Exposition::new(app.store.snapshot(), app.now());
-        let alerts = AlertCounts::of(&app.alerts.active());
-        Scrape::new(exposition, alerts, Arc::clone(&app.clock), gzip, turn)
+        let (mut snapshot, is_whole) = match &of {
+            Of::Collector => (Vec::new(), false),
+            Of::All => (app.store.snapshot(), true),
+            Of::Some(_) => (app.store.snapshot(), false),
+        };
+        if let Of::Some(filter) = &of {
+            snapshot.retain(|it| filter.wants_device(it.device(), &it.batch().source.labels));
+            // A target that is gone must not look like one that has nothing to say.
+            if let (true, Some(name)) = (snapshot.is_empty(), filter.first_device()) {
+                return Err(ApiError::NoSuchDevice(name.to_owned()));
+            }
+        }
+        let own = match of {
+            Of::Some(_) => None,
+            Of::All | Of::Collector => Some(AlertCounts::of(&app.alerts.active())),
+        };
+        let devices = Exposition::new(snapshot, app.now()).in_format(format);
+        let wanted = Wanted { devices, own, format, gzip, is_whole };
+        Ok(Scrape::new(wanted, Arc::clone(&app.clock), turn))
     });
     let scrape = begun.await.map_err(|failure| {
         events::answer_failed(&failure);
         ApiError::Internal
-    })?;
+    })??;
     let mut response = Response::new(Body::new(ScrapeBody::new(scrape)));
     let to = response.headers_mut();
-    to.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
-    to.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    to.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    to.insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));
     if gzip {
         to.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }

@@ -1,7 +1,9 @@
-//! The paths, and what every request passes on its way: a time limit, a body limit, a counter.
+//! The paths, and what every request passes on its way: a counter, a time limit, a body limit, the
+//! question who asks.
 
 use super::error::ApiError;
-use super::{AppState, Limits, api, health, metrics, page};
+use super::history::History;
+use super::{AppState, Limits, access, api, health, metrics, page};
 use crate::telemetry::http as events;
 use axum::Router;
 use axum::body::HttpBody;
@@ -9,7 +11,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -18,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(super) struct Shared {
     pub(super) app: AppState,
     pub(super) limits: Limits,
+    pub(super) history: Arc<History>,
     scrapes: Arc<Semaphore>,
     queries: Arc<Semaphore>,
 }
@@ -27,6 +30,7 @@ impl Shared {
         Self {
             app,
             limits,
+            history: Arc::default(),
             scrapes: Arc::new(Semaphore::new(limits.scrapes_max)),
             queries: Arc::new(Semaphore::new(limits.queries_max)),
         }
@@ -67,7 +71,11 @@ impl Shared {
 pub(super) fn router(shared: Shared) -> Router {
     Router::new()
         .route("/", get(page::page))
+        .route("/devices", get(page::device_list))
+        .route("/devices/{name}", get(page::device))
+        .route("/assets/{name}", get(page::asset))
         .route("/metrics", get(metrics::metrics))
+        .route("/metrics/collector", get(metrics::collector))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/api/v1/devices", get(api::devices))
@@ -77,9 +85,15 @@ pub(super) fn router(shared: Shared) -> Router {
         .route("/api/v1/sources", get(api::sources))
         .route("/api/v1/objects", get(api::objects))
         .route("/api/v1/rules", get(api::rules))
+        .route("/api/v1/targets/http_sd", get(api::http_sd))
+        .route("/api/v1/recording", get(api::recording))
         .route("/api/v1/status", get(api::status))
+        .route("/api/v1/outbox", get(api::outbox))
+        .route("/api/v1/wishes", post(api::wish))
+        .route("/api/v1/silences", get(api::silences))
         .fallback(|| std::future::ready(ApiError::NoSuchPath))
         .method_not_allowed_fallback(|| std::future::ready(ApiError::MethodNotAllowed))
+        .layer(from_fn_with_state(shared.clone(), access::guard))
         .layer(from_fn_with_state(shared.clone(), pass))
         .with_state(shared)
 }
@@ -93,7 +107,8 @@ async fn pass(State(shared): State<Shared>, request: Request, next: Next) -> Res
         answer.unwrap_or_else(|_| ApiError::Overdue.into_response())
     };
     for (name, value) in EVERY_ANSWER {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        // An answer that never changes may say so.
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     events::answered(
         route.as_ref().map_or(events::NO_ROUTE, MatchedPath::as_str),

@@ -2,7 +2,8 @@
 
 use super::connection::{self, Lease};
 use super::router::{Shared, router};
-use super::{AppState, Limits};
+use super::{Access, AppState, Limits};
+use crate::alert::Phase;
 use crate::telemetry;
 use crate::telemetry::http as events;
 use axum::Router;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+use tokio::time::MissedTickBehavior;
 
 /// Serves until `shutdown` is done, then lets answers under way end within their limit. A failed accept
 /// is counted and tried again: the server itself never gives up.
@@ -27,8 +29,12 @@ pub async fn serve_with(
     limits: Limits,
     shutdown: impl Future<Output = ()> + Send,
 ) {
-    let router = router(Shared::new(state, limits));
-    let mut connections = Connections::new(router, limits);
+    let access = state.access.clone();
+    let shared = Shared::new(state, limits);
+    let router = router(shared.clone());
+    let mut points = tokio::time::interval(limits.history_every);
+    points.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut connections = Connections::new(router, limits, access);
     events::init();
     telemetry::store::init();
     telemetry::notify::init();
@@ -43,6 +49,7 @@ pub async fn serve_with(
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
+            _ = points.tick() => connections.take_points(shared.clone()),
             Some(ended) = connections.tasks.join_next_with_id() => connections.ended(ended),
         }
     }
@@ -56,6 +63,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 struct Connections {
     router: Router,
     limits: Limits,
+    access: Access,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
     slots: HashMap<Id, Slot>,
@@ -69,9 +77,18 @@ struct Slot {
 }
 
 impl Connections {
-    fn new(router: Router, limits: Limits) -> Self {
+    fn new(router: Router, limits: Limits, access: Access) -> Self {
         let (stop, _) = watch::channel(false);
-        Self { router, limits, stop, tasks: JoinSet::new(), slots: HashMap::new(), accepted: 0 }
+        Self { router, limits, access, stop, tasks: JoinSet::new(), slots: HashMap::new(), accepted: 0 }
+    }
+
+    /// Takes a point of the page's curves, off the runtime's threads.
+    fn take_points(&mut self, shared: Shared) {
+        self.tasks.spawn_blocking(move || {
+            let app = &shared.app;
+            let firing = app.alerts.active().iter().filter(|it| it.phase == Phase::Firing).count();
+            shared.history.take(&app.store.snapshot(), firing, app.now());
+        });
     }
 
     fn start(&mut self, stream: TcpStream) {
@@ -80,8 +97,9 @@ impl Connections {
             return;
         }
         let lease = Lease::new();
+        let service = (self.router.clone(), self.limits);
         let served =
-            connection::serve(stream, self.router.clone(), self.limits, lease.clone(), self.stop.subscribe());
+            connection::accept(stream, self.access.tls(), service, lease.clone(), self.stop.subscribe());
         let task = self.tasks.spawn(served);
         self.accepted += 1;
         self.slots.insert(task.id(), Slot { order: self.accepted, lease, task });

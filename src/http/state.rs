@@ -1,5 +1,6 @@
 //! What the HTTP side is given: the store, and a view of those parts whose types it need not know.
 
+use super::Access;
 use crate::alert::{AlertFacts, Phase};
 use crate::model::{ComponentKind, Now, PollError, Severity, Source, UnixMillis};
 use crate::store::Store;
@@ -18,6 +19,8 @@ pub struct AppState {
     pub alerts: Arc<dyn AlertSource>,
     /// Paging.
     pub outbox: Arc<dyn OutboxStatus>,
+    /// Paging as operators see it; `None`: it cannot be looked at here.
+    pub operations: Option<Arc<dyn super::Operations>>,
     /// Traps.
     pub traps: TrapStatus,
     /// The inventory sources.
@@ -30,6 +33,8 @@ pub struct AppState {
     pub clock: Arc<dyn Fn() -> Now + Send + Sync>,
     /// When the collector started.
     pub started: Now,
+    /// Who may ask.
+    pub access: Access,
 }
 
 impl AppState {

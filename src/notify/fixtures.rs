@@ -29,6 +29,7 @@ pub(crate) fn facts(device: &str) -> AlertFacts {
         operator: ">",
         threshold: Some(20.0),
         rated: Some(32.0),
+        last_values: Vec::new(),
         since: UnixMillis(TIME.0 - 30_000),
     }
 }

@@ -7,7 +7,10 @@
 //! Absences: nothing here knows rules, devices or readings; nothing waits for a receiver but its own
 //! task; no routing key is kept, logged or part of an error.
 
+pub mod by_severity;
 mod circuit;
+pub mod formats;
+pub mod heartbeat;
 pub mod limiter;
 pub mod outbox;
 pub mod page_test;
@@ -15,6 +18,8 @@ pub mod pagerduty;
 pub mod retry;
 pub mod secrets;
 pub mod settings;
+pub mod silence;
+pub mod storm;
 
 pub use outbox::health::{CircuitHealth, DeadLetter, DiskHealth, IntegrationHealth, NotifyHealth};
 pub use outbox::{Outbox, OutboxHandle, Tuning};

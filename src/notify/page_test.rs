@@ -1,16 +1,22 @@
 //! A test page: proves that key, region, proxy and TLS are right before an alert needs them.
 
+mod advice;
+
+pub use self::advice::advice;
+
 use super::NotifyError;
 use super::pagerduty::client::Client;
-use super::pagerduty::{Decision, Verdict, classify};
+use super::pagerduty::{Decision, Verdict, classify_of};
 use super::secrets::SecretReader;
-use super::settings::{IntegrationSettings, NotifySettings};
+use super::settings::{IntegrationSettings, NotifySettings, Receiver};
 use crate::model::Now;
 use std::sync::Arc;
 
 /// What the receiver said to a test page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestAnswer {
+    /// What the receiver is.
+    pub kind: Receiver,
     /// Scheme, host and port of the receiver.
     pub receiver: String,
     /// The key by which it knows the incident.
@@ -55,13 +61,33 @@ pub async fn send_test(
         prepared.await.map_err(|error| NotifyError::Thread(std::io::Error::other(error)))??;
     let dedup_key = format!("rackwarden:test:{}:{:08x}", now.unix.0, random());
     let trigger = body("trigger", &dedup_key, &name, settings, now);
-    let trigger = classify(&client.send(&trigger, &key).await, now.unix);
+    let trigger = classify_of(client.receiver(), &client.send(&trigger, &key, now.unix).await, now.unix);
     let mut resolve = None;
     if trigger.decision == Decision::Accepted {
         let event = body("resolve", &dedup_key, &name, settings, now);
-        resolve = Some(classify(&client.send(&event, &key).await, now.unix));
+        resolve = Some(classify_of(client.receiver(), &client.send(&event, &key, now.unix).await, now.unix));
     }
-    Ok(TestAnswer { receiver: client.shown().to_owned(), dedup_key, trigger, resolve })
+    let (kind, receiver) = (client.receiver(), client.shown().to_owned());
+    Ok(TestAnswer { kind, receiver, dedup_key, trigger, resolve })
+}
+
+/// Sends a change event.
+pub(crate) async fn send_change(
+    integration: IntegrationSettings,
+    body: &str,
+    now: Now,
+) -> Result<(), String> {
+    let prepared = tokio::task::spawn_blocking(move || {
+        let key = SecretReader::default().read(&integration.routing_key).map_err(|it| it.to_string())?;
+        let client = Client::new(&integration).map_err(|it| it.to_string())?;
+        Ok::<_, String>((key, client))
+    });
+    let (key, client) = prepared.await.map_err(|it| it.to_string())??;
+    let Some(exchange) = client.send_change(body, &key).await else {
+        return Err("its url does not end in /enqueue: change events have no address".to_owned());
+    };
+    let verdict = classify_of(client.receiver(), &exchange, now.unix);
+    if verdict.decision == Decision::Accepted { Ok(()) } else { Err(verdict.text) }
 }
 
 /// The integration of that name.

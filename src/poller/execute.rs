@@ -21,6 +21,7 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -83,6 +84,7 @@ pub struct StartError {
 pub struct ShardHandle {
     commands: SyncSender<Command>,
     wake: Arc<EventFd>,
+    rounds: Arc<AtomicU64>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -111,6 +113,8 @@ impl ShardHandle {
         // A host without IPv6 polls by IPv4 alone.
         let v6 = bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))).ok();
         let woken = Arc::clone(&wake);
+        let rounds = Arc::new(AtomicU64::new(0));
+        let ended = Arc::clone(&rounds);
         let keys =
             KeyThread::start(number, cache, commands.clone(), Arc::clone(&wake)).map_err(failed("thread"))?;
         let run = move || {
@@ -128,6 +132,7 @@ impl ShardHandle {
                 v6: v6.map(|it| Endpoint::new(it.into())),
                 load: Load::default(),
                 drops_due: Moment::ZERO,
+                rounds: ended,
             };
             worker.run();
         };
@@ -135,14 +140,28 @@ impl ShardHandle {
             .name(format!("poll-{number}"))
             .spawn(run)
             .map_err(failed("thread"))?;
-        Ok(Self { commands, wake, thread: Mutex::new(Some(thread)) })
+        Ok(Self { commands, wake, rounds, thread: Mutex::new(Some(thread)) })
     }
 
     /// Hands a command over; waits while [`COMMANDS_MAX`] are waiting. Lost if the thread has ended.
     pub fn send(&self, command: Command) {
-        if self.commands.send(command).is_ok() && self.wake.write(1).is_err() {
+        if self.commands.send(command).is_ok() {
+            self.wake();
+        }
+    }
+
+    /// Has the thread end a round of its work, though nothing be due.
+    pub fn wake(&self) {
+        if self.wake.write(1).is_err() {
             // The counter is full: the thread is being woken anyway.
         }
+    }
+
+    /// How many rounds of its work the thread has ended: commands, what was due, sends, answers and their
+    /// evaluation. One that a defect broke off does not count.
+    #[must_use]
+    pub fn rounds(&self) -> u64 {
+        self.rounds.load(Ordering::Relaxed)
     }
 
     /// Ends the thread and waits for it.
@@ -171,6 +190,7 @@ struct Worker {
     v6: Option<Endpoint>,
     load: Load,
     drops_due: Moment,
+    rounds: Arc<AtomicU64>,
 }
 
 impl Worker {
@@ -178,7 +198,7 @@ impl Worker {
         loop {
             // A defect met while one device was handled must not blind the room.
             match catch_unwind(AssertUnwindSafe(|| self.turn())) {
-                Ok(true) => (),
+                Ok(true) => _ = self.rounds.fetch_add(1, Ordering::Relaxed),
                 Ok(false) => return,
                 Err(_) => events::poll_panicked(),
             }

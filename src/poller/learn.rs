@@ -1,10 +1,11 @@
 //! First contact: who the agent is, which profile fits, and which rows it has.
 //!
-//! Pure. Identity by GET, then per candidate profile: its probes (one GETNEXT each), its scalars (GET),
-//! its columns (walks). Invariants: columns, not whole trees, are walked (agents exist that answer a
+//! Pure. Identity by GET, the probes of all candidate profiles in one GETNEXT (each in its own, where that
+//! was not answered), then of the profile that fits its scalars (GET) and its columns (walks). Invariants: columns, not whole trees, are walked (agents exist that answer a
 //! wide walk wrongly and a narrow one rightly); what is known to be absent, because the agent's next
 //! object lies beyond it, is not asked for; at most [`Learner::REQUESTS_MAX`] requests.
 
+use super::sweep::{Present, Sweep};
 use crate::model::{Cells, Missing, Oid, PollError, Value};
 use crate::profile::{AgentLimits, Learned, Plan, Profile, ProfileSet, SystemGroup};
 use crate::snmp::wire::{Names, Pdu};
@@ -32,6 +33,8 @@ pub struct Learner {
     stage: Stage,
     system: SystemGroup,
     candidates: VecDeque<Arc<Profile>>,
+    /// Of their probes, as far as it is known.
+    present: Present,
     learned: Learned,
     /// The last profile that fitted but had no rows.
     empty: Option<String>,
@@ -66,6 +69,8 @@ impl Default for Reach {
 #[derive(Debug)]
 enum Stage {
     Identify(GetJob),
+    /// All probes at once.
+    Sweep(Sweep),
     Probe {
         profile: Arc<Profile>,
         at: usize,
@@ -115,6 +120,7 @@ impl Learner {
             stage: Stage::Identify(GetJob::new(names, reach.get.at_most(Self::IDENTITY_CELLS))),
             system: SystemGroup::default(),
             candidates: VecDeque::new(),
+            present: Present::new(),
             learned: Learned::default(),
             empty: None,
             requests: 0,
@@ -169,6 +175,7 @@ impl Learner {
     pub fn request(&self) -> Option<Request<'_>> {
         match &self.stage {
             Stage::Identify(job) | Stage::Scalars { job, .. } => Some(job.request()),
+            Stage::Sweep(sweep) => Some(sweep.request()),
             Stage::Probe { walk, .. } | Stage::Columns { walk, .. } => Some(walk.request()),
             Stage::Over => None,
         }
@@ -193,6 +200,10 @@ impl Learner {
                     GetStep::Done => self.get_done(),
                 }
             }
+            Stage::Sweep(sweep) => match sweep.on_response(pdu) {
+                None => LearnStep::Ask,
+                Some(present) => self.swept(present),
+            },
             Stage::Probe { walk, .. } => match walk.on_response(pdu) {
                 None if walk.rows().is_empty() => LearnStep::Ask,
                 _ => self.probe_done(),
@@ -210,7 +221,7 @@ impl Learner {
         match &mut self.stage {
             Stage::Probe { walk, .. } | Stage::Columns { walk, .. } => walk.on_timeout(),
             Stage::Scalars { job, .. } => job.on_timeout(true),
-            Stage::Identify(_) | Stage::Over => (),
+            Stage::Identify(_) | Stage::Sweep(_) | Stage::Over => (),
         }
     }
 
@@ -235,6 +246,8 @@ impl Learner {
                 GetStep::Ask => LearnStep::Ask,
                 GetStep::Done => self.get_done(),
             },
+            // Perhaps it was too much at once.
+            Stage::Sweep(_) => self.next_candidate(),
             Stage::Probe { .. } => self.probe_done(),
             Stage::Columns { .. } => self.column_done(WalkEnd::Timeout),
         }
@@ -254,7 +267,7 @@ impl Learner {
                 }
                 self.column(profile, 0, false)
             }
-            Stage::Probe { .. } | Stage::Columns { .. } | Stage::Over => {
+            Stage::Sweep(_) | Stage::Probe { .. } | Stage::Columns { .. } | Stage::Over => {
                 LearnStep::Failed(PollError::Timeout)
             }
         }
@@ -285,6 +298,37 @@ impl Learner {
             Some(name) => self.profiles.find(name).cloned().into_iter().collect(),
             None => self.profiles.candidates(&self.system).into(),
         };
+        match self.sweep() {
+            Some(sweep) if self.chosen.is_none() => {
+                self.stage = Stage::Sweep(sweep);
+                LearnStep::Ask
+            }
+            _ => self.next_candidate(),
+        }
+    }
+
+    /// The probes of the candidates, best first: of no more than it, and those that may fit it, bear at a time.
+    fn sweep(&self) -> Option<Sweep> {
+        let mut roots: Vec<Oid> = Vec::new();
+        let mut most = self.reach.get.cells.asked().try_into().unwrap_or(Sweep::ROOTS_MAX);
+        // One without probes fits: what comes after it is not tried.
+        for profile in self.candidates.iter().take_while(|it| !it.probes().is_empty()) {
+            most = most.min(profile.agent.max_varbinds);
+            for root in profile.probes() {
+                if !roots.contains(root) {
+                    roots.push(root.clone());
+                }
+            }
+        }
+        roots.truncate(most.min(Sweep::ROOTS_MAX));
+        Sweep::new(roots)
+    }
+
+    /// That it has none of them is believed only of an agent that has one: the others are asked one by one.
+    fn swept(&mut self, present: Present) -> LearnStep {
+        if present.values().any(|has| *has) {
+            self.present = present;
+        }
         self.next_candidate()
     }
 
@@ -305,7 +349,10 @@ impl Learner {
 
     /// Asks for the probe at `at`; a profile without probes, or with none left and none met, ends here.
     fn probe(&mut self, profile: Arc<Profile>, at: usize) -> LearnStep {
+        let known = profile.probes().iter().skip(at).take_while(|it| self.present.get(*it) == Some(&false));
+        let at = at + known.count();
         match profile.probes().get(at) {
+            Some(root) if self.present.get(root) == Some(&true) => self.scalars(profile),
             Some(root) => {
                 let limits = WalkLimits { rows_max: 1, ..WalkLimits::getnext() };
                 let walk = Walk::new(root.clone(), limits);

@@ -13,6 +13,7 @@ pub mod learn;
 pub mod once;
 pub mod settings;
 pub mod shard;
+mod sweep;
 pub mod timing;
 mod windows;
 

@@ -9,6 +9,7 @@ use super::matcher::SystemGroup;
 use super::physics::{Plausible, Triple};
 use super::plan::{Decoder, Decoders, Origin, Plan, Warnings};
 use super::template::{dotted, shown};
+use super::thresholds::DeviceThresholds;
 use super::{Profile, order};
 use crate::model::{
     Component, ComponentKind, Identity, Labels, Oid, Quantity, Ratings, ReadingShape, Shape, Value,
@@ -34,7 +35,7 @@ impl Profile {
         }
         draft.yields = true;
         yielding.into_iter().for_each(|block| draft.add_block(block));
-        let Finished { cells, shape, decoders, origins, warnings } = draft.finish();
+        let Finished { cells, shape, decoders, origins, thresholds, warnings } = draft.finish();
         let kind = |at: u32| shape.components.get(at as usize).map_or(ComponentKind::Device, |it| it.kind);
         let triples = Triple::of_readings(&shape.readings, kind);
         Plan {
@@ -44,6 +45,7 @@ impl Profile {
             shape: Arc::new(shape),
             warnings,
             origins: origins.into(),
+            thresholds: thresholds.into(),
             decoders: Arc::new(Decoders::new(decoders, triples)),
         }
     }
@@ -143,6 +145,10 @@ impl<'a> Draft<'a> {
             rule,
             place: reading.place.clone(),
             also: self.also(reading, row),
+            thresholds: reading
+                .thresholds
+                .as_ref()
+                .and_then(|it| it.read(&reading.scaling, self.learned, row)),
             works,
         };
         let key = (component, reading.quantity, reading.name.clone());
@@ -243,12 +249,14 @@ impl<'a> Draft<'a> {
         let number = |oid: &Oid| cells.binary_search(oid).ok().and_then(|it| u32::try_from(it).ok());
         let sources: HashSet<Oid> = self.readings.iter().map(|it| it.source.clone()).collect();
         let (mut readings, mut decoders, mut origins) = (Vec::new(), Vec::new(), Vec::new());
+        let mut thresholds = Vec::new();
         for reading in self.readings {
             let (Some(decoder), Ok(component)) = (reading.decoder(number), u32::try_from(reading.component))
             else {
                 continue;
             };
             decoders.push(decoder);
+            thresholds.extend(reading.thresholds.map(|it| (readings.len(), it)));
             // A cell that is read as something else is not the same reading, whatever yields to what.
             let also = reading.also.into_iter().filter(|it| !sources.contains(it)).collect();
             origins.push(Origin { also, place: reading.place });
@@ -265,7 +273,7 @@ impl<'a> Draft<'a> {
         let mut ordered = Vec::with_capacity(order.len());
         ordered.extend(order.into_iter().filter_map(|at| components.get_mut(at)?.take()));
         let shape = Shape { components: ordered, readings: readings.into() };
-        Finished { cells, shape, decoders, origins, warnings: self.warnings }
+        Finished { cells, shape, decoders, origins, thresholds, warnings: self.warnings }
     }
 }
 
@@ -275,6 +283,7 @@ struct Finished {
     shape: Shape,
     decoders: Vec<Decoder>,
     origins: Vec<Origin>,
+    thresholds: Vec<(usize, DeviceThresholds)>,
     warnings: Warnings,
 }
 

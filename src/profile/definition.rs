@@ -6,6 +6,7 @@ use super::pattern::Pattern;
 use super::reader::Spot;
 use super::scaling::Scaling;
 use super::template::Template;
+use super::thresholds::Thresholds;
 use crate::model::{ComponentKind, Oid, Quantity, StateTable};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -129,6 +130,8 @@ pub(super) struct Reading {
     pub(super) also: Vec<Lookup>,
     /// For states.
     pub(super) states: Option<Arc<StateTable>>,
+    /// What is set in the device for it.
+    pub(super) thresholds: Option<Box<Thresholds>>,
 }
 
 impl Block {
@@ -144,6 +147,11 @@ impl Block {
             .chain(conditions)
             .chain(ratings.flat_map(Rating::objects))
             .chain(self.readings.iter().flat_map(Reading::objects))
+    }
+
+    /// The objects that hold the device's own thresholds.
+    pub(super) fn objects_of_thresholds(&self) -> impl Iterator<Item = &ObjectRef> {
+        self.readings.iter().filter_map(|it| it.thresholds.as_deref()).flat_map(Thresholds::objects)
     }
 }
 

@@ -6,6 +6,7 @@ use super::lookup::{Lookup, Row, Test};
 use super::physics::Plausible;
 use super::plan::{Decoder, Polled, Rule, Valid};
 use super::scaling::{Linear, ScaleFrom, Scaling, UnitFrom};
+use super::thresholds::DeviceThresholds;
 use crate::model::{Oid, Quantity, StateTable};
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ pub(super) struct DraftReading {
     pub(super) place: Place,
     /// Other cells that carry it too.
     pub(super) also: Vec<Oid>,
+    /// What is set in the device for it.
+    pub(super) thresholds: Option<DeviceThresholds>,
     /// Whether the learnt value was a measurement.
     pub(super) works: bool,
 }

@@ -15,12 +15,16 @@ use std::sync::{Arc, LazyLock, OnceLock};
 #[derive(Debug, Clone, Default)]
 pub struct ProfileSet {
     slots: BTreeMap<Arc<str>, Slot>,
+    /// Whether what is set in a device is learnt as well.
+    with_thresholds: bool,
 }
 
 /// A profile, perhaps not read yet.
 #[derive(Debug, Clone)]
 struct Slot {
     matching: Option<Match>,
+    /// What its own file says, for those that inherit it too. `None` inside: it has a mistake.
+    definition: OnceLock<Option<Arc<Definition>>>,
     /// `None` inside: a shipped profile with a mistake, which a test rules out.
     profile: OnceLock<Option<Arc<Profile>>>,
     /// What to read it from, where it is not read yet.
@@ -36,6 +40,19 @@ pub struct ProfileFile {
     pub text: String,
     /// Whether it is a user's: it then replaces a shipped one of the same name.
     pub is_users: bool,
+}
+
+impl Slot {
+    /// What its file says: read once, however many profiles inherit it.
+    fn definition(&self) -> Option<Arc<Definition>> {
+        let read = || {
+            let file = self.file.as_ref()?;
+            let mut definition = check::definition(&file.path, &file.text, Mibs::embedded()).ok()?;
+            definition.text.clone_from(&file.text);
+            Some(Arc::new(definition))
+        };
+        self.definition.get_or_init(read).clone()
+    }
 }
 
 impl ProfileSet {
@@ -93,7 +110,7 @@ impl ProfileSet {
                 let matching = definition.matching.clone();
                 let name = Arc::clone(&profile.name);
                 let profile = OnceLock::from(Some(Arc::new(profile)));
-                set.slots.insert(name, Slot { matching, profile, file: None });
+                set.slots.insert(name, Slot { matching, definition: OnceLock::new(), profile, file: None });
             }
         }
         (set, problems)
@@ -103,7 +120,26 @@ impl ProfileSet {
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Arc<Profile>> {
         let slot = self.slots.get(name)?;
-        slot.profile.get_or_init(|| self.read(name).map(Arc::new)).as_ref()
+        slot.profile.get_or_init(|| self.read(name).map(|it| Arc::new(self.widened(it)))).as_ref()
+    }
+
+    /// The same profiles, which learn also the thresholds that are set in a device: a walk by hand can afford
+    /// the more requests, and the daemon has no use for them.
+    #[must_use]
+    pub fn with_device_thresholds(&self) -> Self {
+        let mut set = Self { slots: BTreeMap::new(), with_thresholds: true };
+        for (name, slot) in &self.slots {
+            let wide = |it: &Option<Arc<Profile>>| {
+                OnceLock::from(it.as_ref().map(|it| Arc::new(set.widened(Profile::clone(it)))))
+            };
+            let profile = slot.profile.get().map_or_else(OnceLock::new, wide);
+            set.slots.insert(Arc::clone(name), Slot { profile, ..slot.clone() });
+        }
+        set
+    }
+
+    fn widened(&self, profile: Profile) -> Profile {
+        if self.with_thresholds { profile.with_device_thresholds() } else { profile }
     }
 
     /// The names, in order.
@@ -132,8 +168,8 @@ impl ProfileSet {
             let Some((name, matching)) = check::head(&file.path, &file.text, Mibs::embedded()) else {
                 continue;
             };
-            let slot = Slot { matching, profile: OnceLock::new(), file: Some(Arc::new(file)) };
-            set.slots.insert(name.into(), slot);
+            let (definition, profile) = (OnceLock::new(), OnceLock::new());
+            set.slots.insert(name.into(), Slot { matching, definition, profile, file: Some(Arc::new(file)) });
         }
         set
     }
@@ -146,9 +182,7 @@ impl ProfileSet {
             if found.definitions.contains_key(&next) {
                 continue;
             }
-            let file = self.slots.get(&*next)?.file.as_ref()?;
-            let mut definition = check::definition(&file.path, &file.text, Mibs::embedded()).ok()?;
-            definition.text.clone_from(&file.text);
+            let definition = self.slots.get(&*next)?.definition()?;
             wanted.extend(definition.inherits.iter().map(|it| it.value.clone()));
             found.definitions.insert(next, definition);
         }
@@ -204,7 +238,7 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
 /// The definitions of all files, before they are joined.
 #[derive(Default)]
 pub(super) struct Found {
-    pub(super) definitions: BTreeMap<String, Definition>,
+    pub(super) definitions: BTreeMap<String, Arc<Definition>>,
     /// Profiles with mistakes, which are told already.
     pub(super) refused: BTreeSet<String>,
 }
@@ -220,7 +254,8 @@ impl Found {
             problems.push(problem.with_help("give one of them another name, or remove it"));
             return;
         }
-        self.definitions.insert(name, Definition { is_users: file.is_users, text: file.text, ..definition });
+        let definition = Definition { is_users: file.is_users, text: file.text, ..definition };
+        self.definitions.insert(name, Arc::new(definition));
     }
 }
 

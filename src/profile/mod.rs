@@ -30,14 +30,16 @@ mod reader;
 mod scaling;
 pub mod sketch;
 mod template;
+mod thresholds;
 
 pub use definition::Place;
 pub use learned::Learned;
 pub use load::{ProfileFile, ProfileSet};
 pub use matcher::SystemGroup;
 pub use plan::{Origin, Plan, ScaleNote, Warnings};
+pub use thresholds::DeviceThresholds;
 
-use crate::model::{ComponentKind, Oid, Quantity};
+use crate::model::{ComponentKind, Oid, Quantity, StateTable};
 use definition::{Block, Definition, IdentitySpec, Match};
 use lookup::ObjectRef;
 use std::path::PathBuf;
@@ -108,7 +110,7 @@ impl Profile {
         identity: IdentitySpec,
         generations: Vec<Vec<Arc<Block>>>,
     ) -> Self {
-        let (scalars, columns) = to_learn(&identity, generations.iter().flatten());
+        let (scalars, columns) = to_learn(&identity, generations.iter().flatten(), false);
         Self {
             name: own.name.value.as_str().into(),
             description: own.description.clone(),
@@ -122,6 +124,13 @@ impl Profile {
             scalars,
             columns,
         }
+    }
+
+    /// The same, learning also what thresholds are set in the device.
+    #[must_use]
+    fn with_device_thresholds(mut self) -> Self {
+        (self.scalars, self.columns) = to_learn(&self.identity, self.generations.iter().flatten(), true);
+        self
     }
 
     /// Whether it is only there to be inherited.
@@ -168,6 +177,7 @@ impl Profile {
                 quantity: it.quantity,
                 name: &it.name,
                 object: &it.object.root,
+                states: it.states.as_ref(),
             })
         })
     }
@@ -184,12 +194,15 @@ pub struct ReadingInfo<'a> {
     pub name: &'a str,
     /// The column or scalar that it is read from, without an instance.
     pub object: &'a Oid,
+    /// Its states, if it has any.
+    pub states: Option<&'a Arc<StateTable>>,
 }
 
 /// The cells to GET and the columns to walk.
 fn to_learn<'a>(
     identity: &IdentitySpec,
     blocks: impl Iterator<Item = &'a Arc<Block>>,
+    with_thresholds: bool,
 ) -> (Vec<Oid>, Vec<Oid>) {
     let (mut scalars, mut columns) = (Vec::new(), Vec::new());
     let mut note = |object: &ObjectRef| match object.cell() {
@@ -197,7 +210,12 @@ fn to_learn<'a>(
         None => columns.push(object.root.clone()),
     };
     identity.objects().for_each(&mut note);
-    blocks.flat_map(|it| it.objects()).for_each(&mut note);
+    for block in blocks {
+        block.objects().for_each(&mut note);
+        if with_thresholds {
+            block.objects_of_thresholds().for_each(&mut note);
+        }
+    }
     columns.sort();
     columns.dedup_by(|later, earlier| later.starts_with(earlier));
     scalars.sort();

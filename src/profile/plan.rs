@@ -9,6 +9,7 @@ use super::number;
 use super::physics::{Plausible, Triple};
 use super::quick::Quick;
 use super::scaling::{Linear, ScaleFrom, Scaling, UnitFrom};
+use super::thresholds::DeviceThresholds;
 use crate::model::{Cells, Identity, Missing, Oid, Reasons, Sample, Shape, StateTable, Value};
 use std::sync::Arc;
 
@@ -27,6 +28,8 @@ pub struct Plan {
     pub warnings: Warnings,
     /// Where each reading comes from.
     pub(super) origins: Arc<[Origin]>,
+    /// What is set in the device: the reading's place, and its thresholds. Empty unless they were learnt.
+    pub(super) thresholds: Box<[(usize, DeviceThresholds)]>,
     pub(super) decoders: Arc<Decoders>,
 }
 
@@ -188,6 +191,13 @@ impl Plan {
             // Just made: nobody else has it yet.
             Arc::make_mut(&mut self.shape).share_with(&other.shape);
         }
+    }
+
+    /// The thresholds that are set in the device itself, by the reading's place. They are there only if the
+    /// profiles were asked for them ([`ProfileSet::with_device_thresholds`](super::ProfileSet)).
+    #[must_use]
+    pub fn device_thresholds(&self) -> &[(usize, DeviceThresholds)] {
+        &self.thresholds
     }
 
     /// The cells of other tables or modules that carry a reading too. They are not polled.

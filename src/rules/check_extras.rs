@@ -158,7 +158,8 @@ fn group(
     Some(Group { by: by.into(), combine: known? })
 }
 
-fn schedule(input: &ScheduleInput, found: &mut Vec<Problem>) -> Option<Schedule> {
+/// A schedule as a user writes it; what is wrong with it goes to `found`.
+pub(crate) fn schedule(input: &ScheduleInput, found: &mut Vec<Problem>) -> Option<Schedule> {
     let before = found.len();
     let days = days(&input.days, found);
     let from = time("schedule.from", input.from.as_deref(), found);

@@ -6,7 +6,7 @@
 //! that cannot be made (no rating) is reported by [`Ruleset::bindings`], never taken as zero.
 
 mod check;
-mod check_extras;
+pub(crate) mod check_extras;
 mod check_levels;
 mod compile;
 mod eval;

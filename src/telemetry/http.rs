@@ -20,8 +20,24 @@ static CONNECTIONS: LazyLock<IntGauge> =
 static CONNECTIONS_ENDED: LazyLock<IntCounterVec> = LazyLock::new(|| {
     counter_vec(
         "rackwarden_http_connections_cut_total",
-        "Connections that the server cut: refused or evicted at the limit, or over a deadline.",
+        "Connections that the server cut: refused or evicted at the limit, TLS that failed, or over a deadline.",
         &["reason"],
+    )
+});
+
+static DENIED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter_vec(
+        "rackwarden_http_denied_total",
+        "Requests that were not let in: nobody known, or no operator; or too many were asking.",
+        &["reason"],
+    )
+});
+
+static WEB_FILE_READS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter_vec(
+        "rackwarden_http_web_file_reloads_total",
+        "Times that the web file or a certificate was read anew, by what came of it.",
+        &["result"],
     )
 });
 
@@ -46,8 +62,14 @@ static SCRAPE_SERIES: LazyLock<IntGauge> = LazyLock::new(|| {
 
 /// Makes those whose labels are known, so that they stand in /metrics from the start.
 pub(crate) fn init() {
-    for reason in ["refused", "evicted", "head_overdue", "answer_overdue"] {
+    for reason in ["refused", "evicted", "handshake", "head_overdue", "answer_overdue"] {
         CONNECTIONS_ENDED.with_label_values(&[reason]);
+    }
+    for reason in ["unauthenticated", "forbidden", "busy"] {
+        DENIED.with_label_values(&[reason]);
+    }
+    for result in ["ok", "failed"] {
+        WEB_FILE_READS.with_label_values(&[result]);
     }
     LazyLock::force(&CONNECTIONS);
     LazyLock::force(&ACCEPTS_FAILED);
@@ -91,6 +113,29 @@ pub(crate) fn connection_overdue() {
 pub(crate) fn head_overdue() {
     tracing::debug!("connection cut: no request in time");
     CONNECTIONS_ENDED.with_label_values(&["head_overdue"]).inc();
+}
+
+/// A connection's TLS did not come about.
+pub(crate) fn handshake_failed(error: &dyn Display) {
+    tracing::debug!(%error, "TLS handshake failed");
+    CONNECTIONS_ENDED.with_label_values(&["handshake"]).inc();
+}
+
+/// A request was not let in.
+pub(crate) fn denied(reason: &'static str) {
+    DENIED.with_label_values(&[reason]).inc();
+}
+
+/// Another web file, or another certificate, is in force.
+pub(crate) fn web_file_read() {
+    tracing::info!("the web file was read anew: TLS, users and tokens are those of now");
+    WEB_FILE_READS.with_label_values(&["ok"]).inc();
+}
+
+/// The web file changed and cannot be used; what was in force stays.
+pub(crate) fn web_file_refused(error: &dyn Display) {
+    tracing::error!(%error, "the web file cannot be used; TLS, users and tokens stay as they were");
+    WEB_FILE_READS.with_label_values(&["failed"]).inc();
 }
 
 /// The system gave no connection.

@@ -8,12 +8,15 @@ pub mod alert;
 pub mod config;
 pub(crate) mod http;
 pub mod inventory;
+pub mod log;
+pub mod message;
 pub mod names;
 pub mod notify;
 pub mod redfish;
 pub mod snmp;
 pub(crate) mod store;
 pub mod traps;
+pub mod watchdog;
 
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,

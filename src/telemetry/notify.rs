@@ -76,6 +76,27 @@ static IN_MEMORY: LazyLock<IntGauge> = LazyLock::new(|| {
         "1 while the outbox's file cannot be written and events are kept in memory only.",
     )
 });
+static HEARTBEATS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    super::counter_vec(
+        "rackwarden_notify_heartbeats_total",
+        "Times that the heartbeat's URL was due: asked for, or not because something is wrong.",
+        &["result"],
+    )
+});
+static OLDEST: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    super::gauge_vec(
+        "rackwarden_notify_lag_seconds",
+        "How long the event that has waited longest has done so.",
+        &["integration"],
+    )
+});
+static HELD: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    super::gauge_vec(
+        "rackwarden_notify_held_alerts",
+        "Alerts that go on and are not announced: silenced, waiting for others, or in a group.",
+        &["why"],
+    )
+});
 static PANICS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     super::counter_vec(
         "rackwarden_notify_panics_total",
@@ -89,6 +110,10 @@ pub(crate) fn init() {
     for action in ACTIONS {
         SUBMITTED.with_label_values(&[action]);
     }
+    for result in ["sent", "withheld"] {
+        HEARTBEATS.with_label_values(&[result]);
+    }
+    held(0, 0, 0);
     for part in ["sender", "request", "writer"] {
         PANICS.with_label_values(&[part]);
     }
@@ -99,7 +124,7 @@ pub(crate) fn init() {
 }
 
 /// What an event asks for.
-const ACTIONS: [&str; 2] = ["trigger", "resolve"];
+const ACTIONS: [&str; 3] = ["trigger", "acknowledge", "resolve"];
 
 /// A transition came in.
 pub fn submitted(action: &str, alert: &str) {
@@ -223,6 +248,38 @@ pub fn dropped_at_stop(transitions: usize) {
     tracing::warn!(transitions, "transitions after the outbox was stopped: a restart finds them anew");
 }
 
+/// The heartbeat was due.
+pub fn heartbeat(sent: bool, reason: &str) {
+    HEARTBEATS.with_label_values(&[if sent { "sent" } else { "withheld" }]).inc();
+    if sent {
+        tracing::debug!("heartbeat");
+    } else {
+        tracing::warn!("no heartbeat: {reason}");
+    }
+}
+
+/// How long the oldest event of an integration has waited.
+pub fn lag(integration: &str, waited: Duration) {
+    OLDEST.with_label_values(&[integration]).set(i64::try_from(waited.as_secs()).unwrap_or(i64::MAX));
+}
+
+/// How many alerts are held back, and why.
+pub fn held(silenced: usize, waiting: usize, grouped: usize) {
+    for (why, count) in [("silence", silenced), ("wait", waiting), ("group", grouped)] {
+        HELD.with_label_values(&[why]).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+}
+
+/// An operator did something.
+pub fn operated(what: &str, about: &str, by: &str) {
+    tracing::info!(what, about, by, "an operator's wish");
+}
+
+/// A change event was not taken.
+pub fn change_event_failed(integration: &str, text: &str) {
+    tracing::warn!(integration, "a change event was not taken: {text}");
+}
+
 /// A part of paging panicked and is begun anew.
 pub fn panicked(part: &str, name: &str) {
     PANICS.with_label_values(&[part]).inc();
@@ -246,6 +303,8 @@ mod tests {
         super::disk_failed("t", true);
         super::disk_recovered();
         super::panicked("lane", "i");
+        super::lag("i", Duration::ZERO);
+        super::heartbeat(true, "");
         super::init();
         let families = crate::telemetry::registry().gather();
         for family in &families {

@@ -193,7 +193,7 @@ impl World {
     fn configure(&self) {
         let mut config = format!(
             "[polling]\ninterval = \"1s\"\ntimeout = \"400ms\"\nretries = 1\n[http]\nlisten = \"{}\"\n\
-             [state]\nfolder = \"{}\"\n[profiles]\nfolders = []\n\
+             [state]\nfolder = \"{}\"\n[profiles]\nfolders = []\n[paging]\nstorm_threshold = 0\n\
              [credentials.default]\nversion = \"2c\"\ncommunity = \"s3cret\"\n\
              [integrations.test]\ntype = \"pagerduty\"\nurl = \"{}\"\nallow_inline_key = true\n\
              requests_per_minute = 10000\nrouting_key = \"0123456789abcdef0123456789abcdef\"\n\

@@ -90,19 +90,19 @@ fn wait_health(handle: &OutboxHandle, what: &str, holds: impl Fn(&IntegrationHea
 
 fn settings(folder: &Path, integrations: &[(&str, &str)]) -> NotifySettings {
     let integration = |(name, url): &(&str, &str)| IntegrationSettings {
-        name: Arc::from(*name),
-        routing_key: SecretSource::Inline(Secret::new(KEY)),
         url: (*url).to_owned(),
         requests_per_minute: 6_000,
         timeout: Duration::from_secs(30),
+        ..IntegrationSettings::pagerduty(name, SecretSource::Inline(Secret::new(KEY)))
     };
-    NotifySettings {
+    let mut settings = NotifySettings {
         integrations: integrations.iter().map(integration).collect(),
-        default_integrations: Vec::new(),
-        state_folder: folder.to_owned(),
-        client: "rackwarden".to_owned(),
         client_url: Some("https://rackwarden.example/".to_owned()),
-    }
+        ..NotifySettings::new(folder.to_owned())
+    };
+    // Each alert is to be an incident of its own, but where a test says otherwise.
+    settings.storm.levels.clear();
+    settings
 }
 
 /// Pauses that a test can wait for.
@@ -139,6 +139,7 @@ fn facts(key: &str) -> AlertFacts {
         operator: ">",
         threshold: Some(20.0),
         rated: Some(32.0),
+        last_values: Vec::new(),
         since: UnixMillis(1_767_323_015_678),
     }
 }
@@ -731,12 +732,13 @@ proptest! {
             value: numbers[0],
             threshold: numbers[1],
             rated: numbers[2],
+            last_values: Vec::new(),
             since: UnixMillis(times.0),
             ..facts("k")
         };
         let at = UnixMillis(times.1);
         let transition = Transition { kind, severity, at, reason: text(11).to_owned(), facts: Arc::new(facts) };
-        let sender = Sender { client: text(1), client_url: Some(text(3)) };
+        let sender = Sender { client: text(1), client_url: Some(text(3)), site: None };
         let body = event::body(&transition, sender);
         let short = event::repaired(&body, text(2)).unwrap();
         for body in [body, short] {

@@ -48,6 +48,37 @@ pub(super) fn labels(checker: &mut Checker<'_, '_>, spot: &Spot<'_, '_>) -> Opti
     Some(Value::from(labels))
 }
 
+/// Templates by name; one alone is called `message`. Whether they are any good is for those to say who
+/// render them.
+pub(super) fn templates(checker: &mut Checker<'_, '_>, spot: &Spot<'_, '_>) -> Option<Value> {
+    let table = match spot.value.get_ref() {
+        DeValue::Table(table) => table,
+        DeValue::String(text) => {
+            return Some(Value::from(Dict::from([("message".to_owned(), Value::from(text.as_ref()))])));
+        }
+        _ => return checker.wrong_type(spot),
+    };
+    let mut templates = Dict::new();
+    for (name, value) in table.iter() {
+        let written = name.get_ref().as_ref();
+        if written.is_empty()
+            || NAME_CHARS_MOST < written.chars().count()
+            || written.chars().any(char::is_control)
+        {
+            let message = format!("the name of an entry is one line of at most {NAME_CHARS_MOST} characters");
+            checker.mistake(&name.span(), message);
+        }
+        match value.get_ref() {
+            DeValue::String(text) => _ = templates.insert(written.to_owned(), Value::from(text.as_ref())),
+            other => {
+                let message = format!("the entry `{written}` takes a text, not {}", described(other));
+                checker.mistake(&value.span(), message).help(format!("write {written} = \"a text\""));
+            }
+        }
+    }
+    Some(Value::from(templates))
+}
+
 /// Why a name cannot be a label, and what to write.
 fn refused(name: &str) -> Option<(String, String)> {
     let good = |it: char| it.is_ascii_alphanumeric() || it == '_';
@@ -105,6 +136,11 @@ pub(super) fn rated(checker: &mut Checker<'_, '_>, spot: &Spot<'_, '_>) -> Optio
         amperes.insert(written.to_owned(), Value::from(number));
     }
     Some(Value::from(amperes))
+}
+
+/// The names of these kinds.
+pub(in crate::config) fn rated_kinds() -> Vec<&'static str> {
+    RATED_KINDS.iter().map(|it| it.name()).collect()
 }
 
 /// Kinds of components that a current flows through.

@@ -11,6 +11,7 @@ mod text;
 mod threshold;
 mod usm;
 
+pub(super) use labels::rated_kinds;
 pub(super) use network::is_loopback;
 
 use super::check::{Checker, Spot};
@@ -53,6 +54,8 @@ pub enum Form {
         /// The most that is allowed.
         most: i64,
     },
+    /// The version of the format.
+    Version,
     /// Any number.
     Number,
     /// A time with its unit.
@@ -70,6 +73,8 @@ pub enum Form {
     Url,
     /// Names and values of an operator.
     Labels,
+    /// Templates by name, or one alone.
+    Templates,
     /// Amperes by kind of component.
     Rated,
     /// A number, or one with its clear value.
@@ -102,12 +107,14 @@ impl Form {
             Self::Paths => "a list of paths",
             Self::Flag => "true or false",
             Self::Count { .. } => "a whole number",
+            Self::Version => "the number of a version",
             Self::Number => "a number",
             Self::Duration { .. } => "a duration",
             Self::Listen => "an IP address and port",
             Self::Addresses => "a list of IP addresses",
             Self::Url => "a URL",
             Self::Labels => "a table of names and texts",
+            Self::Templates => "a table of names and templates, or one template",
             Self::Rated => "a table of component kinds and amperes",
             Self::Threshold => "a number or range, or a table with value and clear",
             Self::Inline(_) => "a table",
@@ -130,6 +137,7 @@ impl Form {
             Self::Authentication => either(&AuthProtocol::ALL.map(AuthProtocol::name)),
             Self::Privacy => either(&PrivProtocol::ALL.map(PrivProtocol::name)),
             Self::Labels => "table of texts".to_owned(),
+            Self::Templates => "table of templates, or one".to_owned(),
             Self::Rated => "table of amperes".to_owned(),
             _ => {
                 let what = self.what();
@@ -154,12 +162,14 @@ impl Form {
             Self::Paths => path::paths(checker, spot),
             Self::Flag => number::flag(checker, spot),
             Self::Count { least, most } => number::count(checker, spot, *least, *most),
+            Self::Version => number::version(checker, spot),
             Self::Number => number::number(checker, spot),
             Self::Duration { least, most } => duration::duration(checker, spot, *least, *most),
             Self::Listen => network::listen(checker, spot),
             Self::Addresses => network::addresses(checker, spot),
             Self::Url => network::url(checker, spot),
             Self::Labels => labels::labels(checker, spot),
+            Self::Templates => labels::templates(checker, spot),
             Self::Rated => labels::rated(checker, spot),
             Self::Threshold => threshold::threshold(checker, spot),
             Self::Selection => selection::selection(checker, spot),
@@ -168,6 +178,15 @@ impl Form {
             Self::Named(table) => checker.named(spot, table),
             Self::List(table) => checker.list(spot, table),
         }
+    }
+}
+
+/// The names of the protocols that a form takes.
+pub(super) fn protocols(form: &Form) -> Vec<&'static str> {
+    match form {
+        Form::Authentication => AuthProtocol::ALL.map(AuthProtocol::name).to_vec(),
+        Form::Privacy => PrivProtocol::ALL.map(PrivProtocol::name).to_vec(),
+        _ => Vec::new(),
     }
 }
 

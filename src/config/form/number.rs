@@ -1,6 +1,7 @@
 //! Flags, whole numbers and numbers.
 
 use crate::config::check::{Checker, Spot};
+use crate::config::limits::FORMAT_VERSION;
 use figment::value::Value;
 use toml::de::DeValue;
 
@@ -53,6 +54,30 @@ pub(super) fn count(
         return None;
     }
     Some(Value::from(number))
+}
+
+/// The version of the format: each file may say the one that it is written for.
+pub(super) fn version(checker: &mut Checker<'_, '_>, spot: &Spot<'_, '_>) -> Option<Value> {
+    let name = spot.key.name;
+    if let DeValue::Integer(it) = spot.value.get_ref()
+        && let Ok(version) = i64::from_str_radix(it.as_str(), it.radix())
+        && version != FORMAT_VERSION
+    {
+        let (message, help) = if FORMAT_VERSION < version {
+            let message = format!(
+                "this file is written for version {version} of the format, which is newer than this Rackwarden"
+            );
+            (message, format!("upgrade Rackwarden; this one reads version {FORMAT_VERSION}"))
+        } else {
+            (
+                format!("there is no version {version} of the format"),
+                format!("write {name} = {FORMAT_VERSION}, or leave it out"),
+            )
+        };
+        checker.mistake(&spot.value.span(), message).help(help);
+        return None;
+    }
+    count(checker, spot, FORMAT_VERSION, FORMAT_VERSION)
 }
 
 pub(super) fn number(checker: &mut Checker<'_, '_>, spot: &Spot<'_, '_>) -> Option<Value> {

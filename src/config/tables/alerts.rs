@@ -162,9 +162,23 @@ pub(super) static ALERT: Table = Table {
             "\"Feed A of row 4; call facilities\"",
             "What whoever is woken should read",
         )
-        .also(&["description", "summary", "message"]),
+        .also(&["description"]),
         Key::new("runbook", Form::Url, "\"https://wiki.example.net/infeed\"", "Where it says what to do")
             .also(&["runbook_url"]),
+        Key::new(
+            "summary",
+            Form::Note,
+            "\"{{ device }} {{ label }}: {{ reading }}\"",
+            "The template of the page's one line; docs/rules.md has the fields",
+        )
+        .also(&["subject", "summary_template"]),
+        Key::new(
+            "details",
+            Form::Templates,
+            "{ call = \"{{ labels.site }}-facilities\" }",
+            "Templates of further entries in the page's details; one text alone becomes the entry message",
+        )
+        .also(&["custom_details", "message", "annotations", "template"]),
         Key::new(
             "integrations",
             Form::Texts,
@@ -224,7 +238,7 @@ static GROUP: Table = Table {
     ],
 };
 
-static SCHEDULE: Table = Table {
+pub(super) static SCHEDULE: Table = Table {
     keys: &[
         Key::new(
             "days",

@@ -9,21 +9,27 @@ use crate::config::limits::ALERTS_MOST;
 use crate::config::raw::{RawAlert, RawConfig, RawLimit, RawSelection, RawThreshold};
 use crate::config::report::Place;
 use crate::config::suggest::instead;
+use crate::message::{Kind, Texts};
 use crate::model::Problem;
 use crate::poller::settings::DeviceSettings;
 use crate::rules::{
-    self, ApplyTo, FlappingInput, Glob, GroupInput, LevelInput, Limit, ObjectPattern, RateInput, Rule,
-    RuleInput, RuleType, ScheduleInput,
+    self, ApplyTo, Condition, FlappingInput, Glob, GroupInput, LevelInput, Limit, ObjectPattern, RateInput,
+    Rule, RuleInput, RuleType, ScheduleInput,
 };
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
-/// All rules without a mistake.
-pub(super) fn rules(context: &mut Context<'_, '_>, raw: &RawConfig, devices: &[DeviceSettings]) -> Vec<Rule> {
+/// All rules without a mistake, and the texts of their pages.
+pub(super) fn rules(
+    context: &mut Context<'_, '_>,
+    raw: &RawConfig,
+    devices: &[DeviceSettings],
+) -> (Vec<Rule>, BTreeMap<Arc<str>, Texts>) {
     let inventories = raw.inventory.iter().filter_map(|it| it.name.as_deref());
     let names: BTreeSet<&str> =
         raw.devices.iter().filter_map(|it| it.name.as_deref()).chain(inventories).collect();
     let mut taken: HashMap<&str, Place> = HashMap::new();
-    let mut found = Vec::new();
+    let (mut found, mut texts) = (Vec::new(), BTreeMap::new());
     for (at, tagged) in raw.alerts.iter().enumerate() {
         let Some(element) = Element::new(&context.layers, tagged, "alerts", tagged.place) else { continue };
         if at == ALERTS_MOST {
@@ -41,11 +47,46 @@ pub(super) fn rules(context: &mut Context<'_, '_>, raw: &RawConfig, devices: &[D
             check_match(context, &element, tagged, devices, raw);
         }
         match rules::check(&input(tagged)) {
-            Ok(rule) => found.push(rule),
+            Ok(rule) => {
+                match Texts::compile(tagged.summary.as_deref(), &tagged.details, kind(&rule)) {
+                    Ok(own) if own.is_empty() => (),
+                    Ok(own) => _ = texts.insert(Arc::clone(&rule.name), own),
+                    Err(problems) => report(context, &element, tagged, problems),
+                }
+                found.push(rule);
+            }
             Err(problems) => report(context, &element, tagged, problems),
         }
     }
-    found
+    (found, texts)
+}
+
+/// What its alerts are like.
+const fn kind(rule: &Rule) -> Kind {
+    match rule.condition {
+        Condition::Threshold { .. } => Kind::Number,
+        Condition::State { .. }
+        | Condition::Health
+        | Condition::Present { .. }
+        | Condition::Unreachable { .. } => Kind::Word,
+    }
+}
+
+/// The texts for rules that bring none.
+pub(super) fn default_texts(context: &mut Context<'_, '_>, raw: &RawConfig) -> Texts {
+    let compiled = Texts::compile(raw.paging.summary.as_deref(), &raw.paging.details, Kind::Any);
+    compiled.unwrap_or_else(|problems| {
+        for problem in problems {
+            let path = written_path(&problem.field);
+            let mut steps = vec![Step::Key("paging")];
+            steps.extend(path.iter().map(|it| Step::Key(it)));
+            let finding = context.report.mistake(context.layers.first_with(&steps), problem.message);
+            if let Some(help) = problem.help {
+                finding.help(help);
+            }
+        }
+        Texts::default()
+    })
 }
 
 fn input(raw: &RawAlert) -> RuleInput {

@@ -4,14 +4,17 @@ use super::Context;
 use super::one_secret::SecretKeys;
 use crate::config::form::is_loopback;
 use crate::config::layer::Step;
-use crate::config::raw::{RawConfig, RawIntegration};
+use crate::config::raw::{RawConfig, RawIntegration, RawPaging};
 use crate::config::report::Place;
 use crate::config::suggest::instead;
-use crate::notify::settings::{IntegrationSettings, NotifySettings, SecretSource};
+use crate::model::Secret;
+use crate::notify::settings::{Heartbeat, IntegrationSettings, NotifySettings, Receiver, SecretSource, Site};
+use crate::notify::storm::StormSettings;
+use crate::rules::Rule;
 use std::sync::Arc;
 
 /// All of paging.
-pub(super) fn notify(context: &mut Context<'_, '_>, raw: &RawConfig) -> NotifySettings {
+pub(super) fn notify(context: &mut Context<'_, '_>, raw: &RawConfig, rules: &[Rule]) -> NotifySettings {
     let integrations: Vec<IntegrationSettings> =
         raw.integrations.iter().filter_map(|(name, it)| integration(context, name, it)).collect();
     let named = raw.paging.default_integrations.as_ref();
@@ -32,9 +35,34 @@ pub(super) fn notify(context: &mut Context<'_, '_>, raw: &RawConfig) -> NotifySe
     NotifySettings {
         integrations,
         default_integrations,
-        state_folder: raw.state.folder.clone(),
         client: raw.paging.client.clone(),
         client_url: raw.paging.client_url.clone(),
+        site: Site { company: raw.paging.company.clone(), contact: raw.paging.contact.clone() },
+        heartbeat: raw
+            .paging
+            .heartbeat_url
+            .clone()
+            .map(|url| Heartbeat { url, interval: raw.paging.heartbeat_interval.duration() }),
+        change_events: raw.paging.change_events,
+        storm: storm(&raw.paging),
+        incident_per_severity: raw.paging.incident_per_severity,
+        routes: super::routes::routes(context, raw),
+        maintenance: super::routes::maintenance(context, raw),
+        resend: rules.iter().filter_map(|it| Some((Arc::clone(&it.name), it.resend?))).collect(),
+        ..NotifySettings::new(raw.state.folder.clone())
+    }
+}
+
+fn storm(raw: &RawPaging) -> StormSettings {
+    let level = |text: &String| -> Vec<Arc<str>> {
+        text.split(',').map(str::trim).filter(|it| !it.is_empty() && *it != "*").map(Arc::from).collect()
+    };
+    StormSettings {
+        levels: if raw.storm_threshold == 0 { Vec::new() } else { raw.storm_by.iter().map(level).collect() },
+        threshold: raw.storm_threshold.max(1),
+        window: raw.storm_window.duration(),
+        wait: raw.storm_wait.duration(),
+        ..StormSettings::default()
     }
 }
 
@@ -50,7 +78,22 @@ fn integration(
     raw: &RawIntegration,
 ) -> Option<IntegrationSettings> {
     check_type(context, name, raw);
-    let url = url(context, name, raw);
+    let receiver = Receiver::ALL.into_iter().find(|it| Some(it.name()) == raw.r#type.as_deref());
+    let receiver = receiver.unwrap_or(Receiver::PagerDuty);
+    let url = url(context, name, raw, receiver);
+    let settings = |source: SecretSource| IntegrationSettings {
+        receiver,
+        url: url.clone(),
+        proxy: raw.proxy.clone(),
+        ca_file: raw.ca_file.clone(),
+        requests_per_minute: raw.requests_per_minute,
+        timeout: raw.timeout.duration(),
+        ..IntegrationSettings::pagerduty(name, source)
+    };
+    if receiver == Receiver::Alertmanager {
+        // It asks for none, and none is sent.
+        return Some(settings(SecretSource::Inline(Secret::new("none"))));
+    }
     let keys = SecretKeys {
         table: TABLE,
         name,
@@ -72,7 +115,7 @@ fn integration(
     }
     let key = context.resolve(&source, place)?;
     let length = key.expose().chars().count();
-    let of_pagerduty = raw.url.is_none();
+    let of_pagerduty = raw.url.is_none() && receiver == Receiver::PagerDuty;
     if of_pagerduty
         && length != 0
         && (length != KEY_CHARS || !key.expose().chars().all(|it| it.is_ascii_alphanumeric()))
@@ -85,13 +128,7 @@ fn integration(
             .warning(place, message)
             .help("copy it from PagerDuty: Service, Integrations, Events API V2, Integration Key");
     }
-    Some(IntegrationSettings {
-        name: name.into(),
-        routing_key: source,
-        url,
-        requests_per_minute: raw.requests_per_minute,
-        timeout: raw.timeout.duration(),
-    })
+    Some(settings(source))
 }
 
 fn check_type(context: &mut Context<'_, '_>, name: &str, raw: &RawIntegration) {
@@ -105,8 +142,19 @@ fn check_type(context: &mut Context<'_, '_>, name: &str, raw: &RawIntegration) {
     }
 }
 
-fn url(context: &mut Context<'_, '_>, name: &str, raw: &RawIntegration) -> String {
+fn url(context: &mut Context<'_, '_>, name: &str, raw: &RawIntegration, receiver: Receiver) -> String {
     let Some(url) = &raw.url else {
+        if receiver != Receiver::PagerDuty {
+            let place = context.layers.first_with(&[Step::Key(TABLE), Step::Key(name)]);
+            let example = match receiver {
+                Receiver::Alertmanager => "https://alertmanager.example.net",
+                Receiver::PagerDuty | Receiver::Webhook => "https://example.net/alerts",
+            };
+            context
+                .report
+                .mistake(place, format!("[{TABLE}.{name}] has no `url`"))
+                .help(format!("write url = \"{example}\""));
+        }
         return if *raw.region == "eu" { EU } else { US }.to_owned();
     };
     let place = context.layers.tagged(url, &[Step::Key(TABLE), Step::Key(name), Step::Key("url")]);
@@ -121,6 +169,9 @@ fn url(context: &mut Context<'_, '_>, name: &str, raw: &RawIntegration) -> Strin
             .report
             .mistake(place, "the key and all alerts would travel in clear: http is for this host alone")
             .help(format!("write url = \"{}\"", url.replacen("http://", "https://", 1)));
+    }
+    if receiver == Receiver::Alertmanager && !url.contains("/api/") {
+        return format!("{}/api/v2/alerts", url.trim_end_matches('/'));
     }
     url.to_string()
 }

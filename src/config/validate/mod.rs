@@ -10,6 +10,7 @@ mod inventories;
 mod one_secret;
 mod parents;
 mod place;
+mod routes;
 mod services;
 mod tls;
 mod traps;
@@ -19,13 +20,15 @@ pub(super) use place::Layers;
 
 use super::environment::Environment;
 use super::layer::Step;
-use super::raw::{RawConfig, RawPolling};
+use super::raw::{RawConfig, RawHttp, RawPolling};
 use super::report::{Place, Report};
 use super::secrets::{self, SecretError};
 use super::settings::{LogFormat, LogLevel, LogSettings, PollingSettings, Settings};
 use super::source::chain;
 use super::{ProfileNames, Secrets};
 use crate::http::settings::HttpSettings;
+use crate::http::{WebFile, WebFileError};
+use crate::message::Messages;
 use crate::model::Secret;
 use crate::notify::settings::SecretSource;
 
@@ -47,9 +50,10 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
     let (devices, services) = devices::devices(context, raw, (&credentials, &logins));
     let inventories = inventories::inventories(context, raw);
     let traps = traps::traps(context, &raw.traps, &credentials);
-    let rules = alerts::rules(context, raw, &devices);
+    let (rules, texts) = alerts::rules(context, raw, &devices);
     let parents = parents::parents(context, raw, &devices, &rules);
-    let notify = integrations::notify(context, raw);
+    let mut notify = integrations::notify(context, raw, &rules);
+    notify.messages = Messages { defaults: alerts::default_texts(context, raw), rules: texts };
     if rules.iter().any(|it| it.enabled) && notify.integrations.is_empty() && !context.report.any_broken() {
         let message = "alerts are evaluated, but nobody is paged: there is no integration";
         context
@@ -59,7 +63,7 @@ pub(super) fn settings(context: &mut Context<'_, '_>, raw: &RawConfig) -> Settin
     }
     Settings {
         polling: polling(&raw.polling),
-        http: HttpSettings { listen: raw.http.listen },
+        http: http(context, &raw.http),
         state_folder: raw.state.folder.clone(),
         profile_folders: raw.profiles.folders.to_vec(),
         traps,
@@ -112,6 +116,24 @@ impl Context<'_, '_> {
                 .help("chmod 0640, and chown root:rackwarden; or keep the secret in a file of its own");
         }
     }
+}
+
+/// The web file is read, so that its mistakes are told with all others.
+fn http(context: &mut Context<'_, '_>, raw: &RawHttp) -> HttpSettings {
+    if let Some(path) = &raw.web_config {
+        let place = context.layers.tagged(path, &[Step::Key("http"), Step::Key("web_config")]);
+        if let Err(error) = WebFile::load(path) {
+            let finding = match (context.secrets, &error) {
+                // Who checks a configuration need not be who may read the keys.
+                (Secrets::Optional, WebFileError::Read { .. }) => {
+                    context.report.warning(place, chain(&error))
+                }
+                _ => context.report.mistake(place, chain(&error)),
+            };
+            finding.help("docs/security.md has a web file to start from");
+        }
+    }
+    HttpSettings { listen: raw.listen, web_config: raw.web_config.as_ref().map(|it| (**it).clone()) }
 }
 
 fn polling(raw: &RawPolling) -> PollingSettings {

@@ -9,7 +9,7 @@ use crate::model::{ComponentKind, Labels, Quantity};
 
 /// What is wanted. Within one parameter any value will do; `match` must hold each time it is given.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Filter {
+pub(in crate::http) struct Filter {
     devices: Vec<String>,
     components: Vec<ComponentKind>,
     quantities: Vec<Quantity>,
@@ -31,7 +31,7 @@ struct Match {
 
 impl Filter {
     /// Leaves nothing out.
-    pub(super) const EVERYTHING: Self = Self {
+    pub(in crate::http) const EVERYTHING: Self = Self {
         devices: Vec::new(),
         components: Vec::new(),
         quantities: Vec::new(),
@@ -42,7 +42,7 @@ impl Filter {
     };
 
     /// Reads the parameters of an endpoint that takes those `known`.
-    pub(super) fn read(pairs: Pairs, known: &[&str]) -> Result<Self, ApiError> {
+    pub(in crate::http) fn read(pairs: Pairs, known: &[&str]) -> Result<Self, ApiError> {
         let Ok(pairs) = pairs else {
             return Err(ApiError::parameter("query", "cannot be read", "write name=value&name=value"));
         };
@@ -81,10 +81,15 @@ impl Filter {
     }
 
     /// Whether a device is wanted.
-    pub(super) fn wants_device(&self, device: &str, labels: &Labels) -> bool {
+    pub(in crate::http) fn wants_device(&self, device: &str, labels: &Labels) -> bool {
         let named = self.devices.is_empty() || self.devices.iter().any(|it| it == device);
         let after = self.after.as_deref().is_none_or(|it| it < device);
         named && after && self.matches.iter().all(|it| it.holds(labels))
+    }
+
+    /// One of the devices that are named.
+    pub(in crate::http) fn first_device(&self) -> Option<&str> {
+        self.devices.first().map(String::as_str)
     }
 
     /// Whether objects of a source may be wanted.

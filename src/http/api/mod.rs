@@ -8,11 +8,16 @@ mod devices;
 mod filter;
 mod objects;
 mod readings;
+mod recording;
 mod rules;
 mod sources;
 mod status;
+mod targets;
+mod wishes;
 
-pub(super) use filter::phase_name;
+pub(super) use filter::{Filter, phase_name};
+pub(super) use wishes::wish;
+
 pub(super) use status::{Alerts, Sources, fleet};
 
 use super::AppState;
@@ -24,13 +29,13 @@ use crate::store::Published;
 use crate::telemetry::http as events;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use filter::Filter;
 use serde::{Serialize, Serializer};
 use std::sync::Arc;
 
-type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
+/// The parameters of a query.
+pub(super) type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
 /// GET /api/v1/devices
 pub(super) async fn devices(State(shared): State<Shared>, pairs: Pairs) -> Result<Json, ApiError> {
@@ -85,6 +90,45 @@ pub(super) async fn rules(State(shared): State<Shared>) -> Result<Json, ApiError
     shared.query(|app| Json::of(&rules::list(&(app.rules)()))).await
 }
 
+/// GET /api/v1/targets/http_sd
+pub(super) async fn http_sd(
+    State(shared): State<Shared>,
+    pairs: Pairs,
+    headers: HeaderMap,
+) -> Result<Json, ApiError> {
+    let filter = Filter::read(pairs, &["device", "match"])?;
+    let host = targets::host(&headers)?;
+    let work = move |app: &AppState| {
+        let scheme = if app.access.tls().is_some() { "https" } else { "http" };
+        Json::of(&targets::list(&polled(app), &filter, (&host, scheme))?)
+    };
+    shared.query(work).await
+}
+
+/// GET /api/v1/recording
+pub(super) async fn recording(State(shared): State<Shared>, pairs: Pairs) -> Result<Lines, ApiError> {
+    let filter = Filter::read(pairs, &["device", "match", "limit", "after"])?;
+    shared.query(move |app| Ok(Lines(recording::page(&app.store.snapshot(), &filter)))).await
+}
+
+/// GET /api/v1/outbox
+pub(super) async fn outbox(State(shared): State<Shared>) -> Result<Json, ApiError> {
+    let work = |app: &AppState| {
+        let operations = app.operations.as_ref().ok_or(ApiError::NoSuchPath)?;
+        Json::of(&operations.outbox())
+    };
+    shared.query(work).await
+}
+
+/// GET /api/v1/silences
+pub(super) async fn silences(State(shared): State<Shared>) -> Result<Json, ApiError> {
+    let work = |app: &AppState| {
+        let operations = app.operations.as_ref().ok_or(ApiError::NoSuchPath)?;
+        Json::of(&operations.silences())
+    };
+    shared.query(work).await
+}
+
 /// GET /api/v1/status
 pub(super) async fn status(State(shared): State<Shared>) -> Result<Json, ApiError> {
     shared.query(|app| Json::of(&status::status(app))).await
@@ -106,6 +150,15 @@ impl Json {
 impl IntoResponse for Json {
     fn into_response(self) -> Response {
         ([(header::CONTENT_TYPE, "application/json")], self.0).into_response()
+    }
+}
+
+/// JSON objects, one a line.
+pub(super) struct Lines(String);
+
+impl IntoResponse for Lines {
+    fn into_response(self) -> Response {
+        ([(header::CONTENT_TYPE, "application/x-ndjson")], self.0).into_response()
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Names and labels are a contract, docs/metrics.md describes them: a change breaks dashboards.
 
-use super::Device;
 use super::number::push_number;
+use super::{Device, Format};
 use crate::model::{
     Batch, Component, ComponentKind, Effort, Health, Missing, Now, Quantity, ReadingShape, Sample,
 };
@@ -12,6 +12,7 @@ use crate::store::{Series, Standing, push_escaped};
 /// One family of series.
 pub(super) struct Family {
     name: &'static str,
+    /// OpenMetrics' word for it. States' names stay gauges: a family of states is there already.
     kind: &'static str,
     help: &'static str,
     of: Of,
@@ -54,11 +55,9 @@ enum OfInventory {
 }
 
 impl Family {
-    /// HELP and TYPE.
-    pub(super) fn push_head(&self, out: &mut Vec<u8>) {
-        for part in ["# HELP ", self.name, " ", self.help, "\n# TYPE ", self.name, " ", self.kind, "\n"] {
-            out.extend_from_slice(part.as_bytes());
-        }
+    /// HELP, TYPE and the like.
+    pub(super) fn push_head(&self, out: &mut Vec<u8>, format: Format) {
+        format.push_head(out, self.name, self.kind, self.help);
     }
 
     /// Whether that device may have series of this family.
@@ -354,7 +353,12 @@ const fn of_inventory(name: &'static str, help: &'static str, of: OfInventory) -
 /// All families, in the order in which they are written.
 pub(super) const FAMILIES: &[Family] = &[
     gauge("rackwarden_device_up", "1 if the last poll of the device was answered and is not stale.", Of::Up),
-    gauge("rackwarden_device_info", "Who the device says it is; always 1.", Of::Info),
+    Family {
+        name: "rackwarden_device_info",
+        kind: "info",
+        help: "Who the device says it is; always 1.",
+        of: Of::Info,
+    },
     gauge(
         "rackwarden_device_error",
         "1 while the last poll of the device failed or is stale, with the class of the failure.",
@@ -444,7 +448,12 @@ pub(super) const FAMILIES: &[Family] = &[
         "1 if the last snapshot of the inventory was taken and is not stale.",
         OfInventory::Up,
     ),
-    of_inventory("rackwarden_inventory_info", "What the inventory is; always 1.", OfInventory::Info),
+    Family {
+        name: "rackwarden_inventory_info",
+        kind: "info",
+        help: "What the inventory is; always 1.",
+        of: Of::Inventory(OfInventory::Info),
+    },
     of_inventory(
         "rackwarden_inventory_error",
         "1 while the last snapshot of the inventory failed or is stale, with the class of the failure.",

@@ -1,6 +1,7 @@
 //! What the exposition says of the collector apart from its counters: the alerts as they stand, and
 //! which build this is.
 
+use super::Format;
 use crate::alert::Phase;
 use crate::http::api::phase_name;
 use crate::http::state::ActiveAlert;
@@ -21,12 +22,10 @@ impl AlertCounts {
     }
 
     /// Both families. All combinations are there: one that is absent cannot be compared with zero.
-    pub(super) fn push(self, out: &mut Vec<u8>) {
+    pub(super) fn push(self, out: &mut Vec<u8>, format: Format) {
+        let help = "Alerts that are pending or firing, by severity.";
+        format.push_head(out, "rackwarden_alerts", "gauge", help);
         let mut push = |parts: &[&str]| parts.iter().for_each(|it| out.extend_from_slice(it.as_bytes()));
-        push(&[
-            "# HELP rackwarden_alerts Alerts that are pending or firing, by severity.\n",
-            "# TYPE rackwarden_alerts gauge\n",
-        ]);
         for (phase, counts) in PHASES.into_iter().zip(self.0) {
             for (severity, count) in Severity::ALL.into_iter().zip(counts) {
                 let (phase, severity) = (phase_name(phase), severity.name());
@@ -38,12 +37,8 @@ impl AlertCounts {
                 push(&[count, "\n"]);
             }
         }
-        push(&[
-            "# HELP rackwarden_build_info The collector's version; always 1.\n",
-            "# TYPE rackwarden_build_info gauge\n",
-            "rackwarden_build_info{version=\"",
-            env!("CARGO_PKG_VERSION"),
-            "\"} 1\n",
-        ]);
+        format.push_head(out, "rackwarden_build_info", "info", "The collector's version; always 1.");
+        let line = concat!("rackwarden_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1\n");
+        out.extend_from_slice(line.as_bytes());
     }
 }

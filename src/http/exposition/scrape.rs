@@ -1,15 +1,14 @@
 //! A scrape on its way out: chunks made one ahead of the client, off the runtime's threads, with gzip
 //! if the client takes it.
 
-use super::{AlertCounts, Exposition};
+use super::registry::push_own;
+use super::{AlertCounts, Exposition, Format};
 use crate::model::{Moment, Now};
-use crate::telemetry;
 use crate::telemetry::http as events;
 use axum::body::{Bytes, HttpBody};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::body::Frame;
-use prometheus::TextEncoder;
 use std::io::Write;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,10 +24,21 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// Room for a chunk and the device that goes over it.
 const CHUNK_ROOM_BYTES: usize = CHUNK_BYTES + 32 * 1024;
 
+/// What a scrape is to hold.
+pub(in crate::http) struct Wanted {
+    /// The devices' families.
+    pub(in crate::http) devices: Exposition,
+    /// Ours; `None`: not wanted.
+    pub(in crate::http) own: Option<AlertCounts>,
+    pub(in crate::http) format: Format,
+    pub(in crate::http) gzip: bool,
+    /// Whether it is of all devices.
+    pub(in crate::http) is_whole: bool,
+}
+
 /// The devices' families, then our own, in chunks.
 pub(in crate::http) struct Scrape {
-    exposition: Exposition,
-    alerts: AlertCounts,
+    wanted: Wanted,
     clock: Arc<dyn Fn() -> Now + Send + Sync>,
     gzip: Option<GzEncoder<Vec<u8>>>,
     text: Vec<u8>,
@@ -39,24 +49,26 @@ pub(in crate::http) struct Scrape {
 
 impl Scrape {
     pub(in crate::http) fn new(
-        exposition: Exposition,
-        alerts: AlertCounts,
+        wanted: Wanted,
         clock: Arc<dyn Fn() -> Now + Send + Sync>,
-        gzip: bool,
         turn: OwnedSemaphorePermit,
     ) -> Self {
-        let gzip = gzip.then(|| GzEncoder::new(Vec::new(), Compression::fast()));
+        let gzip = wanted.gzip.then(|| GzEncoder::new(Vec::new(), Compression::fast()));
         let text = Vec::with_capacity(CHUNK_ROOM_BYTES);
-        Self { exposition, alerts, clock, gzip, text, rendering: Duration::ZERO, done: false, _turn: turn }
+        Self { wanted, clock, gzip, text, rendering: Duration::ZERO, done: false, _turn: turn }
     }
 
     /// The next octets; none may be ready while gzip gathers.
     fn chunk(&mut self) -> std::io::Result<Bytes> {
         let start: Moment = (self.clock)().moment;
-        self.done = !self.exposition.write(&mut self.text, CHUNK_BYTES);
+        self.done = !self.wanted.devices.write(&mut self.text, CHUNK_BYTES);
         if self.done {
-            self.alerts.push(&mut self.text);
-            push_own(&mut self.text);
+            let format = self.wanted.format;
+            if let Some(alerts) = self.wanted.own {
+                alerts.push(&mut self.text, format);
+                push_own(&mut self.text, format);
+            }
+            self.text.extend_from_slice(format.end().as_bytes());
         }
         let chunk = match self.gzip.as_mut() {
             None => Bytes::from(std::mem::replace(&mut self.text, Vec::with_capacity(CHUNK_ROOM_BYTES))),
@@ -70,20 +82,10 @@ impl Scrape {
             }
         };
         self.rendering += (self.clock)().moment.since(start);
-        if self.done {
-            events::scraped(self.rendering, self.exposition.series());
+        if self.done && self.wanted.is_whole {
+            events::scraped(self.rendering, self.wanted.devices.series());
         }
         Ok(chunk)
-    }
-}
-
-/// The collector's own metrics, by the prometheus crate.
-fn push_own(out: &mut Vec<u8>) {
-    let families = telemetry::registry().gather();
-    let mut own = String::new();
-    match TextEncoder::new().encode_utf8(&families, &mut own) {
-        Ok(()) => out.extend_from_slice(own.as_bytes()),
-        Err(error) => events::answer_failed(&error),
     }
 }
 

@@ -4,10 +4,11 @@
 //! The checksum covers the row's key too, so that a value under a wrong key is seen. What cannot be
 //! read is an error of that row, never a wrong page.
 
-use super::record::{DeadRow, OpenRow, Record, Told};
+use super::record::{Acknowledgement, DeadRow, Hold, OpenRow, Record, Told};
 use crate::alert::{AlertFacts, AlertKey, Transition, TransitionKind};
 use crate::model::{ComponentKind, Labels, Locator, Severity, UnixMillis};
 use crate::notify::pagerduty::{Action, Reason};
+use crate::notify::silence::{Matcher, Silence};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,15 +30,29 @@ pub(crate) enum RowError {
     Content(String),
 }
 
-const VERSION: u8 = 1;
+/// What is written. Version 1 had no `seen` (every event may have left) and none of what
+/// [`StoredOpen`] has beyond `facts`.
+const VERSION: u8 = 2;
+const VERSIONS: std::ops::RangeInclusive<u8> = 1..=VERSION;
 const HEADER: usize = 5;
 
-pub(crate) fn encode_record(row_key: &[u8], record: &Record) -> Vec<u8> {
-    seal(row_key, &StoredEvent::of(record))
+/// An event, and whether the receiver may have an incident for its alert.
+pub(crate) fn encode_record(row_key: &[u8], record: &Record, seen: bool) -> Vec<u8> {
+    seal(row_key, &StoredEvent { seen, ..StoredEvent::of(record) })
 }
 
-pub(crate) fn decode_record(row_key: &[u8], value: &[u8]) -> Result<Record, RowError> {
-    open::<StoredEvent>(row_key, value)?.record()
+pub(crate) fn decode_record(row_key: &[u8], value: &[u8]) -> Result<(Record, bool), RowError> {
+    let stored: StoredEvent = open(row_key, value)?;
+    let seen = stored.seen;
+    Ok((stored.record()?, seen))
+}
+
+pub(crate) fn encode_window(row_key: &[u8], seconds: &[(i64, u32)]) -> Vec<u8> {
+    seal(row_key, &seconds)
+}
+
+pub(crate) fn decode_window(row_key: &[u8], value: &[u8]) -> Result<Vec<(i64, u32)>, RowError> {
+    open(row_key, value)
 }
 
 pub(crate) fn encode_open(row_key: &[u8], row: &OpenRow) -> Vec<u8> {
@@ -94,7 +109,7 @@ fn seal(row_key: &[u8], content: &impl Serialize) -> Vec<u8> {
 fn open<T: for<'a> Deserialize<'a>>(row_key: &[u8], value: &[u8]) -> Result<T, RowError> {
     let (header, json) = value.split_at_checked(HEADER).ok_or(RowError::Short)?;
     let [version, sum @ ..] = header else { return Err(RowError::Short) };
-    if *version != VERSION {
+    if !VERSIONS.contains(version) {
         return Err(RowError::Version(*version));
     }
     if *sum != checksum(row_key, json).to_le_bytes() {
@@ -119,6 +134,13 @@ struct StoredEvent {
     at: i64,
     body: String,
     repaired: bool,
+    #[serde(default = "yes")]
+    seen: bool,
+}
+
+/// Of an event that an older version kept nobody knows whether it left.
+const fn yes() -> bool {
+    true
 }
 
 impl StoredEvent {
@@ -130,6 +152,7 @@ impl StoredEvent {
             at: record.at.0,
             body: record.body.to_string(),
             repaired: record.repaired,
+            seen: true,
         }
     }
 
@@ -163,6 +186,15 @@ struct StoredOpen {
     fired_at: i64,
     told: BTreeMap<String, String>,
     facts: StoredFacts,
+    /// Absent in version 1: the time of the last announcement.
+    #[serde(default)]
+    announced_at: Option<i64>,
+    /// `silence`, `wait`, `group KEY`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hold: Option<String>,
+    /// Who, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    acknowledged: Option<(String, i64)>,
 }
 
 impl StoredOpen {
@@ -186,6 +218,9 @@ impl StoredOpen {
                 .map(|(lane, told)| (lane.to_string(), told_name(*told).to_owned()))
                 .collect(),
             facts: StoredFacts::of(&last.facts),
+            announced_at: Some(row.announced_at.0),
+            hold: row.hold.as_ref().map(hold_text),
+            acknowledged: row.acknowledged.as_ref().map(|it| (it.by.to_string(), it.at.0)),
         }
     }
 
@@ -208,7 +243,16 @@ impl StoredOpen {
             .into_iter()
             .map(|(lane, name)| Ok((Arc::from(lane), told(&name)?)))
             .collect::<Result<_, RowError>>()?;
-        Ok(OpenRow { last: Arc::new(last), fired_at: UnixMillis(self.fired_at), told })
+        Ok(OpenRow {
+            announced_at: self.announced_at.map_or(last.at, UnixMillis),
+            last: Arc::new(last),
+            fired_at: UnixMillis(self.fired_at),
+            told,
+            hold: self.hold.map(|it| hold(&it)).transpose()?,
+            acknowledged: self
+                .acknowledged
+                .map(|(by, at)| Acknowledgement { by: by.into(), at: UnixMillis(at) }),
+        })
     }
 }
 
@@ -234,6 +278,9 @@ struct StoredFacts {
     threshold: Option<f64>,
     rated: Option<f64>,
     since: i64,
+    /// Absent in early rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    last_values: Vec<(String, String)>,
 }
 
 impl StoredFacts {
@@ -261,6 +308,11 @@ impl StoredFacts {
             threshold: facts.threshold,
             rated: facts.rated,
             since: facts.since.0,
+            last_values: facts
+                .last_values
+                .iter()
+                .map(|(name, it)| (name.to_string(), it.to_string()))
+                .collect(),
         }
     }
 
@@ -298,6 +350,7 @@ impl StoredFacts {
             threshold: self.threshold,
             rated: self.rated,
             since: UnixMillis(self.since),
+            last_values: self.last_values.into_iter().map(|(name, it)| (name.into(), it.into())).collect(),
         })
     }
 }
@@ -322,6 +375,58 @@ fn kept_for_ever(text: &str) -> Result<&'static str, RowError> {
 const NAMES_MAX: usize = 1_024;
 /// The longest name of today has 27.
 const NAME_OCTETS_MAX: usize = 64;
+
+fn hold_text(hold: &Hold) -> String {
+    match hold {
+        Hold::Silence => "silence".to_owned(),
+        Hold::Wait => "wait".to_owned(),
+        Hold::Group(key) => format!("group {key}"),
+    }
+}
+
+fn hold(text: &str) -> Result<Hold, RowError> {
+    match (text, text.split_once(' ')) {
+        ("silence", _) => Ok(Hold::Silence),
+        ("wait", _) => Ok(Hold::Wait),
+        (_, Some(("group", key))) => Ok(Hold::Group(AlertKey(key.into()))),
+        _ => Err(unknown("hold", text)),
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredSilence {
+    id: u64,
+    matchers: Vec<String>,
+    starts: i64,
+    ends: i64,
+    by: String,
+    comment: String,
+}
+
+pub(crate) fn encode_silence(row_key: &[u8], silence: &Silence) -> Vec<u8> {
+    let stored = StoredSilence {
+        id: silence.id,
+        matchers: silence.matchers.iter().map(ToString::to_string).collect(),
+        starts: silence.starts.0,
+        ends: silence.ends.0,
+        by: silence.by.to_string(),
+        comment: silence.comment.to_string(),
+    };
+    seal(row_key, &stored)
+}
+
+pub(crate) fn decode_silence(row_key: &[u8], value: &[u8]) -> Result<Silence, RowError> {
+    let stored: StoredSilence = open(row_key, value)?;
+    let matcher = |it: &String| Matcher::parse(it).ok_or_else(|| unknown("matcher", it));
+    Ok(Silence {
+        id: stored.id,
+        matchers: stored.matchers.iter().map(matcher).collect::<Result<_, _>>()?,
+        starts: UnixMillis(stored.starts),
+        ends: UnixMillis(stored.ends),
+        by: stored.by.into(),
+        comment: stored.comment.into(),
+    })
+}
 
 const fn told_name(told: Told) -> &'static str {
     match told {
@@ -350,12 +455,16 @@ fn unknown(what: &str, text: &str) -> RowError {
 
 #[cfg(test)]
 mod tests {
-    use super::{RowError, decode_dead, decode_open, decode_record, encode_dead, encode_open, encode_record};
+    use super::{
+        RowError, decode_dead, decode_open, decode_record, decode_silence, encode_dead, encode_open,
+        encode_record, encode_silence,
+    };
     use crate::alert::{AlertKey, Transition, TransitionKind};
     use crate::model::{Severity, UnixMillis};
     use crate::notify::fixtures;
-    use crate::notify::outbox::record::{DeadRow, OpenRow, Record, Told};
+    use crate::notify::outbox::record::{Acknowledgement, DeadRow, Hold, OpenRow, Record, Told};
     use crate::notify::pagerduty::{Action, Reason};
+    use crate::notify::silence::{Matcher, Silence};
     use std::sync::Arc;
 
     fn record() -> Record {
@@ -377,6 +486,9 @@ mod tests {
             last: Arc::new(last),
             fired_at: UnixMillis(7),
             told: told.into_iter().map(|(lane, told)| (lane.into(), told)).collect(),
+            announced_at: fixtures::TIME,
+            hold: None,
+            acknowledged: None,
         }
     }
 
@@ -385,21 +497,35 @@ mod tests {
         format!("{header:02x?} {}", String::from_utf8_lossy(json))
     }
 
+    /// Files of released versions hold these octets. Do not change this test.
+    #[test]
+    fn format_1_is_read() {
+        let text = "the event is refused (HTTP 404)".to_owned();
+        let letter = DeadRow { record: Arc::new(record()), reason: Reason::Refused, text, at: UnixMillis(9) };
+        let event = [&[0x01, 0x42, 0x73, 0x73, 0xe5][..], br#"{"key":"rule/pdu-a1","action":"trigger","severity":"critical","at":1767323045678,"body":"{\"event_action\":\"trigger\"}","repaired":false}"#].concat();
+        assert_eq!(decode_record(b"ops\0\0", &event), Ok((record(), true)));
+        let open = [&[0x01, 0x9d, 0x0f, 0x29, 0xb8][..], br#"{"kind":"change","from":"warning","severity":"critical","at":1767323045678,"reason":"23.4 A > 20 A for 30 s","fired_at":7,"told":{"night":"unsure","ops":"accepted"},"facts":{"key":"k","rule":"infeed-load","rule_type":"power_unit_infeed","trigger":"current","notes":"Call the floor\nbefore moving load","runbook":"https://runbooks.example/infeed","integrations":["ops"],"device":"pdu-a1","address":"10.0.0.7:161","model":"APC AP8853","labels":{"rack":"A1","site":"DC1"},"component":["infeed","1","Feed A"],"source":"1.3.6.1.4.1.318.1.1.26.6.3.1.5.1","reading":"23.4 A","value":23.4,"unit":"A","operator":">","threshold":20.0,"rated":32.0,"since":1767323015678}}"#].concat();
+        assert_eq!(decode_open(b"k", &open), Ok(open_row()));
+        let dead = [&[0x01, 0xbc, 0xbb, 0x6e, 0x96][..], br#"{"event":{"key":"rule/pdu-a1","action":"trigger","severity":"critical","at":1767323045678,"body":"{\"event_action\":\"trigger\"}","repaired":false},"reason":"refused","text":"the event is refused (HTTP 404)","at":9}"#].concat();
+        assert_eq!(decode_dead(b"ops", &dead), Ok(letter));
+    }
+
     /// Files of released versions hold these octets. Do not change this test: add a version.
     #[test]
-    fn format_1_is_frozen() {
-        let event = shown(&encode_record(b"ops\0\0", &record()));
-        insta::assert_snapshot!(event, @r#"[01, 42, 73, 73, e5] {"key":"rule/pdu-a1","action":"trigger","severity":"critical","at":1767323045678,"body":"{\"event_action\":\"trigger\"}","repaired":false}"#);
+    fn format_2_is_frozen() {
+        let event = shown(&encode_record(b"ops\0\0", &record(), true));
+        insta::assert_snapshot!(event, @r#"[02, 44, 1d, bc, 5a] {"key":"rule/pdu-a1","action":"trigger","severity":"critical","at":1767323045678,"body":"{\"event_action\":\"trigger\"}","repaired":false,"seen":true}"#);
         let open = shown(&encode_open(b"k", &open_row()));
-        insta::assert_snapshot!(open, @r#"[01, 9d, 0f, 29, b8] {"kind":"change","from":"warning","severity":"critical","at":1767323045678,"reason":"23.4 A > 20 A for 30 s","fired_at":7,"told":{"night":"unsure","ops":"accepted"},"facts":{"key":"k","rule":"infeed-load","rule_type":"power_unit_infeed","trigger":"current","notes":"Call the floor\nbefore moving load","runbook":"https://runbooks.example/infeed","integrations":["ops"],"device":"pdu-a1","address":"10.0.0.7:161","model":"APC AP8853","labels":{"rack":"A1","site":"DC1"},"component":["infeed","1","Feed A"],"source":"1.3.6.1.4.1.318.1.1.26.6.3.1.5.1","reading":"23.4 A","value":23.4,"unit":"A","operator":">","threshold":20.0,"rated":32.0,"since":1767323015678}}"#);
+        insta::assert_snapshot!(open, @r#"[02, e0, 9c, c5, b2] {"kind":"change","from":"warning","severity":"critical","at":1767323045678,"reason":"23.4 A > 20 A for 30 s","fired_at":7,"told":{"night":"unsure","ops":"accepted"},"facts":{"key":"k","rule":"infeed-load","rule_type":"power_unit_infeed","trigger":"current","notes":"Call the floor\nbefore moving load","runbook":"https://runbooks.example/infeed","integrations":["ops"],"device":"pdu-a1","address":"10.0.0.7:161","model":"APC AP8853","labels":{"rack":"A1","site":"DC1"},"component":["infeed","1","Feed A"],"source":"1.3.6.1.4.1.318.1.1.26.6.3.1.5.1","reading":"23.4 A","value":23.4,"unit":"A","operator":">","threshold":20.0,"rated":32.0,"since":1767323015678},"announced_at":1767323045678}"#);
         let text = "the event is refused (HTTP 404)".to_owned();
         let dead = DeadRow { record: Arc::new(record()), reason: Reason::Refused, text, at: UnixMillis(9) };
-        insta::assert_snapshot!(shown(&encode_dead(b"ops", &dead)), @r#"[01, bc, bb, 6e, 96] {"event":{"key":"rule/pdu-a1","action":"trigger","severity":"critical","at":1767323045678,"body":"{\"event_action\":\"trigger\"}","repaired":false},"reason":"refused","text":"the event is refused (HTTP 404)","at":9}"#);
+        insta::assert_snapshot!(shown(&encode_dead(b"ops", &dead)), @r#"[02, 39, a1, 10, 75] {"event":{"key":"rule/pdu-a1","action":"trigger","severity":"critical","at":1767323045678,"body":"{\"event_action\":\"trigger\"}","repaired":false,"seen":true},"reason":"refused","text":"the event is refused (HTTP 404)","at":9}"#);
     }
 
     #[test]
     fn reads_what_it_wrote() {
-        assert_eq!(decode_record(b"k", &encode_record(b"k", &record())), Ok(record()));
+        assert_eq!(decode_record(b"k", &encode_record(b"k", &record(), true)), Ok((record(), true)));
+        assert_eq!(decode_record(b"k", &encode_record(b"k", &record(), false)), Ok((record(), false)));
         assert_eq!(decode_open(b"k", &encode_open(b"k", &open_row())), Ok(open_row()));
         let mut device_alert = fixtures::facts_of("k", &[]);
         device_alert.component = None;
@@ -408,6 +534,20 @@ mod tests {
         let last = fixtures::transition(TransitionKind::Trigger, Severity::Info, device_alert);
         let row = OpenRow { last: Arc::new(Transition { reason: String::new(), ..last }), ..open_row() };
         assert_eq!(decode_open(b"k", &encode_open(b"k", &row)), Ok(row));
+        for hold in [Hold::Silence, Hold::Wait, Hold::Group(AlertKey("group/site DC1/critical/7".into()))] {
+            let acknowledged = Some(Acknowledgement { by: "ann".into(), at: UnixMillis(8) });
+            let row = OpenRow { hold: Some(hold), acknowledged, ..open_row() };
+            assert_eq!(decode_open(b"k", &encode_open(b"k", &row)), Ok(row));
+        }
+        let silence = Silence {
+            id: 7,
+            matchers: vec![Matcher::parse("site=DC*").unwrap(), Matcher::parse("rule!=x").unwrap()],
+            starts: UnixMillis(1),
+            ends: UnixMillis(2),
+            by: "ann".into(),
+            comment: "new feeds".into(),
+        };
+        assert_eq!(decode_silence(b"7", &encode_silence(b"7", &silence)), Ok(silence));
         for reason in super::DEAD_REASONS {
             let dead =
                 DeadRow { record: Arc::new(record()), reason, text: "t".to_owned(), at: UnixMillis(9) };
@@ -427,7 +567,7 @@ mod tests {
 
     #[test]
     fn any_flipped_bit_is_seen() {
-        let value = encode_record(b"k", &record());
+        let value = encode_record(b"k", &record(), true);
         for at in 0..value.len() * 8 {
             let mut damaged = value.clone();
             damaged[at / 8] ^= 1 << (at % 8);

@@ -71,6 +71,8 @@ pub(crate) trait Opener: Send {
 const EVENTS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("events");
 const OPEN: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("open_alerts");
 const DEAD: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("dead_letters");
+const SILENCES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("silences");
+const WINDOWS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("windows");
 
 /// The file's name in the state folder.
 pub(crate) const FILE: &str = "outbox.redb";
@@ -164,6 +166,8 @@ fn open_with(
         transaction.open_table(EVENTS)?;
         transaction.open_table(OPEN)?;
         transaction.open_table(DEAD)?;
+        transaction.open_table(WINDOWS)?;
+        transaction.open_table(SILENCES)?;
         transaction.commit()?;
         let (rows, warnings) = read(&database)?;
         Ok(Opened { disk: Box::new(RedbDisk { database }), rows, warnings })
@@ -199,7 +203,7 @@ fn read(database: &Database) -> Result<(Rows, Vec<String>), redb::Error> {
         let (key, value) = row?;
         let (lane, sequence) = key.value();
         match codec::decode_record(&codec::place_octets(lane, sequence), value.value()) {
-            Ok(record) => rows.events.push(((Arc::from(lane), sequence), Arc::new(record))),
+            Ok((record, seen)) => rows.events.push(((Arc::from(lane), sequence), Arc::new(record), seen)),
             Err(error) => damaged.push(format!("event {sequence} for {lane}: {error}")),
         }
     }
@@ -216,6 +220,20 @@ fn read(database: &Database) -> Result<(Rows, Vec<String>), redb::Error> {
         match codec::decode_dead(&codec::place_octets(lane, sequence), value.value()) {
             Ok(dead) => rows.dead.push(((Arc::from(lane), sequence), Arc::new(dead))),
             Err(error) => damaged.push(format!("dead letter {sequence} for {lane}: {error}")),
+        }
+    }
+    for row in transaction.open_table(SILENCES)?.iter()? {
+        let (key, value) = row?;
+        match codec::decode_silence(&key.value().to_be_bytes(), value.value()) {
+            Ok(silence) => rows.silences.push(silence),
+            Err(error) => damaged.push(format!("silence {}: {error}", key.value())),
+        }
+    }
+    for row in transaction.open_table(WINDOWS)?.iter()? {
+        let (key, value) = row?;
+        // Without it the window begins empty: a 429 would say so.
+        if let Ok(seconds) = codec::decode_window(key.value().as_bytes(), value.value()) {
+            rows.windows.push((Arc::from(key.value()), seconds));
         }
     }
     Ok((rows, describe(&damaged)))
@@ -259,15 +277,20 @@ impl RedbDisk {
             transaction.delete_table(EVENTS)?;
             transaction.delete_table(OPEN)?;
             transaction.delete_table(DEAD)?;
+            transaction.delete_table(WINDOWS)?;
+            transaction.delete_table(SILENCES)?;
         }
         {
             let mut events = transaction.open_table(EVENTS)?;
             let mut open = transaction.open_table(OPEN)?;
             let mut dead = transaction.open_table(DEAD)?;
+            let mut windows = transaction.open_table(WINDOWS)?;
+            let mut silences = transaction.open_table(SILENCES)?;
             for op in ops {
                 match op {
-                    Op::PutEvent((lane, sequence), record) => {
-                        let value = codec::encode_record(&codec::place_octets(lane, *sequence), record);
+                    Op::PutEvent((lane, sequence), record, seen) => {
+                        let value =
+                            codec::encode_record(&codec::place_octets(lane, *sequence), record, *seen);
                         events.insert((&**lane, *sequence), value.as_slice())?;
                     }
                     Op::DeleteEvent((lane, sequence)) => drop(events.remove((&**lane, *sequence))?),
@@ -281,6 +304,15 @@ impl RedbDisk {
                         dead.insert((&**lane, *sequence), value.as_slice())?;
                     }
                     Op::DeleteDead((lane, sequence)) => drop(dead.remove((&**lane, *sequence))?),
+                    Op::PutSilence(silence) => {
+                        let value = codec::encode_silence(&silence.id.to_be_bytes(), silence);
+                        silences.insert(silence.id, value.as_slice())?;
+                    }
+                    Op::DeleteSilence(id) => drop(silences.remove(id)?),
+                    Op::PutWindow(lane, seconds) => {
+                        let value = codec::encode_window(lane.as_bytes(), seconds);
+                        windows.insert(&**lane, value.as_slice())?;
+                    }
                 }
             }
         }

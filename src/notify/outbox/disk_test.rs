@@ -36,10 +36,17 @@ fn ops(count: u64) -> Vec<Op> {
         let facts = fixtures::facts_of(&key, &["ops"]);
         let last = Arc::new(fixtures::transition(TransitionKind::Trigger, Severity::Critical, facts));
         let told = [("ops".into(), Told::Waiting)].into_iter().collect();
-        ops.push(Op::PutEvent(("ops".into(), number), record(&key)));
+        ops.push(Op::PutEvent(("ops".into(), number), record(&key), true));
         ops.push(Op::PutOpen(
             AlertKey(key.into()),
-            Arc::new(OpenRow { last, fired_at: UnixMillis(7), told }),
+            Arc::new(OpenRow {
+                last,
+                fired_at: UnixMillis(7),
+                told,
+                announced_at: UnixMillis(7),
+                hold: None,
+                acknowledged: None,
+            }),
         ));
     }
     ops
@@ -67,7 +74,7 @@ fn keeps_what_was_committed() {
     }
     let mut opened = opener(folder.path()).open().unwrap();
     assert_eq!(opened.warnings, Vec::<String>::new());
-    let sequences: Vec<u64> = opened.rows.events.iter().map(|((_, number), _)| *number).collect();
+    let sequences: Vec<u64> = opened.rows.events.iter().map(|((_, number), ..)| *number).collect();
     assert_eq!(sequences, [0, 2]);
     assert_eq!(opened.rows.events[1].1, record("k2"));
     assert_eq!((opened.rows.open.len(), opened.rows.dead.len()), (2, 1));
@@ -115,7 +122,7 @@ fn damaged_files_never_yield_a_wrong_event() {
         }
         fs::write(&path, &damaged).unwrap();
         let opened = opener(folder.path()).open().unwrap();
-        for ((_, number), event) in &opened.rows.events {
+        for ((_, number), event, _) in &opened.rows.events {
             assert_eq!(**event, *record(&format!("k{number}")));
         }
         match (opened.warnings.is_empty(), opened.rows.events.len()) {

@@ -5,6 +5,7 @@ use crate::model::{Severity, UnixMillis};
 use crate::notify::pagerduty::{Action, Reason};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// All of paging.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +54,8 @@ pub struct IntegrationHealth {
     pub receiver: String,
     /// Events that wait or are on their way.
     pub waiting: usize,
+    /// How long the oldest of them has waited, as far as this process knows.
+    pub oldest: Duration,
     /// Events accepted since the start.
     pub sent: u64,
     /// Requests that failed and were tried again, since the start.
@@ -120,18 +123,10 @@ pub(crate) struct Tally {
     pub(crate) merged: u64,
     pub(crate) last_error: Option<(String, UnixMillis)>,
     pub(crate) last_accepted: Option<UnixMillis>,
-    pub(crate) open: Option<(UnixMillis, u32, Reason)>,
     pub(crate) key_error: Option<String>,
     pub(crate) limited: bool,
     /// Events were given up for want of room: to be announced again when there is some.
     pub(crate) overflowed: bool,
-}
-
-impl Tally {
-    /// Whether its sender has nothing to do but wait.
-    pub(crate) const fn is_blocked(&self) -> bool {
-        self.open.is_some() || self.limited
-    }
 }
 
 /// By integration.

@@ -5,14 +5,25 @@
 //! heads, resolves and criticals go first, then errors, warnings, the rest; among equals the oldest.
 //!
 //! A line never holds more than three events: a head under way, a resolve, and a trigger after it.
+//!
+//! An event is *claimed* before it leaves: the claim takes its place in the rate limit's window, and
+//! brings to disk that the event may have left. So a process that is killed knows afterwards which
+//! events nobody can have seen. An event that comes in while the lane flows is claimed on its way in,
+//! which costs no further write.
 
 use super::record::Record;
 use crate::alert::AlertKey;
 use crate::model::Moment;
+use crate::notify::limiter::{Admission, Limiter};
 use crate::notify::pagerduty::Action;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Events that are claimed or under way at once, of one integration: what a kill leaves in doubt.
+/// PagerDuty answers in some tenths of a second: eight keep a minute's 120 well within reach, and a
+/// burst of them short.
+pub(crate) const CLAIMS_MAX: usize = 8;
 
 /// How long an event waits for a disk that does not answer before it goes without: somebody must be
 /// woken, and what a kill in that moment may cost is a second event with the same key.
@@ -24,6 +35,10 @@ pub(crate) struct Entry {
     pub(crate) record: Arc<Record>,
     /// Whether the receiver may have an open incident for its alert.
     pub(crate) known: bool,
+    /// The same as it stands on disk, or is on its way there: also so when this event has been claimed.
+    pub(crate) seen: bool,
+    /// Whether it has a place in the limiter's window.
+    claimed: bool,
     /// When it was first handed in, for the time until it is accepted.
     pub(crate) queued: Moment,
     /// Failures so far.
@@ -63,6 +78,8 @@ struct Line {
 pub(crate) enum Next {
     /// Send this one; it is under way from now.
     Send(Job),
+    /// Claim this one first: see [`Lane::claim`].
+    Claim(u64),
     /// Nothing before that moment.
     WaitUntil(Moment),
     /// Nothing until something happens.
@@ -86,6 +103,13 @@ pub(crate) struct Lane {
     deferred: BTreeSet<(Moment, u64)>,
     unsaved: BTreeSet<(u64, u64)>,
     in_flight: usize,
+    /// Events that are claimed and not under way.
+    claims: usize,
+    pub(crate) limiter: Limiter,
+    /// Whether events could leave when this was last looked at.
+    flowing: bool,
+    /// Whether the limiter held something back then.
+    limited: bool,
     /// What is on disk.
     saved: u64,
 }
@@ -100,6 +124,10 @@ impl Lane {
             deferred: BTreeSet::new(),
             unsaved: BTreeSet::new(),
             in_flight: 0,
+            claims: 0,
+            limiter: Limiter::unlimited(),
+            flowing: false,
+            limited: false,
             saved,
         }
     }
@@ -107,6 +135,11 @@ impl Lane {
     /// How many wait or are under way.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// When the oldest event was handed in.
+    pub(crate) fn oldest(&self) -> Option<Moment> {
+        self.entries.first_key_value().map(|(_, it)| it.queued)
     }
 
     /// How many are under way.
@@ -153,19 +186,42 @@ impl Lane {
         Some((*line.front()?, *line.get(1)?))
     }
 
-    /// Puts an event at the end of its alert's line.
+    /// Nothing can leave at present: what comes in is not claimed on its way.
+    pub(crate) const fn dam(&mut self) {
+        self.flowing = false;
+    }
+
+    /// Whether the rate limit holds something back.
+    pub(crate) const fn is_limited(&self) -> bool {
+        self.limited
+    }
+
+    /// Puts an event at the end of its alert's line; says whether it was claimed at once. `known`: the
+    /// receiver may have the incident; `seen`: the disk says so.
     pub(crate) fn push(
         &mut self,
         sequence: u64,
         record: Arc<Record>,
-        known: bool,
+        (known, seen): (bool, bool),
         generation: u64,
         now: Moment,
-    ) {
+    ) -> bool {
         let key = record.key.clone();
+        let admitted = match self.limiter.admission(now) {
+            Admission::All => true,
+            Admission::UrgentOnly(_) => record.rank() == 0,
+            Admission::Full(_) => false,
+        };
+        let claimed = self.flowing && admitted && self.has_slot() && !self.lines.contains_key(&key);
+        if claimed {
+            self.limiter.claim();
+            self.claims += 1;
+        }
         let entry = Entry {
             record,
             known,
+            seen: seen || claimed,
+            claimed,
             queued: now,
             attempts: 0,
             generation,
@@ -175,6 +231,42 @@ impl Lane {
         self.entries.insert(sequence, entry);
         self.lines.entry(key.clone()).or_default().sequences.push_back(sequence);
         self.place_head(&key, now);
+        claimed
+    }
+
+    const fn has_slot(&self) -> bool {
+        self.claims + self.in_flight < CLAIMS_MAX
+    }
+
+    /// Claims an event: it may leave when `generation` is on disk. Returns it, and whether the disk has
+    /// to learn that it may have left.
+    pub(crate) fn claim(
+        &mut self,
+        sequence: u64,
+        generation: u64,
+        now: Moment,
+    ) -> Option<(Arc<Record>, bool)> {
+        let entry = self.entries.get_mut(&sequence)?;
+        if !entry.claimed {
+            entry.claimed = true;
+            self.claims += 1;
+            self.limiter.claim();
+        }
+        let news = !entry.seen;
+        entry.seen = true;
+        entry.generation = entry.generation.max(generation);
+        let record = Arc::clone(&entry.record);
+        let key = record.key.clone();
+        self.place_head(&key, now);
+        Some((record, news))
+    }
+
+    fn unclaim(&mut self, sequence: u64) {
+        if let Some(entry) = self.entries.get_mut(&sequence).filter(|it| it.claimed) {
+            entry.claimed = false;
+            self.claims = self.claims.saturating_sub(1);
+            self.limiter.unclaim();
+        }
     }
 
     /// Puts a newer event of the same action in the place of one that waits. It may go at once: what
@@ -193,6 +285,7 @@ impl Lane {
     /// Takes an event out. What follows it in its line waits until `generation` is on disk.
     pub(crate) fn remove(&mut self, sequence: u64, generation: u64, now: Moment) -> Option<Entry> {
         self.unplace(sequence);
+        self.unclaim(sequence);
         let entry = self.entries.remove(&sequence)?;
         let key = entry.record.key.clone();
         if let Some(line) = self.lines.get_mut(&key) {
@@ -224,11 +317,11 @@ impl Lane {
         self.place_head(&key, now);
     }
 
-    /// The receiver may have the incident now, or surely has not.
-    pub(crate) fn set_known(&mut self, sequence: u64, known: bool) {
-        if let Some(entry) = self.entries.get_mut(&sequence) {
-            entry.known = known;
-        }
+    /// The receiver may have the incident now. Says whether the disk has to learn of it.
+    pub(crate) fn set_known(&mut self, sequence: u64) -> bool {
+        let Some(entry) = self.entries.get_mut(&sequence) else { return false };
+        entry.known = true;
+        !std::mem::replace(&mut entry.seen, true)
     }
 
     /// All up to `generation` is on disk. Says whether something may go now.
@@ -246,28 +339,62 @@ impl Lane {
         !self.ready.is_empty() || !self.deferred.is_empty()
     }
 
-    /// The next event, which is under way from now.
-    pub(crate) fn next(&mut self, now: Moment, urgent_only: bool) -> Next {
+    /// The next event: under way from now if it is to be sent.
+    pub(crate) fn next(&mut self, now: Moment) -> Next {
         self.wake_deferred(now);
-        let chosen = match self.ready.first() {
-            Some(&(rank, sequence)) if rank == 0 || !urgent_only => Some(sequence),
-            _ => self.impatient(now, urgent_only),
-        };
-        if let Some(sequence) = chosen {
-            self.unplace(sequence);
-            if let Some(entry) = self.entries.get_mut(&sequence) {
-                entry.place = Place::InFlight;
-                self.in_flight += 1;
-                let (record, attempts) = (Arc::clone(&entry.record), entry.attempts);
-                return Next::Send(Job { sequence, record, attempts });
+        let admission = self.limiter.admission(now);
+        self.flowing = admission == Admission::All;
+        self.limited = false;
+        let mut freed = None;
+        let chosen = match self.ready.first().copied().or_else(|| self.impatient(now)) {
+            Some((_, sequence)) if self.entries.get(&sequence).is_some_and(|it| it.claimed) => {
+                return self.send(sequence, now);
             }
+            Some((rank, sequence)) => match admission {
+                Admission::All => Some(sequence),
+                Admission::UrgentOnly(_) if rank == 0 => Some(sequence),
+                Admission::UrgentOnly(until) | Admission::Full(until) => {
+                    self.limited = true;
+                    freed = Some(until);
+                    None
+                }
+            },
+            None => None,
+        };
+        if let Some(sequence) = chosen.filter(|_| self.has_slot()) {
+            return Next::Claim(sequence);
+        }
+        // One that is claimed need not wait for the limit.
+        if let Some(sequence) = self.first_claimed() {
+            return self.send(sequence, now);
         }
         let deferred = self.deferred.first().map(|&(until, _)| until);
         let unsaved = self.first_unsaved().map(|(_, since)| since + DISK_PATIENCE).filter(|it| now < *it);
-        match deferred.into_iter().chain(unsaved).min() {
+        match deferred.into_iter().chain(unsaved).chain(freed).min() {
             Some(until) => Next::WaitUntil(until),
             None => Next::Idle,
         }
+    }
+
+    fn first_claimed(&self) -> Option<u64> {
+        if self.claims == 0 {
+            return None;
+        }
+        // At most so many are claimed, and they were the first of their rank.
+        let mut ready = self.ready.iter().take(CLAIMS_MAX * 4).map(|&(_, sequence)| sequence);
+        ready.find(|it| self.entries.get(it).is_some_and(|it| it.claimed))
+    }
+
+    fn send(&mut self, sequence: u64, now: Moment) -> Next {
+        self.unplace(sequence);
+        let Some(entry) = self.entries.get_mut(&sequence) else { return Next::Idle };
+        entry.place = Place::InFlight;
+        entry.claimed = false;
+        self.in_flight += 1;
+        self.claims = self.claims.saturating_sub(1);
+        self.limiter.sent(now);
+        let (record, attempts) = (Arc::clone(&entry.record), entry.attempts);
+        Next::Send(Job { sequence, record, attempts })
     }
 
     fn wake_deferred(&mut self, now: Moment) {
@@ -283,10 +410,10 @@ impl Lane {
     }
 
     /// An event that has waited too long for the disk.
-    fn impatient(&self, now: Moment, urgent_only: bool) -> Option<u64> {
+    fn impatient(&self, now: Moment) -> Option<(u8, u64)> {
         let (sequence, since) = self.first_unsaved()?;
-        let urgent = self.entries.get(&sequence).is_some_and(|it| it.record.rank() == 0);
-        (since + DISK_PATIENCE <= now && (urgent || !urgent_only)).then_some(sequence)
+        let rank = self.entries.get(&sequence)?.record.rank();
+        (since + DISK_PATIENCE <= now).then_some((rank, sequence))
     }
 
     fn first_unsaved(&self) -> Option<(u64, Moment)> {

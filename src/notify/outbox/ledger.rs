@@ -10,11 +10,18 @@
 //! * what is out of date is not sent: a newer trigger takes the place of one that waits, and a
 //!   trigger that nobody has seen disappears together with its resolve.
 
+mod letters;
+mod saving;
+
 use super::lane::{Entry, Lane, Next};
-use super::record::{DeadRow, Op, OpenRow, Record, Rows, Told};
-use crate::alert::{AlertKey, OpenAlert, Transition, TransitionKind};
-use crate::model::{Moment, UnixMillis};
-use crate::notify::pagerduty::{Action, Reason};
+use super::record::{Acknowledgement, DeadRow, Hold, Op, OpenRow, Record, Rows, Told};
+use crate::alert::{AlertFacts, AlertKey, OpenAlert, Transition, TransitionKind};
+use crate::model::{Moment, Now, UnixMillis};
+use crate::notify::by_severity;
+use crate::notify::limiter::Admission;
+use crate::notify::pagerduty::{Action, Reason, event};
+use crate::notify::silence::Silence;
+use crate::notify::storm::GROUP_RULE_TYPE;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -80,11 +87,16 @@ pub(crate) struct Ledger {
     groups: VecDeque<Group>,
     pending: usize,
     notes: Vec<Note>,
+    /// Several steps are one group of changes.
+    together: bool,
+    /// Whether an alert has ever had a key for one severity: see [`by_severity`].
+    is_split: bool,
 }
 
 impl Ledger {
-    /// A ledger of what was on disk. All events in it may have been sent already.
-    pub(crate) fn new(limits: Limits, rows: Rows, now: Moment) -> Self {
+    /// A ledger of what was on disk.
+    pub(crate) fn new(limits: Limits, rows: Rows, at: Now) -> Self {
+        let now = at.moment;
         let mut ledger = Self {
             limits,
             lanes: BTreeMap::new(),
@@ -97,15 +109,25 @@ impl Ledger {
             groups: VecDeque::new(),
             pending: 0,
             notes: Vec::new(),
+            together: false,
+            is_split: false,
         };
+        ledger.is_split = ledger.open.keys().any(is_of_severity);
         let mut events = rows.events;
-        events.sort_by_key(|((_, sequence), _)| *sequence);
+        events.sort_by_key(|((_, sequence), ..)| *sequence);
         let last_dead = ledger.dead.keys().next_back().copied().unwrap_or(0);
-        ledger.sequence = events.last().map_or(0, |((_, sequence), _)| *sequence).max(last_dead);
-        for ((lane_name, sequence), record) in events {
+        ledger.sequence = events.last().map_or(0, |((_, sequence), ..)| *sequence).max(last_dead);
+        for ((lane_name, sequence), record, seen) in events {
             let key = record.key.clone();
-            ledger.lane(&lane_name).push(sequence, record, true, 0, now);
+            // An update of what they have: its own row need not say so.
+            let told = ledger.told(&key, &lane_name);
+            let first = ledger.lane(&lane_name).last(&key).is_none();
+            let known = seen || first && matches!(told, Some(Told::Accepted | Told::Unsure));
+            ledger.lane(&lane_name).push(sequence, record, (known, seen), 0, now);
             ledger.settle(&lane_name, &key, now);
+        }
+        for (name, seconds) in &rows.windows {
+            ledger.lane(name).limiter.restore(seconds, at);
         }
         ledger.find_lost();
         ledger.trim_dead();
@@ -127,19 +149,67 @@ impl Ledger {
         }
     }
 
-    /// The alerts that go on, as handed back at start.
+    /// The alerts that go on, as handed back at start: by their own keys.
     pub(crate) fn open_alerts(&self) -> Vec<OpenAlert> {
-        let alert = |row: &Arc<OpenRow>| OpenAlert {
-            severity: row.last.severity,
-            facts: Arc::clone(&row.last.facts),
-            fired_at: row.fired_at,
-        };
-        self.open.values().map(alert).collect()
+        let mut alerts: BTreeMap<&str, OpenAlert> = BTreeMap::new();
+        for row in self.open.values().filter(|row| row.last.facts.rule_type != GROUP_RULE_TYPE) {
+            let facts = &row.last.facts;
+            let key = by_severity::base(&facts.key.0);
+            let facts = if *key == *facts.key.0 {
+                Arc::clone(facts)
+            } else {
+                Arc::new(AlertFacts { key: AlertKey(key.into()), ..(**facts).clone() })
+            };
+            let alert = OpenAlert { severity: row.last.severity, facts, fired_at: row.fired_at };
+            // Never two but for a damaged row: then the worse one.
+            if alerts.get(key).is_none_or(|it| it.severity < alert.severity) {
+                alerts.insert(key, alert);
+            }
+        }
+        alerts.into_values().collect()
     }
 
-    /// How many alerts go on.
+    /// How many alerts go on, groups not counted.
     pub(crate) fn open_len(&self) -> usize {
-        self.open.len()
+        self.open.values().filter(|row| row.last.facts.rule_type != GROUP_RULE_TYPE).count()
+    }
+
+    /// Whether alerts may have keys for one severity.
+    pub(crate) const fn is_split(&self) -> bool {
+        self.is_split
+    }
+
+    /// What follows, until [`Self::end_together`], is on disk as a whole or not at all.
+    pub(crate) const fn begin_together(&mut self) {
+        self.together = true;
+    }
+
+    /// Ends what [`Self::begin_together`] began.
+    pub(crate) fn end_together(&mut self) {
+        self.together = false;
+        self.seal();
+    }
+
+    /// Alerts that go on, groups among them, by key.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&AlertKey, &Arc<OpenRow>)> {
+        self.open.iter()
+    }
+
+    /// The alert of that key, if it goes on.
+    pub(crate) fn row(&self, key: &AlertKey) -> Option<&Arc<OpenRow>> {
+        self.open.get(key)
+    }
+
+    /// Keeps a silence over restarts.
+    pub(crate) fn keep_silence(&mut self, silence: &Arc<Silence>) {
+        self.current.push(Op::PutSilence(Arc::clone(silence)));
+        self.seal();
+    }
+
+    /// Forgets silences.
+    pub(crate) fn forget_silences(&mut self, ids: &[u64]) {
+        self.current.extend(ids.iter().map(|it| Op::DeleteSilence(*it)));
+        self.seal();
     }
 
     /// The lane of that name.
@@ -166,9 +236,114 @@ impl Ledger {
     pub(crate) fn announce(&mut self, announcement: &Announcement, now: Moment) {
         match announcement.record.action {
             Action::Trigger => self.trigger(announcement, now),
+            Action::Acknowledge => (),
             Action::Resolve => self.resolve(announcement, now),
         }
         self.seal();
+    }
+
+    /// An alert begins or changes, and nobody is told: those who know of it already neither.
+    pub(crate) fn hold_back(&mut self, transition: &Arc<Transition>, hold: Hold) {
+        let previous = self.open.get(&transition.facts.key);
+        let row = OpenRow {
+            last: Arc::clone(transition),
+            fired_at: previous.map_or(transition.at, |it| it.fired_at),
+            told: previous.map(|it| it.told.clone()).unwrap_or_default(),
+            announced_at: previous.map_or(transition.at, |it| it.announced_at),
+            hold: Some(hold),
+            acknowledged: previous.and_then(|it| it.acknowledged.clone()),
+        };
+        self.put_open(Arc::new(row));
+        self.seal();
+    }
+
+    /// Takes back an announcement that nobody can have seen: from now on the alert is held. `false` if
+    /// somebody may have.
+    pub(crate) fn absorb(&mut self, key: &AlertKey, hold: Hold, now: Moment) -> bool {
+        let Some(row) = self.open.get(key).cloned() else { return false };
+        let unseen = row.told.iter().all(|(name, told)| {
+            let last = self.lanes.get(name).and_then(|it| it.last(key));
+            // One before it may be on its way.
+            let alone = self.lanes.get(name).is_some_and(|it| it.first_two(key).is_none());
+            let waits = alone && last.is_some_and(|(_, entry, in_flight)| !entry.known && !in_flight);
+            *told == Told::Waiting && waits
+        });
+        if !unseen || matches!(row.hold, Some(Hold::Group(_) | Hold::Silence)) {
+            return false;
+        }
+        for name in row.told.keys() {
+            if let Some((sequence, ..)) = self.lane(name).last(key) {
+                self.remove(name, sequence, now);
+                self.notes.push(Note::Merged { lane: Arc::clone(name), key: key.clone() });
+            }
+        }
+        self.put_open(Arc::new(OpenRow { told: BTreeMap::new(), hold: Some(hold), ..(*row).clone() }));
+        self.seal();
+        true
+    }
+
+    /// Tells those who know of an alert once more that it goes on. Says whether anybody is told.
+    pub(crate) fn renew(&mut self, record: &Arc<Record>, at: UnixMillis, now: Moment) -> bool {
+        let Some(row) = self.open.get(&record.key).cloned() else { return false };
+        let known = row.told.iter().filter(|(_, told)| **told == Told::Accepted).map(|(name, _)| name);
+        let mut renewed = false;
+        for name in known {
+            if self.lane(name).last(&record.key).is_none() {
+                self.enqueue_trigger(name, record, true, now);
+                renewed = true;
+            }
+        }
+        if renewed {
+            self.put_open(Arc::new(OpenRow { announced_at: at, ..(*row).clone() }));
+        }
+        self.seal();
+        renewed
+    }
+
+    /// Tells one integration that knows of an alert once more that it goes on.
+    pub(crate) fn tell_again(&mut self, name: &Arc<str>, record: &Arc<Record>, now: Moment) {
+        if self.lane(name).last(&record.key).is_none() {
+            self.enqueue_trigger(name, record, true, now);
+            self.seal();
+        }
+    }
+
+    /// Somebody looks after an alert. `false` if there is none of that key.
+    pub(crate) fn acknowledge(&mut self, key: &AlertKey, by: Acknowledgement, now: Moment) -> bool {
+        let Some(row) = self.open.get(key).cloned() else { return false };
+        let row = Arc::new(OpenRow { acknowledged: Some(by), ..(*row).clone() });
+        self.put_open(Arc::clone(&row));
+        let known: Vec<Arc<str>> = row
+            .told
+            .iter()
+            .filter(|(_, it)| **it == Told::Accepted)
+            .map(|(name, _)| Arc::clone(name))
+            .collect();
+        for name in known {
+            self.tell_acknowledged(&name, key, now);
+        }
+        self.seal();
+        true
+    }
+
+    /// Those that have the incident hear that somebody looks after it.
+    fn tell_acknowledged(&mut self, name: &Arc<str>, key: &AlertKey, now: Moment) {
+        let Some(row) = self.open.get(key) else { return };
+        let (Some(by), severity) = (row.acknowledged.clone(), row.last.severity) else { return };
+        if self.lane(name).last(key).is_some() {
+            // Told when that has arrived.
+            return;
+        }
+        let record = Record {
+            key: key.clone(),
+            action: Action::Acknowledge,
+            severity,
+            at: by.at,
+            body: event::acknowledgement(key, &by.by).into_boxed_str(),
+            repaired: false,
+        };
+        let sequence = self.next_sequence();
+        self.push(name, sequence, &Arc::new(record), true, now);
     }
 
     fn trigger(&mut self, announcement: &Announcement, now: Moment) {
@@ -191,10 +366,14 @@ impl Ledger {
             );
             self.enqueue_trigger(name, record, known, now);
         }
+        let at = announcement.transition.at;
         let row = OpenRow {
             last: Arc::clone(&announcement.transition),
-            fired_at: previous.map_or(announcement.transition.at, |it| it.fired_at),
+            fired_at: previous.as_ref().map_or(at, |it| it.fired_at),
             told,
+            announced_at: at,
+            hold: None,
+            acknowledged: previous.and_then(|it| it.acknowledged.clone()),
         };
         self.put_open(Arc::new(row));
         for name in &lanes {
@@ -217,11 +396,34 @@ impl Ledger {
             }
             None => {
                 let sequence = self.next_sequence();
-                self.lane(name).push(sequence, Arc::clone(record), known, generation, now);
-                sequence
+                self.push(name, sequence, record, known, now);
+                return;
             }
         };
-        self.current.push(Op::PutEvent((Arc::clone(name), sequence), Arc::clone(record)));
+        self.put_event(name, sequence);
+    }
+
+    /// Puts an event at the end of its line, and on its way to disk.
+    fn push(&mut self, name: &Arc<str>, sequence: u64, record: &Arc<Record>, known: bool, now: Moment) {
+        let generation = self.generation + 1;
+        let claimed = self.lane(name).push(sequence, Arc::clone(record), (known, known), generation, now);
+        self.put_event(name, sequence);
+        if claimed {
+            self.current.push(Op::PutWindow(Arc::clone(name), Vec::new()));
+        }
+    }
+
+    fn set_known(&mut self, name: &Arc<str>, sequence: u64) {
+        if self.lane(name).set_known(sequence) {
+            self.put_event(name, sequence);
+        }
+    }
+
+    /// Brings an event as it stands to disk.
+    fn put_event(&mut self, name: &Arc<str>, sequence: u64) {
+        let Some(entry) = self.lane(name).entry(sequence) else { return };
+        let op = Op::PutEvent((Arc::clone(name), sequence), Arc::clone(&entry.record), entry.seen);
+        self.current.push(op);
     }
 
     fn resolve(&mut self, announcement: &Announcement, now: Moment) {
@@ -243,7 +445,6 @@ impl Ledger {
     /// Ends an alert toward one integration, which has heard of it what `told` says (`None`: nothing
     /// is known of that).
     fn enqueue_resolve(&mut self, name: &Arc<str>, record: &Arc<Record>, told: Option<Told>, now: Moment) {
-        let generation = self.generation + 1;
         let waiting = match self.lane(name).last(&record.key) {
             Some((sequence, last, false)) if last.record.action == Action::Trigger => Some(sequence),
             _ => None,
@@ -259,8 +460,7 @@ impl Ledger {
         };
         if needed {
             let sequence = self.next_sequence();
-            self.lane(name).push(sequence, Arc::clone(record), true, generation, now);
-            self.current.push(Op::PutEvent((Arc::clone(name), sequence), Arc::clone(record)));
+            self.push(name, sequence, record, true, now);
         }
         if removed.is_some() {
             let (lane, key) = (Arc::clone(name), record.key.clone());
@@ -268,9 +468,48 @@ impl Ledger {
         }
     }
 
-    /// The next event for an integration.
-    pub(crate) fn next(&mut self, name: &str, now: Moment, urgent_only: bool) -> Next {
-        self.lanes.get_mut(name).map_or(Next::Idle, |it| it.next(now, urgent_only))
+    /// The next event for an integration. Never [`Next::Claim`]: claims are made here.
+    pub(crate) fn next(&mut self, name: &str, now: Moment) -> Next {
+        loop {
+            let generation = self.generation + 1;
+            let Some((name, lane)) = self.lanes.iter_mut().find(|(it, _)| ***it == *name) else {
+                return Next::Idle;
+            };
+            let sequence = match lane.next(now) {
+                Next::Claim(sequence) => sequence,
+                next => return next,
+            };
+            let Some((record, news)) = lane.claim(sequence, generation, now) else { return Next::Idle };
+            if news {
+                self.current.push(Op::PutEvent((Arc::clone(name), sequence), record, true));
+            }
+            self.current.push(Op::PutWindow(Arc::clone(name), Vec::new()));
+            self.seal();
+        }
+    }
+
+    /// Nothing can be sent to that integration at present.
+    pub(crate) fn dam(&mut self, name: &str) {
+        if let Some(lane) = self.lanes.get_mut(name) {
+            lane.dam();
+        }
+    }
+
+    /// So many requests a minute from now on.
+    pub(crate) fn set_limit(&mut self, name: &Arc<str>, requests_per_minute: u32) {
+        self.lane(name).limiter.set_limit(requests_per_minute);
+    }
+
+    /// Takes a place in an integration's rate limit for a request that is no event of an alert, if there
+    /// is one to spare.
+    pub(crate) fn spare_place(&mut self, name: &Arc<str>, now: Moment) -> bool {
+        let limiter = &mut self.lane(name).limiter;
+        let is_free = limiter.admission(now) == Admission::All;
+        if is_free {
+            limiter.claim();
+            limiter.sent(now);
+        }
+        is_free
     }
 
     /// The receiver has it. Returns when it was handed in.
@@ -283,11 +522,14 @@ impl Ledger {
             match self.lane(name).after(key, sequence) {
                 // The alert that goes on now is a later one: its own trigger is yet to come.
                 Some((_, Action::Resolve)) => (),
-                Some((follower, Action::Trigger)) => {
-                    self.lane(name).set_known(follower, true);
+                Some((follower, Action::Trigger | Action::Acknowledge)) => {
+                    self.set_known(name, follower);
                     self.tell(key, name, Told::Accepted);
                 }
-                None => self.tell(key, name, Told::Accepted),
+                None => {
+                    self.tell(key, name, Told::Accepted);
+                    self.tell_acknowledged(name, key, now);
+                }
             }
         }
         self.seal();
@@ -324,8 +566,8 @@ impl Ledger {
         let key = record.key.clone();
         let generation = self.generation + 1;
         let lane = self.lane(name);
-        lane.replace(sequence, Arc::clone(&record), generation, now);
-        self.current.push(Op::PutEvent((Arc::clone(name), sequence), record));
+        lane.replace(sequence, record, generation, now);
+        self.put_event(name, sequence);
         self.settle(name, &key, now);
         self.seal();
     }
@@ -359,7 +601,7 @@ impl Ledger {
             match self.lane(name).after(&record.key, sequence) {
                 // Nothing was opened: there is nothing to end.
                 Some((resolve, Action::Resolve)) if !entry.known => drop(self.remove(name, resolve, now)),
-                Some((trigger, Action::Trigger)) if entry.known => self.lane(name).set_known(trigger, true),
+                Some((trigger, Action::Trigger)) if entry.known => self.set_known(name, trigger),
                 Some(_) => (),
                 // An older trigger is under way: they will hear of it.
                 None if before == Some(Action::Trigger) => (),
@@ -373,131 +615,6 @@ impl Ledger {
         self.trim_dead();
     }
 
-    /// Gives up events of an integration that happened before `oldest`: it has been gone from the
-    /// config for too long.
-    pub(crate) fn abandon(&mut self, name: &Arc<str>, oldest: UnixMillis, at: UnixMillis, now: Moment) {
-        let Some(lane) = self.lanes.get(name) else { return };
-        let old: Vec<u64> =
-            lane.entries().filter(|(_, it)| it.record.at < oldest).map(|(sequence, _)| sequence).collect();
-        for sequence in old {
-            let text = "its integration is not in the config any more".to_owned();
-            self.bury(name, sequence, (Reason::Abandoned, text), at, now);
-        }
-        self.seal();
-    }
-
-    /// Open alerts of which that integration has heard nothing, since their events were given up.
-    pub(crate) fn unheard(&self, name: &str) -> Vec<Arc<OpenRow>> {
-        let unheard = |it: &&Arc<OpenRow>| it.told.get(name).is_some_and(|told| told.is_unheard());
-        self.open.values().filter(unheard).map(Arc::clone).collect()
-    }
-
-    /// Announces an unheard alert to that integration again; its dead letter goes.
-    pub(crate) fn announce_again(&mut self, name: &Arc<str>, record: &Arc<Record>, now: Moment) {
-        let Some(told) = self.told(&record.key, name).filter(|it| it.is_unheard()) else { return };
-        self.enqueue_trigger(name, record, told == Told::Unsure, now);
-        self.tell(&record.key, name, Told::Waiting);
-        // A resolve that was given up stays: it is needed until something later has arrived.
-        let trigger = |it: &DeadRow| it.record.action == Action::Trigger;
-        self.forget_dead(name, |_, it| it.record.key == record.key && trigger(it));
-        self.shed(name, now);
-        self.seal();
-    }
-
-    /// Tries resolves that were given up once more, so that no incident stays open for want of one. If
-    /// the alert has begun again, its own end will do.
-    pub(crate) fn resolve_again(&mut self, name: &Arc<str>, now: Moment) {
-        let letters = self.dead.iter().filter(|(_, (lane, row))| {
-            lane == name && row.record.action == Action::Resolve && row.reason != Reason::Abandoned
-        });
-        let letters: Vec<Arc<Record>> = letters.map(|(_, (_, row))| Arc::clone(&row.record)).collect();
-        for record in letters {
-            let goes_on = self.told(&record.key, name).is_some();
-            if !goes_on && self.lane(name).last(&record.key).is_none() {
-                self.enqueue_resolve(name, &record, None, now);
-                self.forget_dead(name, |_, it| Arc::ptr_eq(&it.record, &record));
-            }
-        }
-        self.seal();
-    }
-
-    fn forget_dead(&mut self, name: &Arc<str>, which: impl Fn(u64, &DeadRow) -> bool) {
-        let letters: Vec<u64> = self
-            .dead
-            .iter()
-            .filter(|(number, (lane, row))| lane == name && which(**number, row))
-            .map(|(number, _)| *number)
-            .collect();
-        for number in letters {
-            self.dead.remove(&number);
-            self.current.push(Op::DeleteDead((Arc::clone(name), number)));
-        }
-    }
-
-    /// Whether a lane has enough room for what was given up when it had none.
-    pub(crate) fn has_room(&self, name: &str) -> bool {
-        self.lanes.get(name).is_none_or(|it| it.len() < self.limits.waiting_max / 2)
-    }
-
-    /// Changes that are not on disk yet.
-    pub(crate) const fn pending(&self) -> usize {
-        self.pending
-    }
-
-    /// Whole groups of changes for the next commit: about `most` of them. With the generation that is
-    /// on disk when they are.
-    pub(crate) fn take_ops(&mut self, most: usize) -> (Vec<Op>, u64) {
-        let mut ops = Vec::new();
-        let mut generation = self.saved;
-        while ops.len() < most
-            && let Some(mut group) = self.groups.pop_front()
-        {
-            ops.append(&mut group.ops);
-            generation = group.generation;
-        }
-        self.pending = self.pending.saturating_sub(ops.len());
-        (ops, generation)
-    }
-
-    /// All up to that generation is on disk, or is not going to be.
-    pub(crate) fn saved(&mut self, generation: u64, now: Moment) {
-        self.saved = self.saved.max(generation);
-        for lane in self.lanes.values_mut() {
-            lane.saved(self.saved, now);
-        }
-    }
-
-    /// Forgets what should have been written: all of it is written anew later, see [`Self::all`].
-    pub(crate) fn drop_ops(&mut self, now: Moment) {
-        self.groups.clear();
-        self.pending = 0;
-        self.saved(self.generation, now);
-    }
-
-    /// From now on nothing is written any more.
-    pub(crate) fn give_up_saving(&mut self, now: Moment) {
-        self.groups.clear();
-        self.pending = 0;
-        self.saved(u64::MAX, now);
-    }
-
-    /// Everything, to be written into an empty file.
-    pub(crate) fn all(&self) -> Vec<Op> {
-        let mut ops = Vec::new();
-        for (name, lane) in &self.lanes {
-            ops.extend(lane.entries().map(|(sequence, entry)| {
-                Op::PutEvent((Arc::clone(name), sequence), Arc::clone(&entry.record))
-            }));
-        }
-        ops.extend(self.open.iter().map(|(key, row)| Op::PutOpen(key.clone(), Arc::clone(row))));
-        ops.extend(
-            self.dead
-                .iter()
-                .map(|(&number, (lane, row))| Op::PutDead((Arc::clone(lane), number), Arc::clone(row))),
-        );
-        ops
-    }
-
     /// A trigger that has just come back gives way to what follows it in its line.
     fn settle(&mut self, name: &Arc<str>, key: &AlertKey, now: Moment) {
         while let Some((first, second)) = self.lane(name).first_two(key) {
@@ -507,15 +624,20 @@ impl Ledger {
                 return;
             }
             let (known, next) = (head.known, follower.record.action);
+            let acknowledges = head.record.action == Action::Acknowledge;
             self.remove(name, first, now);
+            if acknowledges {
+                continue;
+            }
             let (lane, key) = (Arc::clone(name), key.clone());
             match next {
                 Action::Trigger => {
                     if known {
-                        self.lane(name).set_known(second, true);
+                        self.set_known(name, second);
                     }
                     self.notes.push(Note::Merged { lane, key });
                 }
+                Action::Acknowledge => (),
                 Action::Resolve if known => self.notes.push(Note::Merged { lane, key }),
                 Action::Resolve => {
                     self.remove(name, second, now);
@@ -568,6 +690,7 @@ impl Ledger {
 
     fn put_open(&mut self, row: Arc<OpenRow>) {
         let key = row.last.facts.key.clone();
+        self.is_split |= is_of_severity(&key);
         self.current.push(Op::PutOpen(key.clone(), Arc::clone(&row)));
         self.open.insert(key, row);
     }
@@ -592,7 +715,7 @@ impl Ledger {
 
     /// Ends a group of changes.
     fn seal(&mut self) {
-        if self.current.is_empty() {
+        if self.together || self.current.is_empty() {
             return;
         }
         let ops = std::mem::take(&mut self.current);
@@ -603,4 +726,8 @@ impl Ledger {
         self.pending += ops.len();
         self.groups.push_back(Group { generation: self.generation, ops });
     }
+}
+
+fn is_of_severity(key: &AlertKey) -> bool {
+    by_severity::base(&key.0).len() != key.0.len()
 }

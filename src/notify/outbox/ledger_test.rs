@@ -1,11 +1,11 @@
 //! What the ledger does, case by case. The model test holds it against a reference; what that test
 //! once found is kept here.
 
-use super::lane::{DISK_PATIENCE, Job, Next};
+use super::lane::{CLAIMS_MAX, DISK_PATIENCE, Job, Next};
 use super::ledger::{Announcement, Ledger, Limits, Note};
 use super::record::{Op, Record, Rows};
 use crate::alert::{AlertKey, Transition, TransitionKind};
-use crate::model::{Moment, Severity, UnixMillis};
+use crate::model::{Moment, Now, Severity, UnixMillis};
 use crate::notify::fixtures;
 use crate::notify::pagerduty::{Action, Reason, event};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ struct Bench {
 impl Bench {
     fn new(waiting_max: usize) -> Self {
         let limits = Limits { waiting_max, ..Limits::DEFAULT };
-        Self { ledger: Ledger::new(limits, Rows::default(), NOW), lane: "ops".into() }
+        Self { ledger: Ledger::new(limits, Rows::default(), Now::default()), lane: "ops".into() }
     }
 
     fn trigger(&mut self, key: &str, severity: Severity) {
@@ -39,17 +39,26 @@ impl Bench {
     }
 
     fn save(&mut self) {
-        let (_, generation) = self.ledger.take_ops(usize::MAX);
+        let (_, generation) = self.ledger.take_ops(usize::MAX, Now::default());
         self.ledger.saved(generation, NOW);
     }
 
     /// The next event, once all is on disk.
     fn next(&mut self) -> Option<Job> {
-        self.save();
-        match self.ledger.next("ops", NOW, false) {
-            Next::Send(job) => Some(job),
-            Next::WaitUntil(_) | Next::Idle => None,
+        self.next_at(NOW)
+    }
+
+    fn next_at(&mut self, now: Moment) -> Option<Job> {
+        for _ in 0..10 {
+            self.save();
+            if let Next::Send(job) = self.ledger.next("ops", now) {
+                return Some(job);
+            }
+            if self.ledger.pending() == 0 {
+                break;
+            }
         }
+        None
     }
 
     /// All that would be sent, each accepted at once: `trigger a`.
@@ -77,6 +86,13 @@ impl Bench {
             self.ledger.announce_again(&self.lane, &record, NOW);
         }
     }
+}
+
+/// An alert that begins, for those integrations.
+pub(super) fn announcement_for(key: &str, targets: &[&str]) -> Announcement {
+    let facts = fixtures::facts_of(key, targets);
+    let transition = fixtures::transition(TransitionKind::Trigger, Severity::Critical, facts);
+    Announcement { targets: targets.iter().map(|it| Arc::from(*it)).collect(), ..announcement(transition) }
 }
 
 fn announcement(transition: Transition) -> Announcement {
@@ -110,12 +126,19 @@ fn urgent_events_go_first_and_alerts_keep_their_order() {
 #[test]
 fn only_urgent_events_use_the_reserve() {
     let mut bench = Bench::new(100);
+    bench.ledger.set_limit(&bench.lane.clone(), 10);
+    for number in 0..9 {
+        bench.trigger(&format!("{number}"), Severity::Warning);
+    }
+    assert_eq!(bench.drain().len(), 9);
     bench.trigger("warning", Severity::Warning);
-    bench.save();
-    assert!(matches!(bench.ledger.next("ops", NOW, true), Next::Idle));
+    assert!(bench.next().is_none());
     bench.trigger("critical", Severity::Critical);
-    bench.save();
-    assert!(matches!(bench.ledger.next("ops", NOW, true), Next::Send(_)));
+    assert_eq!(bench.next().map(|it| it.record.severity), Some(Severity::Critical));
+    bench.resolve("0");
+    assert!(bench.next().is_none(), "the window is full");
+    let later = NOW + Duration::from_secs(61);
+    assert_eq!(bench.next_at(later).map(|it| it.record.action), Some(Action::Resolve));
 }
 
 #[test]
@@ -189,10 +212,10 @@ fn a_resolve_of_an_unknown_alert_is_sent() {
 fn nothing_goes_before_it_is_on_disk() {
     let mut bench = Bench::new(100);
     bench.trigger("a", Severity::Critical);
-    let Next::WaitUntil(until) = bench.ledger.next("ops", NOW, false) else { panic!("it went") };
+    let Next::WaitUntil(until) = bench.ledger.next("ops", NOW) else { panic!("it went") };
     assert_eq!(until, NOW + DISK_PATIENCE);
     // A disk that hangs keeps nobody from being woken.
-    assert!(matches!(bench.ledger.next("ops", until, true), Next::Send(_)));
+    assert!(matches!(bench.ledger.next("ops", until), Next::Send(_)));
 }
 
 #[test]
@@ -203,9 +226,63 @@ fn what_follows_waits_until_the_end_of_the_one_before_is_on_disk() {
     bench.resolve("a");
     bench.save();
     bench.ledger.accepted(&bench.lane, job.sequence, NOW);
-    assert!(matches!(bench.ledger.next("ops", NOW, false), Next::WaitUntil(_)));
+    assert!(matches!(bench.ledger.next("ops", NOW), Next::WaitUntil(_)));
+    assert!(bench.next().is_some());
+}
+
+#[test]
+fn an_event_is_claimed_on_disk_before_it_leaves() {
+    let mut bench = Bench::new(100);
+    bench.trigger("a", Severity::Critical);
+    let (ops, generation) = bench.ledger.take_ops(usize::MAX, Now::default());
+    assert!(matches!(ops.as_slice(), [Op::PutEvent(_, _, false), Op::PutOpen(..)]), "{ops:?}");
+    bench.ledger.saved(generation, NOW);
+    assert!(matches!(bench.ledger.next("ops", NOW), Next::WaitUntil(_)));
+    let (ops, generation) = bench.ledger.take_ops(usize::MAX, Now::default());
+    assert!(matches!(ops.as_slice(), [Op::PutEvent(_, _, true), Op::PutWindow(..)]), "{ops:?}");
+    bench.ledger.saved(generation, NOW);
+    assert!(matches!(bench.ledger.next("ops", NOW), Next::Send(_)));
+    // While events flow, it is claimed on its way in.
+    bench.trigger("b", Severity::Critical);
+    let (ops, generation) = bench.ledger.take_ops(usize::MAX, Now::default());
+    assert!(
+        matches!(ops.as_slice(), [Op::PutEvent(_, _, true), Op::PutOpen(..), Op::PutWindow(..)]),
+        "{ops:?}"
+    );
+    bench.ledger.saved(generation, NOW);
+    assert!(matches!(bench.ledger.next("ops", NOW), Next::Send(_)));
+    // And while they do not, it is not.
+    bench.ledger.dam("ops");
+    bench.trigger("c", Severity::Critical);
+    let (ops, _) = bench.ledger.take_ops(usize::MAX, Now::default());
+    assert!(matches!(ops.as_slice(), [Op::PutEvent(_, _, false), Op::PutOpen(..)]), "{ops:?}");
+}
+
+#[test]
+fn what_nobody_can_have_seen_still_collapses_after_a_kill() {
+    let mut bench = Bench::new(100);
+    for number in 0..20 {
+        bench.trigger(&format!("waited-{number}"), Severity::Warning);
+    }
+    bench.trigger("left", Severity::Critical);
+    assert_eq!(bench.next().map(|it| it.record.key.to_string()).as_deref(), Some("left"));
     bench.save();
-    assert!(matches!(bench.ledger.next("ops", NOW, false), Next::Send(_)));
+    let mut rows = Rows::default();
+    for op in bench.ledger.all(Now::default()) {
+        match op {
+            Op::PutEvent(place, record, seen) => rows.events.push((place, record, seen)),
+            Op::PutOpen(_, row) => rows.open.push((*row).clone()),
+            _ => (),
+        }
+    }
+    bench.ledger = Ledger::new(Limits::DEFAULT, rows, Now::default());
+    bench.resolve("left");
+    for number in 0..20 {
+        bench.resolve(&format!("waited-{number}"));
+    }
+    let sent = bench.drain();
+    assert!(sent.contains(&"resolve left".to_owned()));
+    assert!(sent.len() <= CLAIMS_MAX, "those that were about to leave, and no more: {sent:?}");
 }
 
 #[test]
@@ -213,7 +290,7 @@ fn a_transition_is_committed_whole() {
     let mut bench = Bench::new(100);
     bench.trigger("a", Severity::Critical);
     bench.trigger("b", Severity::Critical);
-    let (ops, generation) = bench.ledger.take_ops(1);
+    let (ops, generation) = bench.ledger.take_ops(1, Now::default());
     assert!(matches!(ops.as_slice(), [Op::PutEvent(..), Op::PutOpen(..)]), "{ops:?}");
     assert_eq!((generation, bench.ledger.pending()), (1, 2));
 }
@@ -225,9 +302,9 @@ fn failed_events_wait_their_time() {
     let job = bench.next().unwrap();
     let later = NOW + Duration::from_secs(5);
     bench.ledger.failed(&bench.lane, job.sequence, false, later, NOW);
-    let Next::WaitUntil(until) = bench.ledger.next("ops", NOW, false) else { panic!("it went") };
+    let Next::WaitUntil(until) = bench.ledger.next("ops", NOW) else { panic!("it went") };
     assert_eq!(until, later);
-    let Next::Send(job) = bench.ledger.next("ops", later, false) else { panic!("it stayed") };
+    let job = bench.next_at(later).unwrap();
     assert_eq!(job.attempts, 1);
 }
 
@@ -283,7 +360,8 @@ fn a_repaired_event_goes_again_with_its_new_body() {
 #[test]
 fn dead_letters_are_bounded() {
     let limits = Limits { waiting_max: 100, dead_max: 3 };
-    let mut bench = Bench { ledger: Ledger::new(limits, Rows::default(), NOW), lane: "ops".into() };
+    let mut bench =
+        Bench { ledger: Ledger::new(limits, Rows::default(), Now::default()), lane: "ops".into() };
     for number in 0..5 {
         bench.trigger(&number.to_string(), Severity::Critical);
         let job = bench.next().unwrap();

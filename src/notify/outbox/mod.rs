@@ -1,8 +1,10 @@
 //! The promise of paging: a transition that was handed in reaches each of its integrations, once, in
 //! order, whatever happens to the process, the network or the receiver.
 //!
+//! * `intake` (pure): silences, storms, what is told again;
 //! * `ledger` (pure): what waits for whom, what superfluous events are, in which order;
-//! * `lane` (pure): one integration's events and which is next;
+//! * `lane` (pure): one integration's events and which is next, within its rate limit;
+//! * `pump` (pure): circuits, pauses, and what an answer leads to;
 //! * `disk`, `codec`, `writer`: the file, its values, the thread that commits in groups;
 //! * `sender`: one task an integration.
 //!
@@ -11,19 +13,27 @@
 //! `shared::SUBMIT_WAIT_MAX`, then goes on without the disk), `lane::DISK_PATIENCE` (an event does
 //! not wait longer for a disk that hangs).
 
+mod changes;
 mod codec;
 mod disk;
 pub mod health;
+mod intake;
 mod lane;
 mod ledger;
+mod operate;
+mod pump;
 mod record;
 mod sender;
 mod shared;
 mod writer;
 
+pub use self::operate::{AlertState, EventView};
+
 use self::disk::{DiskError, Opened, Opener, RedbOpener};
-use self::health::{CircuitHealth, DeadLetter, DiskHealth, IntegrationHealth, NotifyHealth, Tally};
+use self::health::{CircuitHealth, DeadLetter, DiskHealth, IntegrationHealth, NotifyHealth};
+use self::intake::Intake;
 use self::ledger::{Ledger, Limits};
+use self::pump::{Blocked, Pumps};
 use self::record::Rows;
 use self::shared::{Shared, State};
 use self::writer::Writer;
@@ -32,7 +42,7 @@ use super::page_test::{TestAnswer, send_test};
 use super::retry::RetryPolicy;
 use super::settings::{IntegrationSettings, NotifySettings};
 use crate::alert::{OpenAlert, Transition};
-use crate::model::{Moment, SystemClock};
+use crate::model::{Moment, Now, SystemClock, UnixMillis};
 use crate::telemetry;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,6 +52,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
 /// Times that the defaults fit for operation, and tests make shorter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,8 +127,13 @@ impl Outbox {
             Err(error) => (None, Rows::default(), Vec::new(), Some(error)),
         };
         let limits = Limits { waiting_max: tuning.waiting_max, ..Limits::DEFAULT };
+        let mut rows = rows;
+        let silences = std::mem::take(&mut rows.silences);
+        let ledger = Ledger::new(limits, rows, clock.now());
         let state = State {
-            ledger: Ledger::new(limits, rows, clock.moment()),
+            intake: Intake::restore(&ledger, silences),
+            ledger,
+            pumps: Pumps::default(),
             tallies: BTreeMap::new(),
             disk: DiskHealth::Written,
             rewrite: false,
@@ -136,7 +152,20 @@ impl Outbox {
             ));
         }
         let thread = start_writer(Arc::clone(&shared), Writer { opener, disk, reopen_at })?;
+        let ticks = Arc::downgrade(&shared);
+        let tick = runtime.spawn(async move {
+            let mut every = tokio::time::interval(TICK);
+            every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut windows = None;
+            loop {
+                every.tick().await;
+                let Some(shared) = ticks.upgrade() else { return };
+                shared.tick();
+                shared.tell_windows(&mut windows, &Handle::current());
+            }
+        });
         let inner = Inner {
+            tick,
             shared,
             runtime: runtime.clone(),
             senders: Mutex::new(BTreeMap::new()),
@@ -163,7 +192,11 @@ fn start_writer(shared: Arc<Shared>, writer: Writer) -> Result<thread::JoinHandl
 #[derive(Clone)]
 pub struct OutboxHandle(Arc<Inner>);
 
+/// How soon the end of a silence, or news of a group, is seen.
+const TICK: Duration = Duration::from_secs(1);
+
 struct Inner {
+    tick: JoinHandle<()>,
     shared: Arc<Shared>,
     runtime: Handle,
     senders: Mutex<BTreeMap<Arc<str>, SenderControl>>,
@@ -269,7 +302,8 @@ impl OutboxHandle {
         on_disk
             && senders.iter().all(|(name, control)| {
                 let Some(lane) = state.ledger.find_lane(name) else { return true };
-                let blocked = state.tallies.get(name).is_some_and(Tally::is_blocked);
+                let limited = state.tallies.get(name).is_some_and(|it| it.limited);
+                let blocked = limited || state.pumps.blocked(name).is_some();
                 control.task.is_finished() || (lane.in_flight() == 0 && (blocked || !lane.has_ready()))
             })
     }
@@ -302,7 +336,8 @@ impl OutboxHandle {
                 names.push(Arc::clone(name));
             }
         }
-        let integrations = names.iter().map(|it| integration_health(state, &settings, it)).collect();
+        let now = self.0.shared.clock.now();
+        let integrations = names.iter().map(|it| integration_health(state, &settings, it, now)).collect();
         let dead_letters = state.ledger.dead().map(|(lane, row)| DeadLetter {
             integration: Arc::clone(lane),
             alert: row.record.key.clone(),
@@ -333,6 +368,20 @@ impl OutboxHandle {
         Ok(())
     }
 
+    /// The same, at once: a receiver that is spared is tried now.
+    ///
+    /// # Errors
+    /// [`NotifyError::UnknownIntegration`].
+    pub fn retry(&self, integration: &str, by: &str) -> Result<(), NotifyError> {
+        let settings = self.0.shared.settings.load();
+        let found = super::page_test::find(&settings, integration)?;
+        telemetry::notify::operated("retry", integration, by);
+        self.0.shared.begin(&found.name, found);
+        self.0.shared.revive(&found.name);
+        self.0.shared.wake_senders();
+        Ok(())
+    }
+
     /// Sends a test page and resolves it: see [`send_test`].
     ///
     /// # Errors
@@ -343,17 +392,30 @@ impl OutboxHandle {
     }
 }
 
-fn integration_health(state: &State, settings: &NotifySettings, name: &Arc<str>) -> IntegrationHealth {
+fn integration_health(
+    state: &State,
+    settings: &NotifySettings,
+    name: &Arc<str>,
+    now: Now,
+) -> IntegrationHealth {
     let tally = state.tallies.get(name).cloned().unwrap_or_default();
-    let circuit = match tally.open {
+    let circuit = match state.pumps.blocked(name) {
         None => CircuitHealth::Closed,
-        Some((until, failures, reason)) => CircuitHealth::Open { until, failures, reason },
+        Some(Blocked { until, failures, reason }) => {
+            let left = i64::try_from(until.since(now.moment).as_millis()).unwrap_or(i64::MAX);
+            CircuitHealth::Open { until: UnixMillis(now.unix.0.saturating_add(left)), failures, reason }
+        }
     };
     IntegrationHealth {
         name: Arc::clone(name),
         configured: settings.integrations.iter().any(|it| it.name == *name),
         receiver: tally.receiver,
         waiting: state.ledger.find_lane(name).map_or(0, lane::Lane::len),
+        oldest: state
+            .ledger
+            .find_lane(name)
+            .and_then(lane::Lane::oldest)
+            .map_or(Duration::ZERO, |it| now.moment.since(it)),
         sent: tally.sent,
         retried: tally.retried,
         given_up: tally.given_up,
@@ -373,6 +435,7 @@ impl Inner {
         for control in senders.into_values() {
             control.task.abort();
         }
+        self.tick.abort();
         self.shared.lock().stopped = true;
         self.shared.work.notify_all();
         self.shared.progress.notify_all();
@@ -394,8 +457,10 @@ impl std::fmt::Debug for OutboxHandle {
 #[cfg(test)]
 mod disk_test;
 #[cfg(test)]
-mod ledger_test;
+pub(crate) mod ledger_test;
 #[cfg(test)]
 mod model_test;
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod writer_test;

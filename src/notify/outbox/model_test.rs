@@ -6,7 +6,7 @@ use super::lane::{Job, Next};
 use super::ledger::{Announcement, Ledger, Limits};
 use super::record::{Op, Place, Record, Rows};
 use crate::alert::{AlertKey, Transition, TransitionKind};
-use crate::model::{Moment, Severity, UnixMillis};
+use crate::model::{Moment, Now, Severity, UnixMillis};
 use crate::notify::fixtures;
 use crate::notify::pagerduty::{Action, Reason, event};
 use proptest::prelude::*;
@@ -75,8 +75,10 @@ impl Disk {
     fn apply(&mut self, ops: &[Op]) {
         for op in ops {
             match op {
-                Op::PutEvent(place, record) => {
-                    drop(self.events.insert(place.clone(), codec::encode_record(&octets(place), record)));
+                Op::PutWindow(..) | Op::PutSilence(_) | Op::DeleteSilence(_) => (),
+                Op::PutEvent(place, record, seen) => {
+                    let value = codec::encode_record(&octets(place), record, *seen);
+                    drop(self.events.insert(place.clone(), value));
                 }
                 Op::DeleteEvent(place) => drop(self.events.remove(place)),
                 Op::PutOpen(key, row) => {
@@ -93,7 +95,8 @@ impl Disk {
 
     fn rows(&self) -> Rows {
         let event = |(place, value): (&Place, &Vec<u8>)| {
-            (place.clone(), Arc::new(codec::decode_record(&octets(place), value).unwrap()))
+            let (record, seen) = codec::decode_record(&octets(place), value).unwrap();
+            (place.clone(), Arc::new(record), seen)
         };
         let dead = |(place, value): (&Place, &Vec<u8>)| {
             (place.clone(), Arc::new(codec::decode_dead(&octets(place), value).unwrap()))
@@ -106,6 +109,8 @@ impl Disk {
                 .map(|(key, value)| codec::decode_open(key.0.as_bytes(), value).unwrap())
                 .collect(),
             dead: self.dead.iter().map(dead).collect(),
+            windows: Vec::new(),
+            silences: Vec::new(),
         }
     }
 }
@@ -129,7 +134,7 @@ impl World {
     fn new(limits: Limits) -> Self {
         Self {
             limits,
-            ledger: Ledger::new(limits, Rows::default(), Moment::ZERO),
+            ledger: Ledger::new(limits, Rows::default(), Now::default()),
             disk: Disk::default(),
             receivers: Default::default(),
             under_way: Default::default(),
@@ -182,13 +187,13 @@ impl World {
     }
 
     fn commit(&mut self, groups: usize) {
-        let (ops, generation) = self.ledger.take_ops(groups);
+        let (ops, generation) = self.ledger.take_ops(groups, Now::default());
         self.disk.apply(&ops);
         self.ledger.saved(generation, Moment::ZERO);
     }
 
     fn take(&mut self, lane: usize) {
-        if let Next::Send(job) = self.ledger.next(LANES[lane], Moment::ZERO, false) {
+        if let Next::Send(job) = self.ledger.next(LANES[lane], Moment::ZERO) {
             self.under_way[lane].push(job);
         }
     }
@@ -223,7 +228,7 @@ impl World {
                 self.receivers[lane].take(&job.record);
             }
         }
-        self.ledger = Ledger::new(self.limits, self.disk.rows(), Moment::ZERO);
+        self.ledger = Ledger::new(self.limits, self.disk.rows(), Now::default());
         let open = self.ledger.open_alerts();
         for (alert, (key, _)) in ALERTS.iter().enumerate() {
             let known = open.iter().find(|it| &*it.facts.key.0 == *key).map(|it| it.severity);

@@ -3,6 +3,7 @@
 use crate::alert::{AlertKey, Transition};
 use crate::model::{Severity, UnixMillis};
 use crate::notify::pagerduty::{Action, Reason};
+use crate::notify::silence::Silence;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ impl Record {
     pub(crate) const fn rank(&self) -> u8 {
         match (self.action, self.severity) {
             (Action::Resolve, _) | (Action::Trigger, Severity::Critical) => 0,
-            (Action::Trigger, Severity::Error) => 1,
+            (Action::Trigger, Severity::Error) | (Action::Acknowledge, _) => 1,
             (Action::Trigger, Severity::Warning) => 2,
             (Action::Trigger, Severity::Info) => 3,
         }
@@ -64,6 +65,32 @@ pub(crate) struct OpenRow {
     pub(crate) fired_at: UnixMillis,
     /// By integration.
     pub(crate) told: BTreeMap<Arc<str>, Told>,
+    /// When a trigger of it was last put on its way.
+    pub(crate) announced_at: UnixMillis,
+    /// Why nobody is told at present.
+    pub(crate) hold: Option<Hold>,
+    /// Who looks after it.
+    pub(crate) acknowledged: Option<Acknowledgement>,
+}
+
+/// Why an alert that goes on is not announced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// A silence or maintenance window.
+    Silence,
+    /// It waits for others that may have the same cause.
+    Wait,
+    /// It is a member of that group, which is announced in its place.
+    Group(AlertKey),
+}
+
+/// Somebody looks after an alert: it is not announced again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Acknowledgement {
+    /// Who.
+    pub by: Arc<str>,
+    /// When.
+    pub at: UnixMillis,
 }
 
 /// An event that was given up.
@@ -85,8 +112,9 @@ pub(crate) type Place = (Arc<str>, u64);
 /// One change of what is on disk.
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
-    /// Keeps an event.
-    PutEvent(Place, Arc<Record>),
+    /// Keeps an event; with whether the receiver may have an incident for its alert (this event, or one
+    /// before it, may have left).
+    PutEvent(Place, Arc<Record>, bool),
     /// Forgets one.
     DeleteEvent(Place),
     /// Keeps an open alert.
@@ -97,15 +125,28 @@ pub(crate) enum Op {
     PutDead(Place, Arc<DeadRow>),
     /// Forgets one.
     DeleteDead(Place),
+    /// Keeps a silence.
+    PutSilence(Arc<Silence>),
+    /// Forgets one.
+    DeleteSilence(u64),
+    /// Keeps how many requests an integration got in which second since 1970.
+    PutWindow(Arc<str>, Vec<(i64, u32)>),
 }
+
+/// How many requests an integration got in which second since 1970.
+pub(crate) type Window = (Arc<str>, Vec<(i64, u32)>);
 
 /// All that is on disk.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rows {
-    /// Events, by integration and number.
-    pub(crate) events: Vec<(Place, Arc<Record>)>,
+    /// Events, by integration and number, and whether each may have left.
+    pub(crate) events: Vec<(Place, Arc<Record>, bool)>,
     /// Open alerts.
     pub(crate) open: Vec<OpenRow>,
     /// Dead letters.
     pub(crate) dead: Vec<(Place, Arc<DeadRow>)>,
+    /// Silences.
+    pub(crate) silences: Vec<Silence>,
+    /// Requests by integration and second.
+    pub(crate) windows: Vec<Window>,
 }

@@ -1,14 +1,12 @@
 //! The task of one integration: takes its events in their order, keeps to its limit, sends, and
 //! judges what comes back. A receiver that is slow or dead holds up its own events only.
 
-use super::lane::{Job, Next};
+use super::pump::{Step, Ticket};
 use super::record::Record;
 use super::shared::{Shared, describe};
-use crate::model::{Moment, Secret};
-use crate::notify::circuit::{Circuit, Epoch, Gate};
-use crate::notify::limiter::{Admission, Limiter};
+use crate::model::Secret;
 use crate::notify::pagerduty::client::Client;
-use crate::notify::pagerduty::{Decision, Exchange, Reason, TransportFault, Verdict, classify};
+use crate::notify::pagerduty::{Decision, Exchange, Reason, TransportFault, Verdict, classify_of};
 use crate::notify::secrets::SecretReader;
 use crate::notify::settings::{IntegrationSettings, SecretSource};
 use crate::telemetry;
@@ -16,10 +14,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinSet, spawn_blocking};
-
-/// Requests under way at once toward one integration, each of another alert. PagerDuty answers in some
-/// tenths of a second: eight keep a minute's 120 well within reach, and a burst of them short.
-const IN_FLIGHT_MAX: usize = 8;
 
 /// How soon a sender that panicked is begun anew: not at once, should it panic again.
 const PANIC_PAUSE: Duration = Duration::from_secs(1);
@@ -49,16 +43,14 @@ async fn run(shared: Arc<Shared>, name: Arc<str>, mut settings: watch::Receiver<
     loop {
         let current = Arc::clone(&settings.borrow_and_update());
         let post = Arc::new(Post::new(Arc::clone(&current)));
+        shared.begin(&name, &current);
         let ready = post.prepare(&shared, &name).await;
         shared.revive(&name);
         let mut sender = Sender {
             shared: Arc::clone(&shared),
             name: Arc::clone(&name),
-            limiter: Limiter::new(current.requests_per_minute),
-            circuit: Circuit::default(),
             post,
             ready,
-            last_reason: Reason::Accepted,
             under_way: JoinSet::new(),
         };
         if !sender.until_changed(&wake, &mut settings).await {
@@ -70,29 +62,16 @@ async fn run(shared: Arc<Shared>, name: Arc<str>, mut settings: watch::Receiver<
 struct Sender {
     shared: Arc<Shared>,
     name: Arc<str>,
-    limiter: Limiter,
-    circuit: Circuit,
     post: Arc<Post>,
     /// Whether key and client could be had when they were last looked at without an event.
     ready: bool,
-    /// How the last request ended.
-    last_reason: Reason,
     under_way: JoinSet<Sent>,
 }
 
 /// A request that has come back.
 struct Sent {
-    job: Job,
-    epoch: Epoch,
+    ticket: Ticket,
     verdict: Verdict,
-}
-
-/// What to do after looking for work.
-enum Step {
-    /// Look again.
-    More,
-    /// Wait for something, at most until that moment.
-    Wait(Option<Moment>),
 }
 
 impl Sender {
@@ -103,8 +82,11 @@ impl Sender {
         settings: &mut watch::Receiver<Arc<IntegrationSettings>>,
     ) -> bool {
         loop {
-            let until = match self.step() {
-                Step::More => continue,
+            let until = match self.shared.step(&self.name) {
+                Step::Send(ticket) => {
+                    self.send(ticket);
+                    continue;
+                }
                 Step::Wait(until) => until,
             };
             let mut pause = until.map(|it| it.since(self.shared.clock.moment()));
@@ -130,52 +112,16 @@ impl Sender {
         }
     }
 
-    fn step(&mut self) -> Step {
-        if IN_FLIGHT_MAX <= self.under_way.len() {
-            return Step::Wait(None);
-        }
-        let now = self.shared.clock.moment();
-        match self.circuit.gate(now, self.under_way.len()) {
-            Gate::Open => (),
-            Gate::Until(until) => return Step::Wait(Some(until)),
-            Gate::Probing => return Step::Wait(None),
-        }
-        let (urgent_only, freed) = match self.limiter.admission(now) {
-            Admission::All => (false, None),
-            Admission::UrgentOnly(until) => (true, Some(until)),
-            Admission::Full(until) => {
-                self.note_limited(true);
-                return Step::Wait(Some(until));
-            }
-        };
-        match self.shared.next(&self.name, now, urgent_only) {
-            Next::Send(job) => {
-                self.note_limited(false);
-                self.limiter.record(now);
-                self.send(job);
-                Step::More
-            }
-            Next::WaitUntil(until) => {
-                self.note_limited(urgent_only);
-                Step::Wait(Some(freed.map_or(until, |it| it.min(until))))
-            }
-            Next::Idle => {
-                self.note_limited(urgent_only);
-                Step::Wait(freed)
-            }
-        }
-    }
-
-    fn send(&mut self, job: Job) {
-        let (post, shared, epoch) = (Arc::clone(&self.post), Arc::clone(&self.shared), self.circuit.epoch());
+    fn send(&mut self, ticket: Ticket) {
+        let (post, shared) = (Arc::clone(&self.post), Arc::clone(&self.shared));
         self.under_way.spawn(async move {
-            let verdict = post.send(&shared, &job.record).await;
-            Sent { job, epoch, verdict }
+            let verdict = post.send(&shared, &ticket.job.record).await;
+            Sent { ticket, verdict }
         });
     }
 
-    fn came_back(&mut self, sent: Result<Sent, tokio::task::JoinError>) {
-        let Ok(Sent { job, epoch, verdict }) = sent else {
+    fn came_back(&self, sent: Result<Sent, tokio::task::JoinError>) {
+        let Ok(Sent { ticket, verdict }) = sent else {
             telemetry::notify::panicked("request", &self.name);
             if self.under_way.is_empty() {
                 // Which one it was is not said: with none under way, all that seem so are.
@@ -183,73 +129,7 @@ impl Sender {
             }
             return;
         };
-        match verdict.decision {
-            Decision::Accepted => {
-                self.succeeded(epoch);
-                self.shared.accepted(&self.name, job.sequence, &job.record);
-            }
-            Decision::Retry => self.failed(&job, epoch, &verdict),
-            Decision::Repair if !job.record.repaired => {
-                self.succeeded(epoch);
-                self.shared.repaired(&self.name, job.sequence, &job.record, &verdict.text);
-            }
-            Decision::Repair | Decision::DeadLetter => {
-                self.succeeded(epoch);
-                self.shared.give_up(&self.name, job.sequence, verdict.reason, &verdict.text);
-            }
-        }
-    }
-
-    fn succeeded(&mut self, epoch: Epoch) {
-        self.last_reason = Reason::Accepted;
-        if self.circuit.until().is_none() {
-            return;
-        }
-        self.circuit.succeeded(epoch);
-        if self.circuit.until().is_none() {
-            telemetry::notify::recovered(&self.name);
-            let mut state = self.shared.lock();
-            let tally = state.tally(&self.name);
-            tally.open = None;
-            tally.key_error = None;
-            drop(state);
-            self.shared.progress.notify_all();
-        }
-    }
-
-    fn failed(&mut self, job: &Job, epoch: Epoch, verdict: &Verdict) {
-        let now = self.shared.clock.now();
-        let (policy, jitter) = (self.shared.tuning.retry, jitter());
-        let first = self.last_reason != verdict.reason;
-        self.last_reason = verdict.reason;
-        self.circuit.failed(epoch, now.moment, |failures| {
-            policy.pause(verdict.reason, failures, verdict.retry_after, jitter)
-        });
-        let until = self.circuit.until().unwrap_or(now.moment);
-        let pause = until.since(now.moment);
-        telemetry::notify::failed(&self.name, verdict.reason.name(), &verdict.text, pause, first);
-        // An event that fails again and again steps behind those that have not: its own pause is
-        // longer than the circuit's once others get through.
-        let own = policy.pause(verdict.reason, job.attempts.saturating_add(1), verdict.retry_after, jitter);
-        {
-            let mut state = self.shared.lock();
-            let ends = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
-            let until_unix = crate::model::UnixMillis(now.unix.0.saturating_add(ends));
-            state.tally(&self.name).open = Some((until_unix, self.circuit.failures(), verdict.reason));
-        }
-        self.shared.failed(&self.name, job.sequence, verdict.reason, &verdict.text, now.moment + own);
-    }
-
-    fn note_limited(&self, limited: bool) {
-        let mut state = self.shared.lock();
-        let waits = limited && state.ledger.find_lane(&self.name).is_some_and(super::lane::Lane::has_ready);
-        let tally = state.tally(&self.name);
-        let changed = tally.limited != waits;
-        tally.limited = waits;
-        drop(state);
-        if changed {
-            self.shared.progress.notify_all();
-        }
+        self.shared.ended(&self.name, &ticket, &verdict, jitter());
     }
 }
 
@@ -268,12 +148,6 @@ impl Post {
     /// Makes the client and reads the key before the first event needs them, so that what is wrong
     /// with them is known at once.
     async fn prepare(&self, shared: &Shared, name: &Arc<str>) -> bool {
-        {
-            let mut state = shared.lock();
-            let tally = state.tally(name);
-            tally.open = None;
-            tally.limited = false;
-        }
         let ready = self.is_ready(shared, name).await;
         if !ready {
             let text = shared.lock().tally(name).last_error.clone().unwrap_or_default().0;
@@ -311,10 +185,10 @@ impl Post {
             }
         };
         let exchange = match self.client().await {
-            Ok(client) => client.send(&record.body, &key).await,
+            Ok(client) => client.send(&record.body, &key, shared.clock.now().unix).await,
             Err(text) => Exchange::Failed(TransportFault::Connect, text),
         };
-        let mut verdict = classify(&exchange, shared.clock.now().unix);
+        let mut verdict = classify_of(self.settings.receiver, &exchange, shared.clock.now().unix);
         let length = key.expose().chars().count();
         if verdict.reason == Reason::KeyRefused && length != KEY_CHARS {
             verdict.text =

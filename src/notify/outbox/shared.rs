@@ -4,14 +4,15 @@
 
 use super::disk::DiskError;
 use super::health::{Tallies, Tally};
-use super::lane::Next;
+use super::intake::{self, Intake};
 use super::ledger::{Announcement, Ledger, Note};
+use super::pump::{Ended, Pumps, Step, Ticket};
 use super::record::{OpenRow, Record};
 use super::{Tuning, health};
-use crate::alert::{Transition, TransitionKind};
+use crate::alert::Transition;
 use crate::model::{Moment, SystemClock, UnixMillis};
-use crate::notify::pagerduty::{Reason, Sender, event};
-use crate::notify::settings::NotifySettings;
+use crate::notify::pagerduty::{Action, Reason, Verdict};
+use crate::notify::settings::{IntegrationSettings, NotifySettings};
 use crate::telemetry;
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
@@ -29,6 +30,8 @@ pub(crate) const SUBMIT_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Everything behind the lock.
 pub(crate) struct State {
     pub(crate) ledger: Ledger,
+    pub(crate) intake: Intake,
+    pub(crate) pumps: Pumps,
     pub(crate) tallies: Tallies,
     pub(crate) disk: health::DiskHealth,
     /// The file no longer holds what the ledger says: all of it is to be written.
@@ -42,6 +45,21 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn tally(&mut self, name: &Arc<str>) -> &mut Tally {
         self.tallies.entry(Arc::clone(name)).or_default()
+    }
+
+    fn pumps_step(&mut self, name: &Arc<str>, now: Moment) -> Step {
+        let Self { ledger, pumps, .. } = self;
+        pumps.step(ledger, name, now)
+    }
+
+    /// While the disk does not work nothing waits for it, least of all while it is tried again, which may
+    /// take long. Says whether that is so.
+    fn pass_by_disk(&mut self, now: Moment) -> bool {
+        let is_broken = self.disk != health::DiskHealth::Written;
+        if is_broken {
+            self.ledger.let_go(now);
+        }
+        is_broken
     }
 }
 
@@ -123,11 +141,33 @@ impl Shared {
             telemetry::notify::dropped_at_stop(announcements.len());
             return;
         }
-        let now = self.clock.moment();
+        let now = self.clock.now();
+        let settings = self.settings.load();
+        let State { ledger, intake, .. } = &mut *state;
         for announcement in &announcements {
-            state.ledger.announce(announcement, now);
+            intake.take(ledger, announcement, &settings, now);
         }
         self.after_change(state);
+    }
+
+    /// Time passes for silences, storms and alerts that go on.
+    pub(crate) fn tick(&self) {
+        let settings = self.settings.load();
+        let mut state = self.lock();
+        let now = self.clock.now();
+        let before = state.ledger.pending();
+        let State { ledger, intake, .. } = &mut *state;
+        intake.tick(ledger, &settings, now);
+        for (name, lane) in ledger.lanes() {
+            let waited = lane.oldest().map_or(Duration::ZERO, |it| now.moment.since(it));
+            telemetry::notify::lag(name, waited);
+        }
+        let (silenced, waiting, grouped) = intake.held(ledger);
+        telemetry::notify::held(silenced, waiting, grouped);
+        if before != state.ledger.pending() {
+            self.after_change(state);
+            self.wake_senders();
+        }
     }
 
     /// The disk hangs: events go on without it, and all is written when it answers.
@@ -140,10 +180,18 @@ impl Shared {
 
     fn announcement(&self, transition: Arc<Transition>) -> Announcement {
         let settings = self.settings.load();
-        let record = render(&settings, &transition);
+        let announcement = intake::announcement(transition, None, &settings);
+        let record = &announcement.record;
         telemetry::notify::submitted(record.action.name(), &record.key.0);
-        let targets = targets(&settings, &transition);
-        Announcement { transition, record, targets }
+        let facts = &announcement.transition.facts;
+        let is_known = |name: &Arc<str>| settings.integrations.iter().any(|it| it.name == *name);
+        if record.action == Action::Trigger
+            && !facts.integrations.is_empty()
+            && !facts.integrations.iter().any(is_known)
+        {
+            telemetry::notify::unknown_integrations(&facts.key.0, &facts.integrations.join(", "));
+        }
+        announcement
     }
 
     /// Ends a change of the ledger: lets go of the lock, wakes the writer, and tells log and metrics.
@@ -154,9 +202,13 @@ impl Shared {
         }
         let waiting: Vec<(Arc<str>, usize)> =
             state.ledger.lanes().map(|(name, lane)| (Arc::clone(name), lane.len())).collect();
+        let passed_by = state.pass_by_disk(self.clock.moment());
         drop(state);
         self.work.notify_one();
         self.progress.notify_all();
+        if passed_by {
+            self.wake_senders();
+        }
         for (name, events) in waiting {
             telemetry::notify::waiting(&name, events);
         }
@@ -165,56 +217,63 @@ impl Shared {
         }
     }
 
-    /// The next event for that integration.
-    pub(crate) fn next(&self, name: &Arc<str>, now: Moment, urgent_only: bool) -> Next {
-        self.lock().ledger.next(name, now, urgent_only)
+    /// An integration's sender begins, with these settings.
+    pub(crate) fn begin(&self, name: &Arc<str>, settings: &IntegrationSettings) {
+        let mut state = self.lock();
+        state.ledger.set_limit(name, settings.requests_per_minute);
+        state.pumps.begin(name, &endpoint_of(&settings.url));
     }
 
-    pub(crate) fn accepted(&self, name: &Arc<str>, sequence: u64, record: &Record) {
+    /// The next event for that integration.
+    pub(crate) fn step(&self, name: &Arc<str>) -> Step {
+        let mut state = self.lock();
+        let pending = state.ledger.pending();
+        let now = self.clock.moment();
+        let mut step = state.pumps_step(name, now);
+        if matches!(step, Step::Wait(_)) && pending < state.ledger.pending() && state.pass_by_disk(now) {
+            step = state.pumps_step(name, now);
+        }
+        let State { ledger, .. } = &mut *state;
+        let limited = ledger.find_lane(name).is_some_and(super::lane::Lane::is_limited);
+        let claimed = pending < ledger.pending();
+        let tally = state.tally(name);
+        let changed = tally.limited != limited;
+        tally.limited = limited;
+        drop(state);
+        if claimed {
+            self.work.notify_one();
+        }
+        if changed {
+            self.progress.notify_all();
+        }
+        step
+    }
+
+    /// A request has come back.
+    pub(crate) fn ended(&self, name: &Arc<str>, ticket: &Ticket, verdict: &Verdict, jitter: f64) {
         let mut state = self.lock();
         let now = self.clock.now();
-        let queued = state.ledger.accepted(name, sequence, now.moment);
-        let tally = state.tally(name);
-        tally.sent += 1;
-        tally.last_accepted = Some(now.unix);
-        let again = tally.overflowed && state.ledger.has_room(name);
+        let was_blocked = state.pumps.blocked(name).is_some();
+        let State { ledger, pumps, .. } = &mut *state;
+        let ended = pumps.ended(ledger, name, ticket, verdict, (&self.tuning.retry, jitter), now);
+        let is_blocked = state.pumps.blocked(name).is_some();
+        let mut again = false;
+        if let Ended::Accepted(_) = ended {
+            again = state.tally(name).overflowed && state.ledger.has_room(name);
+        }
+        note_end(state.tally(name), ended, verdict, now.unix);
         self.after_change(state);
-        let after = now.moment.since(queued.unwrap_or(now.moment));
-        telemetry::notify::accepted(name, record.action.name(), &record.key.0, after);
+        tell_end(name, ticket, verdict, ended, now.moment);
+        if was_blocked && !is_blocked {
+            telemetry::notify::recovered(name);
+        }
+        if was_blocked != is_blocked {
+            // Others share the endpoint.
+            self.wake_senders();
+        }
         if again {
             self.revive(name);
         }
-    }
-
-    pub(crate) fn failed(&self, name: &Arc<str>, sequence: u64, reason: Reason, text: &str, until: Moment) {
-        let mut state = self.lock();
-        let now = self.clock.now();
-        state.ledger.failed(name, sequence, reason.may_have_arrived(), until, now.moment);
-        let tally = state.tally(name);
-        tally.retried += 1;
-        tally.last_error = Some((text.to_owned(), now.unix));
-        tally.key_error = (reason == Reason::KeyMissing).then(|| text.to_owned());
-        self.after_change(state);
-    }
-
-    pub(crate) fn repaired(&self, name: &Arc<str>, sequence: u64, record: &Record, text: &str) {
-        let Some(body) = event::repaired(&record.body, text) else {
-            return self.give_up(name, sequence, Reason::FieldRefused, text);
-        };
-        let mut state = self.lock();
-        let now = self.clock.now();
-        state.ledger.repaired(name, sequence, body, now.moment);
-        state.tally(name).last_error = Some((text.to_owned(), now.unix));
-        self.after_change(state);
-        telemetry::notify::repaired(name, &record.key.0, text);
-    }
-
-    pub(crate) fn give_up(&self, name: &Arc<str>, sequence: u64, reason: Reason, text: &str) {
-        let mut state = self.lock();
-        let now = self.clock.now();
-        state.ledger.give_up(name, sequence, (reason, text.to_owned()), now.unix, now.moment);
-        state.tally(name).last_error = Some((text.to_owned(), now.unix));
-        self.after_change(state);
     }
 
     /// A sender ended without a word: what it had under way waits again.
@@ -227,6 +286,7 @@ impl Shared {
         for sequence in under_way {
             state.ledger.abandoned_in_flight(name, sequence, now);
         }
+        state.pumps.released(name);
         self.after_change(state);
     }
 
@@ -238,7 +298,8 @@ impl Shared {
         let unheard: Vec<Arc<OpenRow>> = state.ledger.unheard(name);
         drop(state);
         let settings = self.settings.load();
-        let records: Vec<Arc<Record>> = unheard.iter().map(|it| render(&settings, &it.last)).collect();
+        let records: Vec<Arc<Record>> =
+            unheard.iter().map(|it| intake::render(&settings, &it.last)).collect();
         let mut state = self.lock();
         let now = self.clock.moment();
         state.ledger.resolve_again(name, now);
@@ -279,6 +340,44 @@ impl Shared {
     }
 }
 
+fn note_end(tally: &mut Tally, ended: Ended, verdict: &Verdict, at: UnixMillis) {
+    match ended {
+        Ended::Accepted(_) => {
+            tally.sent += 1;
+            tally.last_accepted = Some(at);
+            tally.key_error = None;
+            return;
+        }
+        Ended::Retry { .. } => {
+            tally.retried += 1;
+            tally.key_error = (verdict.reason == Reason::KeyMissing).then(|| verdict.text.clone());
+        }
+        Ended::Repaired | Ended::GivenUp => (),
+    }
+    tally.last_error = Some((verdict.text.clone(), at));
+}
+
+fn tell_end(name: &str, ticket: &Ticket, verdict: &Verdict, ended: Ended, now: Moment) {
+    let record = &ticket.job.record;
+    match ended {
+        Ended::Accepted(queued) => {
+            let after = now.since(queued.unwrap_or(now));
+            telemetry::notify::accepted(name, record.action.name(), &record.key.0, after);
+        }
+        Ended::Retry { pause, first } => {
+            telemetry::notify::failed(name, verdict.reason.name(), &verdict.text, pause, first);
+        }
+        Ended::Repaired => telemetry::notify::repaired(name, &record.key.0, &verdict.text),
+        // Told with the notes of the ledger.
+        Ended::GivenUp => (),
+    }
+}
+
+/// Scheme, host and port of a URL: what fails together.
+fn endpoint_of(url: &str) -> String {
+    url.split('/').take(3).collect::<Vec<_>>().join("/")
+}
+
 /// An error with its causes, in one line.
 pub(crate) fn describe(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -288,36 +387,6 @@ pub(crate) fn describe(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
-}
-
-fn render(settings: &NotifySettings, transition: &Transition) -> Arc<Record> {
-    let sender = Sender { client: &settings.client, client_url: settings.client_url.as_deref() };
-    Arc::new(Record {
-        key: transition.facts.key.clone(),
-        action: event::action_of(transition.kind),
-        severity: transition.severity,
-        at: transition.at,
-        body: event::body(transition, sender).into_boxed_str(),
-        repaired: false,
-    })
-}
-
-/// The integrations that hear of an alert: those of its rule, else the default ones, else all.
-fn targets(settings: &NotifySettings, transition: &Transition) -> Vec<Arc<str>> {
-    let known = |name: &&Arc<str>| settings.integrations.iter().any(|it| it.name == **name);
-    let facts = &transition.facts;
-    let named: Vec<Arc<str>> = facts.integrations.iter().filter(known).map(Arc::clone).collect();
-    if !named.is_empty() {
-        return named;
-    }
-    if !facts.integrations.is_empty() && transition.kind == TransitionKind::Trigger {
-        telemetry::notify::unknown_integrations(&facts.key.0, &facts.integrations.join(", "));
-    }
-    let default: Vec<Arc<str>> = settings.default_integrations.iter().filter(known).map(Arc::clone).collect();
-    if !default.is_empty() {
-        return default;
-    }
-    settings.integrations.iter().map(|it| Arc::clone(&it.name)).collect()
 }
 
 fn count(state: &mut State, note: &Note) {

@@ -5,11 +5,12 @@
 
 use super::disk::{Disk, DiskError, Opener};
 use super::health::DiskHealth;
+use super::record::Op;
 use super::shared::{Shared, State, describe};
 use crate::model::Moment;
 use crate::telemetry;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 /// Changes in one commit, about. At 0.1 ms a change a commit stays well under a tenth of a second.
 const COMMIT_OPS_MAX: usize = 512;
@@ -85,7 +86,7 @@ impl Writer {
     }
 
     fn commit(&mut self, shared: &Shared, mut state: MutexGuard<'_, State>) {
-        let (ops, generation) = state.ledger.take_ops(COMMIT_OPS_MAX);
+        let (ops, generation) = state.ledger.take_ops(COMMIT_OPS_MAX, shared.clock.now());
         state.writing = true;
         drop(state);
         let begin = shared.clock.moment();
@@ -107,7 +108,8 @@ impl Writer {
     }
 
     fn rewrite(&mut self, shared: &Shared, mut state: MutexGuard<'_, State>) {
-        let ops = state.ledger.all();
+        let mut ops = state.ledger.all(shared.clock.now());
+        ops.extend(state.intake.silences().iter().map(|it| Op::PutSilence(Arc::clone(it))));
         state.ledger.drop_ops(shared.clock.moment());
         state.rewrite = false;
         state.writing = true;

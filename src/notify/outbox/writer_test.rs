@@ -59,7 +59,12 @@ impl FakeDisk {
                 Op::PutOpen(key, _) => drop(platter.alerts.insert(key.to_string())),
                 Op::DeleteOpen(key) => drop(platter.alerts.remove(&*key.0)),
                 Op::PutEvent(..) => platter.events += 1,
-                Op::DeleteEvent(_) | Op::PutDead(..) | Op::DeleteDead(_) => (),
+                Op::DeleteEvent(_)
+                | Op::PutDead(..)
+                | Op::DeleteDead(_)
+                | Op::PutWindow(..)
+                | Op::PutSilence(_)
+                | Op::DeleteSilence(_) => (),
             }
         }
         Ok(())
@@ -87,20 +92,19 @@ impl Opener for FakeDisk {
 
 fn open(disk: &FakeDisk, runtime: &Runtime) -> (OutboxHandle, Vec<String>) {
     let integration = IntegrationSettings {
-        name: "ops".into(),
-        routing_key: SecretSource::Inline(Secret::new("0123456789abcdef0123456789abcdef")),
         // Port 1 of loopback: nothing listens there.
         url: "http://127.0.0.1:1/v2/enqueue".to_owned(),
         requests_per_minute: 120,
         timeout: Duration::from_secs(5),
+        ..IntegrationSettings::pagerduty(
+            "ops",
+            SecretSource::Inline(Secret::new("0123456789abcdef0123456789abcdef")),
+        )
     };
-    let settings = NotifySettings {
-        integrations: vec![integration],
-        default_integrations: Vec::new(),
-        state_folder: "/nonexistent".into(),
-        client: "rackwarden".to_owned(),
-        client_url: None,
-    };
+    let mut settings =
+        NotifySettings { integrations: vec![integration], ..NotifySettings::new("/nonexistent".into()) };
+    // Each alert is to be a row and an event of its own.
+    settings.storm.levels.clear();
     let tuning = Tuning { reopen_after: Duration::from_millis(20), ..Tuning::DEFAULT };
     let opener = Box::new(disk.clone());
     let (handle, alerts, warnings) =

@@ -5,6 +5,7 @@
 //! proxy that wants a password) or of a key that an operator will correct is tried again.
 
 use crate::model::UnixMillis;
+use crate::notify::settings::Receiver;
 use std::time::Duration;
 
 /// What is done next.
@@ -14,7 +15,7 @@ pub enum Decision {
     Accepted,
     /// Try again later, without limit.
     Retry,
-    /// The receiver names a field: send once more with the least that it needs.
+    /// The receiver refuses the event as it is: send once more with the least that it needs.
     Repair,
     /// Keep it where an operator sees it, and do not try again.
     DeadLetter,
@@ -153,6 +154,21 @@ pub struct Verdict {
     pub retry_after: Option<Duration>,
 }
 
+/// As [`classify`], of any receiver: others than PagerDuty accept with any 2xx.
+#[must_use]
+pub fn classify_of(receiver: Receiver, exchange: &Exchange, now: UnixMillis) -> Verdict {
+    let verdict = classify(exchange, now);
+    match exchange {
+        Exchange::Answer { status: 200..=299, .. } if receiver != Receiver::PagerDuty => Verdict {
+            decision: Decision::Accepted,
+            reason: Reason::Accepted,
+            text: "accepted".to_owned(),
+            retry_after: None,
+        },
+        _ => verdict,
+    }
+}
+
 /// Judges what came back at the time `now` (to which a date in `Retry-After` refers).
 #[must_use]
 pub fn classify(exchange: &Exchange, now: UnixMillis) -> Verdict {
@@ -193,6 +209,8 @@ fn judge(status: u16, said: &Said) -> (Decision, Reason) {
         400 | 413 | 422 if said.names_key() => (Decision::Retry, Reason::KeyRefused),
         413 => (Decision::Repair, Reason::FieldRefused),
         400 | 422 if said.names_field() => (Decision::Repair, Reason::FieldRefused),
+        // It does not say what is wrong: the least form is worth a try before nobody is woken.
+        400 | 422 => (Decision::Repair, Reason::Refused),
         400..=499 => (Decision::DeadLetter, Reason::Refused),
         // 200 and the like, 1xx, and numbers that are no HTTP status.
         _ => (Decision::Retry, Reason::NotPagerDuty),
@@ -362,12 +380,12 @@ mod tests {
         check(599, "", "", Retry, Reason::ServerError);
         check(403, json, "{}", DeadLetter, Reason::Refused);
         check(404, json, "{}", DeadLetter, Reason::Refused);
-        check(400, json, "", DeadLetter, Reason::Refused);
+        check(400, json, "", Repair, Reason::Refused);
         check(
             400,
             json,
             &format!(r#"{INVALID}"'event_action' is missing or blank"]}}"#),
-            DeadLetter,
+            Repair,
             Reason::Refused,
         );
         check(413, "", "", Repair, Reason::FieldRefused);

@@ -6,8 +6,9 @@
 
 use super::classify::{Exchange, TransportFault, clip};
 use super::event;
-use crate::model::Secret;
-use crate::notify::settings::IntegrationSettings;
+use crate::model::{Secret, UnixMillis};
+use crate::notify::formats::{self, Request};
+use crate::notify::settings::{IntegrationSettings, Receiver};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER};
 use std::error::Error;
 use std::io;
@@ -38,6 +39,7 @@ pub struct Client {
     http: reqwest::Client,
     url: reqwest::Url,
     shown: String,
+    receiver: Receiver,
 }
 
 impl Client {
@@ -58,16 +60,23 @@ impl Client {
             .connect_timeout(settings.timeout.min(CONNECT_TIMEOUT_MAX))
             .pool_idle_timeout(IDLE_TIMEOUT)
             .tcp_nodelay(true);
-        if is_loopback(host) {
+        if let Some(proxy) = &settings.proxy {
+            let proxy = reqwest::Proxy::all(proxy)
+                .map_err(|error| ClientError::Build(chain(&error.without_url())))?;
+            builder = builder.proxy(proxy);
+        } else if is_loopback(host) {
             // A proxy's loopback is not ours.
             builder = builder.no_proxy();
+        }
+        if let Some(path) = &settings.ca_file {
+            builder = builder.tls_certs_only(authorities(path)?);
         }
         let shown = match url.port() {
             Some(port) => format!("{}://{host}:{port}", url.scheme()),
             None => format!("{}://{host}", url.scheme()),
         };
         let http = builder.build().map_err(|error| ClientError::Build(chain(&error.without_url())))?;
-        Ok(Self { http, url, shown })
+        Ok(Self { http, url, shown, receiver: settings.receiver })
     }
 
     /// Scheme, host and port of its URL.
@@ -76,15 +85,43 @@ impl Client {
         &self.shown
     }
 
-    /// Sends an event with that routing key.
-    pub async fn send(&self, body: &str, key: &Secret) -> Exchange {
-        let Some(octets) = event::with_routing_key(body, key) else {
+    /// What it sends to.
+    #[must_use]
+    pub const fn receiver(&self) -> Receiver {
+        self.receiver
+    }
+
+    /// Sends an event with that routing key, in its receiver's form.
+    pub async fn send(&self, body: &str, key: &Secret, now: UnixMillis) -> Exchange {
+        let Some(Request { octets, headers }) = formats::request(self.receiver, body, key, now) else {
             return Exchange::Failed(
                 TransportFault::Connect,
                 "the event kept on disk is no JSON object".to_owned(),
             );
         };
-        let request = self.http.post(self.url.clone()).header(CONTENT_TYPE, "application/json").body(octets);
+        self.post(self.url.clone(), octets, headers, key).await
+    }
+
+    /// Tells PagerDuty of a change: kept for 90 days beside the service's incidents, and wakes nobody.
+    pub async fn send_change(&self, body: &str, key: &Secret) -> Option<Exchange> {
+        let path = self.url.path().strip_suffix("/enqueue")?;
+        let mut url = self.url.clone();
+        url.set_path(&format!("{path}/change/enqueue"));
+        let octets = event::with_routing_key(body, key)?;
+        Some(self.post(url, octets, Vec::new(), key).await)
+    }
+
+    async fn post(
+        &self,
+        url: reqwest::Url,
+        octets: Vec<u8>,
+        headers: Vec<(&'static str, String)>,
+        key: &Secret,
+    ) -> Exchange {
+        let mut request = self.http.post(url).header(CONTENT_TYPE, "application/json").body(octets);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
         match request.send().await {
             Ok(answer) => self.read(answer, key).await,
             Err(error) => self.fault(error),
@@ -128,6 +165,18 @@ impl Client {
         };
         Exchange::Failed(fault, format!("{what} ({}): {}", self.shown, clip(&chain(&error))))
     }
+}
+
+/// The certificates in a file.
+fn authorities(path: &std::path::Path) -> Result<Vec<reqwest::Certificate>, ClientError> {
+    let unusable = |why: String| ClientError::Build(format!("ca_file {}: {why}", path.display()));
+    let octets = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
+    let found = reqwest::Certificate::from_pem_bundle(&octets)
+        .map_err(|error| unusable(chain(&error.without_url())))?;
+    if found.is_empty() {
+        return Err(unusable("there is no certificate in it".to_owned()));
+    }
+    Ok(found)
 }
 
 /// Installs ring as the process's TLS provider, unless there is one already.
@@ -178,15 +227,10 @@ mod tests {
     use super::{Client, ClientError, is_loopback, redact};
     use crate::model::Secret;
     use crate::notify::settings::{IntegrationSettings, SecretSource};
-    use std::time::Duration;
-
     fn client(url: &str) -> Result<Client, ClientError> {
         Client::new(&IntegrationSettings {
-            name: "ops".into(),
-            routing_key: SecretSource::Inline(Secret::new("key")),
             url: url.to_owned(),
-            requests_per_minute: 120,
-            timeout: Duration::from_secs(5),
+            ..IntegrationSettings::pagerduty("ops", SecretSource::Inline(Secret::new("key")))
         })
     }
 

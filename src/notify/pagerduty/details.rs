@@ -2,19 +2,31 @@
 
 use super::event::{Action, REQUEST_OCTETS_MAX, action_of, clean};
 use crate::alert::{AlertFacts, Transition, TransitionKind};
+use crate::notify::settings::Site;
 use serde_json::{Map, Value, json};
 
 /// A JSON object.
 pub(super) type Details = Map<String, Value>;
 
 /// Everything.
-pub(super) fn full(transition: &Transition) -> Details {
+pub(super) fn full(transition: &Transition, site: Option<&Site>) -> Details {
     let facts = &*transition.facts;
     let mut details = essentials(transition, usize::MAX);
+    if let Some(site) = site {
+        let fields = [("company", &site.company), ("contact", &site.contact)];
+        let given =
+            fields.into_iter().filter_map(|(name, text)| Some((name.to_owned(), json!(text.as_ref()?))));
+        details.extend(given);
+    }
     if !facts.labels.is_empty() {
         let labels: Details =
             facts.labels.iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
         details.insert("labels".to_owned(), Value::Object(labels));
+    }
+    if !facts.last_values.is_empty() {
+        let values: Details =
+            facts.last_values.iter().map(|(name, text)| (name.to_string(), json!(text))).collect();
+        details.insert("last_values".to_owned(), Value::Object(values));
     }
     details
 }

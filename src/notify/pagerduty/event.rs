@@ -9,14 +9,18 @@
 use super::details;
 use crate::alert::{AlertKey, Transition, TransitionKind};
 use crate::model::{Labels, Secret, Severity, UnixMillis};
+use crate::notify::settings::Site;
+use crate::notify::storm::GROUP_RULE_TYPE;
 use serde::Serialize;
 use std::fmt;
 
-/// What an event asks for. Rackwarden acknowledges nothing: that is a person's.
+/// What an event asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
     /// Open an incident, or add to the open one.
     Trigger,
+    /// Somebody looks after it, as an operator has told us.
+    Acknowledge,
     /// End it.
     Resolve,
 }
@@ -27,6 +31,7 @@ impl Action {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Trigger => "trigger",
+            Self::Acknowledge => "acknowledge",
             Self::Resolve => "resolve",
         }
     }
@@ -34,7 +39,7 @@ impl Action {
     /// The action of that name.
     #[must_use]
     pub fn find(name: &str) -> Option<Self> {
-        [Self::Trigger, Self::Resolve].into_iter().find(|it| it.name() == name)
+        [Self::Trigger, Self::Acknowledge, Self::Resolve].into_iter().find(|it| it.name() == name)
     }
 }
 
@@ -51,6 +56,8 @@ pub struct Sender<'a> {
     pub client: &'a str,
     /// `client_url`.
     pub client_url: Option<&'a str>,
+    /// Whose site it is.
+    pub site: Option<&'a Site>,
 }
 
 /// A whole request, in octets.
@@ -80,7 +87,7 @@ pub const fn action_of(kind: TransitionKind) -> Action {
 /// The event as JSON, without its routing key.
 #[must_use]
 pub fn body(transition: &Transition, sender: Sender<'_>) -> String {
-    let full = details::full(transition);
+    let full = details::full(transition, sender.site);
     let text = render(transition, sender, full);
     if text.len() <= REQUEST_OCTETS_MAX - KEY_OCTETS_RESERVED {
         return text;
@@ -107,12 +114,47 @@ pub fn repaired(body: &str, refusal: &str) -> Option<String> {
         let note = clean(&format!("the full event was refused: {refusal}"), FIELD_CHARS_MAX);
         fields.insert("custom_details".to_owned(), serde_json::json!({"note": note}));
     }
-    let least = serde_json::json!({
-        "event_action": event.get("event_action")?.as_str()?,
+    let action = event.get("event_action")?.as_str()?;
+    let mut least = serde_json::json!({
+        "event_action": action,
         "dedup_key": event.get("dedup_key")?.as_str()?,
-        "payload": payload,
     });
+    // The end of an incident needs its key alone.
+    let is_needless = action != Action::Trigger.name()
+        && ["payload", "summary", "source", "severity"].iter().any(|it| refusal.contains(it));
+    if !is_needless && let Some(fields) = least.as_object_mut() {
+        fields.insert("payload".to_owned(), payload);
+    }
     Some(least.to_string())
+}
+
+/// A change event: shown beside a service's incidents, and wakes nobody.
+#[must_use]
+pub fn change(summary: &str, at: UnixMillis) -> String {
+    let event = serde_json::json!({
+        "payload": {
+            "summary": clean(summary, SUMMARY_CHARS_MAX),
+            "source": "rackwarden",
+            "timestamp": at.to_string(),
+        },
+    });
+    event.to_string()
+}
+
+/// An acknowledgement of an open incident.
+#[must_use]
+pub fn acknowledgement(key: &AlertKey, by: &str) -> String {
+    let by = clean(by, FIELD_CHARS_MAX);
+    let event = serde_json::json!({
+        "event_action": Action::Acknowledge.name(),
+        "dedup_key": dedup_key(key),
+        "payload": {
+            "summary": format!("acknowledged by {by}"),
+            "source": "rackwarden",
+            "severity": "info",
+        },
+    });
+    event.to_string()
 }
 
 /// The octets to send: the event with its routing key.
@@ -147,6 +189,9 @@ pub fn dedup_key(key: &AlertKey) -> String {
 #[must_use]
 pub fn summary(transition: &Transition) -> String {
     let facts = &transition.facts;
+    if facts.rule_type == GROUP_RULE_TYPE {
+        return group_summary(transition);
+    }
     let head = match transition.kind {
         TransitionKind::Trigger | TransitionKind::Change { .. } => transition.severity.name().to_uppercase(),
         TransitionKind::Resolve => "RESOLVED".to_owned(),
@@ -159,8 +204,9 @@ pub fn summary(transition: &Transition) -> String {
     let reason = if transition.reason.is_empty() { facts.reading.as_str() } else { &transition.reason };
     let what = facts.trigger.replace('_', " ");
     // A number goes with its name ("current 23.4 A > 20 A"); a sentence stands after it ("offline: 3 polls ..").
-    let sentence =
-        facts.value.is_none() || transition.kind == TransitionKind::Resolve && facts.threshold.is_none();
+    let sentence = facts.value.is_none()
+        || facts.operator.is_empty()
+        || transition.kind == TransitionKind::Resolve && facts.threshold.is_none();
     let what = match (reason.contains(&what) || what.is_empty(), sentence) {
         (true, _) => String::new(),
         (false, true) => what + ": ",
@@ -169,13 +215,28 @@ pub fn summary(transition: &Transition) -> String {
     clean(&format!("{head} {}: {what}{reason}{tail}", place(transition)), SUMMARY_CHARS_MAX)
 }
 
+/// `CRITICAL site DC1: 120 alerts (offline 118, infeed-load 2)`.
+fn group_summary(transition: &Transition) -> String {
+    let head = match transition.kind {
+        TransitionKind::Trigger | TransitionKind::Change { .. } => transition.severity.name().to_uppercase(),
+        TransitionKind::Resolve => "RESOLVED".to_owned(),
+    };
+    clean(&format!("{head} {}: {}", transition.facts.device, transition.reason), SUMMARY_CHARS_MAX)
+}
+
 /// `pdu-a1 infeed 1 (Feed A, rack A1)`.
 fn place(transition: &Transition) -> String {
     let facts = &transition.facts;
     let mut place = facts.device.to_string();
     let mut asides: Vec<String> = Vec::new();
     if let Some((kind, index, label)) = &facts.component {
-        let component = if &**index == "0" { kind.name().to_owned() } else { format!("{kind} {index}") };
+        let kind_name = kind.name().replace('_', " ");
+        let component = match &**index {
+            "0" => kind_name,
+            // Objects of inventories have names; their indices are numbers of databases.
+            _ if facts.source.is_none() && !label.is_empty() => format!("{kind_name} {label}"),
+            index => format!("{kind_name} {index}"),
+        };
         let whole_device = *kind == crate::model::ComponentKind::Device && &**index == "0";
         if !whole_device {
             place.push(' ');
@@ -183,6 +244,7 @@ fn place(transition: &Transition) -> String {
         }
         let says_more = !label.is_empty()
             && !label.eq_ignore_ascii_case(&component)
+            && !component.ends_with(&**label)
             && !label.eq_ignore_ascii_case(kind.name())
             && **label != **index
             && **label != *facts.device;
@@ -317,7 +379,7 @@ mod tests {
     use std::sync::Arc;
 
     const SENDER: Sender<'_> =
-        Sender { client: "rackwarden", client_url: Some("https://rackwarden.example/") };
+        Sender { client: "rackwarden", client_url: Some("https://rackwarden.example/"), site: None };
 
     fn pretty(text: &str) -> String {
         serde_json::to_string_pretty(&serde_json::from_str::<serde_json::Value>(text).unwrap()).unwrap()
@@ -526,7 +588,7 @@ mod tests {
         big.component = Some((ComponentKind::Bank, "1".into(), "\"".repeat(600_000).into()));
         big.runbook = Some(format!("https://{}", "r".repeat(600_000)).into());
         let it = transition(TransitionKind::Trigger, Severity::Critical, big);
-        let sender = Sender { client: &"c".repeat(600_000), client_url: None };
+        let sender = Sender { client: &"c".repeat(600_000), client_url: None, site: None };
         let octets = with_routing_key(&body(&it, sender), &Secret::new("\u{1}".repeat(1_000))).unwrap();
         assert!(octets.len() <= REQUEST_OCTETS_MAX, "{}", octets.len());
         let event: serde_json::Value = serde_json::from_slice(&octets).unwrap();
@@ -572,6 +634,12 @@ mod tests {
         "#);
         let shorter = repaired(&body(&it, SENDER), "'custom_details' is wrong").unwrap();
         assert!(!shorter.contains("custom_details"), "{shorter}");
+        let it = transition(TransitionKind::Resolve, Severity::Error, facts("pdu-a1"));
+        let end = repaired(&body(&it, SENDER), "'summary' is too long").unwrap();
+        assert_eq!(
+            end,
+            r#"{"dedup_key":"rackwarden:infeed-load/pdu-a1/infeed/1/current","event_action":"resolve"}"#
+        );
         assert_eq!(repaired("[]", ""), None);
         assert_eq!(repaired("no", ""), None);
     }

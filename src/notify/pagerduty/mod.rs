@@ -5,5 +5,5 @@ pub mod client;
 mod details;
 pub mod event;
 
-pub use classify::{Decision, Exchange, Reason, TransportFault, Verdict, classify};
+pub use classify::{Decision, Exchange, Reason, TransportFault, Verdict, classify, classify_of};
 pub use event::{Action, Sender};

@@ -141,5 +141,5 @@ pub(super) const KEYS: &[&str] = &[
     "rated_apparent_power",
     "reading",
 ];
-const RATING_KEYS: &[&str] =
+pub(super) const RATING_KEYS: &[&str] =
     &["oid", "index_from", "scale", "unit", "digits", "scale_from", "unit_from", "missing", "range"];

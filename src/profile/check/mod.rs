@@ -5,6 +5,7 @@ mod object;
 mod reading;
 mod scaling;
 mod state;
+mod thresholds;
 
 use super::AgentLimits;
 use super::definition::{AgentKeys, Definition, IdentitySpec, Match};

@@ -173,5 +173,5 @@ pub(super) fn text_key(source: &Source<'_>, object: &ObjectRef, text: &str, span
 /// Where names of an object's numbers are looked for.
 pub(super) const IN_ENUMERATION: &str = " in the enumeration";
 const WHEN_KEYS: &[&str] = &["oid", "index_from", "is", "not", "default"];
-const ALSO_KEYS: &[&str] = &["oid", "index_from"];
+pub(super) const ALSO_KEYS: &[&str] = &["oid", "index_from"];
 const VALID_KEYS: &[&str] = &["oid", "index_from", "is", "not"];

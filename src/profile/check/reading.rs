@@ -2,7 +2,7 @@
 
 use super::super::definition::Reading;
 use super::super::reader::Section;
-use super::{component, object, scaling, state};
+use super::{component, object, scaling, state, thresholds};
 use crate::model::Quantity;
 use std::sync::Arc;
 
@@ -18,6 +18,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Reading> {
     let valid = object::validity(section, "valid");
     let scaling = scaling::read(section, quantity, object.as_ref());
     let also = object::lookups(section, "also");
+    let thresholds = thresholds::read(section, quantity);
     let states = match quantity {
         Some(Quantity::State) => Some(state::read(section, object.as_ref())?),
         Some(other) => {
@@ -40,6 +41,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Reading> {
         scaling: Arc::new(scaling?),
         also,
         states,
+        thresholds: thresholds.map(Box::new),
     })
 }
 
@@ -94,6 +96,7 @@ pub(super) const KEYS: &[&str] = &[
     "also",
     "state",
     "names",
+    "thresholds",
 ];
 /// A reading's name is a metric label.
 const NAME_MAX: usize = 64;

@@ -166,6 +166,7 @@ impl<'a> Varbinds<'a> {
         Some(value)
     }
 
+    #[inline]
     fn read(&mut self) -> Result<Varbind<'a>, DecodeError> {
         let mut list = Reader::new(self.rest);
         let binding = list.element(tag::SEQUENCE, "a variable binding")?;
@@ -180,6 +181,9 @@ impl<'a> Varbinds<'a> {
 impl<'a> Iterator for Varbinds<'a> {
     type Item = Result<Varbind<'a>, DecodeError>;
 
+    // Inlined, so that a binding is handed on in registers: read back from memory in other widths than it was
+    // written in, it would stall the processor for longer than it takes to decode it.
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;
@@ -255,6 +259,7 @@ fn is_same(left: &[u8], right: &[u8]) -> bool {
     }
 }
 
+#[inline]
 fn value<'a>(reader: &mut Reader<'a>) -> Result<ValueRef<'a>, DecodeError> {
     const WHAT: &str = "a value";
     let found = reader.peek(WHAT)?;

@@ -2,12 +2,15 @@
 
 use super::fleet::at;
 use rackwarden::http::{
-    ActiveAlert, AlertSource, AppState, Limits, OutboxFacts, OutboxStatus, Readiness, SourceFacts,
+    Access, ActiveAlert, AlertSource, AppState, Limits, Operations, OutboxFacts, OutboxStatus, Readiness,
+    SourceFacts, Wish,
 };
 use rackwarden::model::Now;
 use rackwarden::store::{Store, StoreSettings};
+use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -19,12 +22,50 @@ pub(super) struct Others {
     pub(super) alerts: Mutex<Vec<Arc<ActiveAlert>>>,
     pub(super) outbox: Mutex<Vec<OutboxFacts>>,
     pub(super) sources: Mutex<Vec<SourceFacts>>,
+    /// How often the alerts were asked for.
+    pub(super) asked: AtomicUsize,
+    /// What operators have wished.
+    pub(super) wishes: Mutex<Vec<Wish>>,
     pub(super) rules: Mutex<Vec<rackwarden::http::RuleFacts>>,
 }
 
 impl AlertSource for Others {
     fn active(&self) -> Vec<Arc<ActiveAlert>> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         self.alerts.lock().unwrap().clone()
+    }
+}
+
+impl Operations for Others {
+    fn alerts(&self) -> Value {
+        Value::Null
+    }
+
+    fn outbox(&self) -> Value {
+        Value::Null
+    }
+
+    fn event(&self, _: &str, _: u64) -> Option<Value> {
+        None
+    }
+
+    fn silences(&self) -> Value {
+        Value::Null
+    }
+
+    fn test_page(
+        &self,
+        _: String,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Value, String>> + Send + 'static>> {
+        Box::pin(std::future::ready(Ok(Value::Null)))
+    }
+
+    fn perform(&self, wish: Wish) -> Result<Value, String> {
+        if matches!(&wish, Wish::EndSilence { id: 0, .. }) {
+            return Err("there is no silence 0".to_owned());
+        }
+        self.wishes.lock().unwrap().push(wish);
+        Ok(serde_json::json!({ "done": true }))
     }
 }
 
@@ -49,6 +90,11 @@ pub(super) const NOW: u64 = 5400;
 
 impl Server {
     pub(super) fn start(limits: Limits) -> Self {
+        Self::start_with(limits, Access::default())
+    }
+
+    /// Where not everybody may do everything.
+    pub(super) fn start_with(limits: Limits, access: Access) -> Self {
         let store = Arc::new(Store::new(StoreSettings::default()));
         let others = Arc::new(Others::default());
         let done = Readiness { config_loaded: true, listening: true, polling: true };
@@ -56,6 +102,7 @@ impl Server {
         let clock: Arc<dyn Fn() -> Now + Send + Sync> = Arc::new(|| at(NOW));
         let (told, ruled) = (Arc::clone(&others), Arc::clone(&others));
         let state = AppState {
+            operations: Some(Arc::<Others>::clone(&others)),
             store: Arc::clone(&store),
             alerts: Arc::<Others>::clone(&others),
             outbox: Arc::<Others>::clone(&others),
@@ -65,6 +112,7 @@ impl Server {
             ready: readiness,
             clock,
             started: at(0),
+            access,
         };
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -137,6 +185,11 @@ impl Answer {
     pub(super) fn read(stream: &mut TcpStream) -> Self {
         let mut octets = Vec::new();
         stream.read_to_end(&mut octets).unwrap();
+        Self::of(&octets)
+    }
+
+    /// Of what came over the wire.
+    pub(super) fn of(octets: &[u8]) -> Self {
         let split = octets.windows(4).position(|it| it == b"\r\n\r\n").unwrap();
         let (head, body) = octets.split_at(split);
         let head = String::from_utf8(head.to_vec()).unwrap().to_lowercase();
@@ -151,7 +204,7 @@ impl Answer {
         String::from_utf8(self.body.clone()).unwrap()
     }
 
-    pub(super) fn json(&self) -> serde_json::Value {
+    pub(super) fn json(&self) -> Value {
         assert!(self.head.contains("content-type: application/json"), "{self:?}");
         serde_json::from_slice(&self.body).unwrap()
     }

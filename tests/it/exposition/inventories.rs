@@ -237,7 +237,7 @@ fn objects_come_in_pages_whole_and_once() {
 fn the_page_tells_of_inventories() {
     let page = room().get("/").text();
     for words in [
-        "<h2>Inventories</h2>",
+        "<h2 id=\"h-sources\">Inventories</h2>",
         "<dt>inventories</dt><dd class=\"bad\">1 of 3</dd>",
         "<strong>cmdb</strong> 2 software, 1 prohibited installation, 1 subnet, 1 part model, 1 license, 1 power unit",
         "<strong>old-cmdb</strong> no snapshot: no answer in time",

@@ -136,7 +136,7 @@ fn large_heads_and_bodies_are_refused() {
     assert_eq!(answer.status, 431);
     let many = "a: b\r\n".repeat(100);
     assert_eq!(server.ask(&format!("GET / HTTP/1.1\r\nHost: test\r\n{many}\r\n")).status, 431);
-    let request = "GET /healthz HTTP/1.1\r\nHost: test\r\nContent-Length: 5000\r\nConnection: close\r\n\r\n";
+    let request = "GET /healthz HTTP/1.1\r\nHost: test\r\nContent-Length: 9000\r\nConnection: close\r\n\r\n";
     let answer = server.ask(request);
     assert_eq!((answer.status, answer.json()["error"].as_str()), (413, Some("body_too_large")));
     assert_eq!(server.ask("garbage\r\n\r\n").status, 400);

@@ -1,0 +1,480 @@
+//! What becomes of a transition before anybody is told: silences hold it back, storms gather it, and
+//! what goes on for long is told again.
+//!
+//! Pure: time and settings are arguments; all that outlives a kill is in the ledger's rows, from which
+//! the rest is made anew.
+
+use super::ledger::{Announcement, Ledger};
+use super::record::{Acknowledgement, Hold, OpenRow, Record, Told};
+use crate::alert::{AlertFacts, AlertKey, Transition, TransitionKind};
+use crate::model::{Labels, Moment, Now, Severity, UnixMillis};
+use crate::notify::by_severity;
+use crate::notify::pagerduty::{Action, Sender, event};
+use crate::notify::settings::{IntegrationSettings, NotifySettings, Receiver};
+use crate::notify::silence::{Silence, Silencer, Silences};
+use crate::notify::storm::{Admission, GROUP_RULE_TYPE, Group, Storms};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The stages before the ledger.
+#[derive(Debug, Default)]
+pub(crate) struct Intake {
+    silences: Silences,
+    storms: Storms,
+    /// Alerts that wait for the end of a silence or for others.
+    held: BTreeSet<AlertKey>,
+    /// When Alertmanagers were told last of all that goes on.
+    refreshed: Moment,
+}
+
+/// Often enough that a restarted Alertmanager does not miss much, seldom enough that ten thousand alerts
+/// are no load.
+const REFRESH_EVERY: Duration = Duration::from_secs(600);
+
+/// Members of a group that its page lists: what a phone still scrolls through.
+const LISTED_MAX: usize = 50;
+
+impl Intake {
+    /// What an earlier process left.
+    pub(crate) fn restore(ledger: &Ledger, silences: Vec<Silence>) -> Self {
+        let mut intake = Self { silences: Silences::restore(silences), ..Self::default() };
+        let mut members = members(ledger);
+        let held = |row: &OpenRow| matches!(row.hold, Some(Hold::Silence | Hold::Wait));
+        intake.held.extend(ledger.rows().filter(|(_, it)| held(it)).map(|(key, _)| key.clone()));
+        for (key, row) in ledger.rows().filter(|(_, it)| it.last.facts.rule_type == GROUP_RULE_TYPE) {
+            let members = members.remove(key).unwrap_or(0);
+            intake.storms.restore(key, &row.last.facts, row.last.severity, members);
+        }
+        // Members whose group was lost with a damaged row are told on their own.
+        let orphans: BTreeSet<&AlertKey> = members.into_keys().collect();
+        let of_lost = ledger
+            .rows()
+            .filter(|(_, row)| matches!(&row.hold, Some(Hold::Group(group)) if orphans.contains(group)));
+        intake.held.extend(of_lost.map(|(key, _)| key.clone()));
+        intake
+    }
+
+    /// How many alerts are silenced, wait for others, or are in a group.
+    pub(crate) fn held(&self, ledger: &Ledger) -> (usize, usize, usize) {
+        let holds = self.held.iter().filter_map(|it| ledger.row(it)?.hold.as_ref());
+        let (mut silenced, mut waiting) = (0, 0);
+        for hold in holds {
+            match hold {
+                Hold::Silence => silenced += 1,
+                Hold::Wait => waiting += 1,
+                Hold::Group(_) => (),
+            }
+        }
+        (silenced, waiting, self.storms.members())
+    }
+
+    /// Groups that count other members than the ledger's rows say.
+    #[cfg(test)]
+    pub(crate) fn miscounted(&self, ledger: &Ledger) -> Vec<AlertKey> {
+        let members = members(ledger);
+        let counted = |key: &AlertKey| members.get(key).copied().unwrap_or(0);
+        self.storms
+            .counts()
+            .filter(|(key, count)| counted(key) != *count)
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    /// The silences.
+    pub(crate) const fn silences(&self) -> &Silences {
+        &self.silences
+    }
+
+    /// What holds back that alert now.
+    pub(crate) fn silencer(
+        &self,
+        settings: &NotifySettings,
+        facts: &AlertFacts,
+        severity: Severity,
+        at: UnixMillis,
+    ) -> Option<Silencer> {
+        self.silences.find(&settings.maintenance, facts, severity, at)
+    }
+
+    /// Takes a transition in.
+    pub(crate) fn take(
+        &mut self,
+        ledger: &mut Ledger,
+        announcement: &Announcement,
+        settings: &NotifySettings,
+        now: Now,
+    ) {
+        let per_severity = settings.incident_per_severity;
+        if !per_severity && !ledger.is_split() {
+            self.take_one(ledger, announcement, settings, now);
+            return;
+        }
+        let known = |key: &AlertKey| ledger.row(key).map(|it| it.last.severity);
+        let steps = by_severity::split(&announcement.transition, per_severity, known);
+        ledger.begin_together();
+        for step in steps {
+            let one = self::announcement(step, None, settings);
+            self.take_one(ledger, &one, settings, now);
+        }
+        ledger.end_together();
+    }
+
+    fn take_one(
+        &mut self,
+        ledger: &mut Ledger,
+        announcement: &Announcement,
+        settings: &NotifySettings,
+        now: Now,
+    ) {
+        let key = &announcement.record.key;
+        let row = ledger.row(key).cloned();
+        let hold = row.as_ref().and_then(|it| it.hold.clone());
+        if announcement.record.action == Action::Resolve {
+            self.held.remove(key);
+            ledger.announce(announcement, now.moment);
+            if let Some(Hold::Group(group)) = hold {
+                self.left(ledger, &group, settings, now);
+            }
+            return;
+        }
+        let transition = &announcement.transition;
+        let (facts, severity) = (&transition.facts, transition.severity);
+        let is_news = row.as_ref().is_none_or(|it| it.last.severity < severity || it.told.is_empty());
+        if let Some(Hold::Group(group)) = &hold {
+            let covered = self.storms.group(group).is_some_and(|it| severity <= it.severity);
+            if covered {
+                ledger.hold_back(transition, Hold::Group(group.clone()));
+                return;
+            }
+            self.left(ledger, group, settings, now);
+        }
+        if is_news && self.silencer(settings, facts, severity, now.unix).is_some() {
+            self.held.insert(key.clone());
+            ledger.hold_back(transition, Hold::Silence);
+            return;
+        }
+        // A change of what they know is told at once; so is what an earlier process has told.
+        if row.is_some_and(|it| !it.told.is_empty()) {
+            self.held.remove(key);
+            ledger.announce(announcement, now.moment);
+            return;
+        }
+        self.admit(ledger, announcement, settings, now, true);
+    }
+
+    /// An alert of which nobody has heard: alone, or one of many.
+    fn admit(
+        &mut self,
+        ledger: &mut Ledger,
+        announcement: &Announcement,
+        settings: &NotifySettings,
+        now: Now,
+        may_wait: bool,
+    ) {
+        let Announcement { transition, targets, .. } = announcement;
+        let key = &transition.facts.key;
+        let storm = &settings.storm;
+        let admission =
+            self.storms.admit(storm, &transition.facts, transition.severity, targets, now.unix.0, now.moment);
+        match admission {
+            Admission::Single if may_wait && !storm.wait.is_zero() => {
+                self.held.insert(key.clone());
+                ledger.hold_back(transition, Hold::Wait);
+            }
+            Admission::Single => {
+                self.held.remove(key);
+                ledger.announce(announcement, now.moment);
+            }
+            Admission::Joins(group) => {
+                self.held.remove(key);
+                ledger.hold_back(transition, Hold::Group(group));
+                self.tell_news(ledger, settings, now);
+            }
+            Admission::Opens(group, others) => {
+                self.held.remove(key);
+                ledger.hold_back(transition, Hold::Group(group.clone()));
+                // One that has become worse meanwhile is not to hide in it.
+                let milder = |it: &AlertKey| {
+                    ledger.row(it).is_some_and(|row| row.last.severity <= transition.severity)
+                };
+                let others: Vec<AlertKey> = others.into_iter().filter(milder).collect();
+                for other in others {
+                    if ledger.absorb(&other, Hold::Group(group.clone()), now.moment) {
+                        self.held.remove(&other);
+                        self.storms.absorbed(&group);
+                    }
+                }
+                self.tell_group(ledger, &group, settings, now);
+            }
+        }
+    }
+
+    /// A member has left its group.
+    fn left(&mut self, ledger: &mut Ledger, key: &AlertKey, settings: &NotifySettings, now: Now) {
+        let Some(group) = self.storms.leave(key) else { return };
+        let Some(row) = ledger.row(key).cloned() else { return };
+        let transition = Transition {
+            kind: TransitionKind::Resolve,
+            severity: row.last.severity,
+            at: now.unix,
+            reason: format!("all {} alerts are over", group.total),
+            facts: Arc::clone(&row.last.facts),
+        };
+        announce(ledger, transition, &group.targets, settings, now);
+    }
+
+    fn tell_news(&mut self, ledger: &mut Ledger, settings: &NotifySettings, now: Now) {
+        for key in self.storms.news(&settings.storm, now.moment) {
+            self.tell_group(ledger, &key, settings, now);
+        }
+    }
+
+    fn tell_group(&mut self, ledger: &mut Ledger, key: &AlertKey, settings: &NotifySettings, now: Now) {
+        let Some(group) = self.storms.group(key).cloned() else { return };
+        self.storms.told(key, now.moment);
+        let since = ledger.row(key).map_or(now.unix, |it| it.fired_at);
+        let kind = match ledger.row(key) {
+            Some(row) => TransitionKind::Change { from: row.last.severity },
+            None => TransitionKind::Trigger,
+        };
+        let (reason, notes) = describe(ledger, key, &group);
+        let transition = Transition {
+            kind,
+            severity: group.severity,
+            at: now.unix,
+            reason,
+            facts: Arc::new(facts_of(key, &group, notes, since)),
+        };
+        announce(ledger, transition, &group.targets, settings, now);
+    }
+
+    /// Time passes: silences end, waits are over, groups have news, alerts go on for long.
+    pub(crate) fn tick(&mut self, ledger: &mut Ledger, settings: &NotifySettings, now: Now) {
+        let old = self.silences.forget_old(now.unix);
+        ledger.forget_silences(&old);
+        for key in self.held.iter().cloned().collect::<Vec<_>>() {
+            self.look_at_held(ledger, &key, settings, now);
+        }
+        for key in self.storms.vacant() {
+            self.left(ledger, &key, settings, now);
+        }
+        self.tell_news(ledger, settings, now);
+        if !settings.resend.is_empty() {
+            self.renew(ledger, settings, now);
+        }
+        self.refresh(ledger, settings, now);
+    }
+
+    /// An Alertmanager forgets at its restart, and takes alerts of which it hears no more to be over.
+    fn refresh(&mut self, ledger: &mut Ledger, settings: &NotifySettings, now: Now) {
+        if now.moment < self.refreshed + REFRESH_EVERY {
+            return;
+        }
+        self.refreshed = now.moment;
+        let is_one = |it: &&IntegrationSettings| it.receiver == Receiver::Alertmanager;
+        for integration in settings.integrations.iter().filter(is_one) {
+            let knows = |row: &&Arc<OpenRow>| row.told.get(&integration.name) == Some(&Told::Accepted);
+            let rows: Vec<Arc<OpenRow>> =
+                ledger.rows().map(|(_, row)| row).filter(knows).map(Arc::clone).collect();
+            for row in rows {
+                ledger.tell_again(&integration.name, &render(settings, &row.last), now.moment);
+            }
+        }
+    }
+
+    fn look_at_held(&mut self, ledger: &mut Ledger, key: &AlertKey, settings: &NotifySettings, now: Now) {
+        let Some(row) = ledger.row(key).cloned() else {
+            self.held.remove(key);
+            return;
+        };
+        let waits_on = match &row.hold {
+            None => {
+                self.held.remove(key);
+                return;
+            }
+            // It has joined one with another that was looked at just before.
+            Some(Hold::Group(group)) if self.storms.group(group).is_some() => {
+                self.held.remove(key);
+                return;
+            }
+            Some(Hold::Silence) => {
+                self.silencer(settings, &row.last.facts, row.last.severity, now.unix).is_some()
+            }
+            Some(Hold::Wait) => {
+                let wait = i64::try_from(settings.storm.wait.as_millis()).unwrap_or(i64::MAX);
+                // A clock that was set back must not keep it for ever.
+                now.unix.0.saturating_sub(row.last.at.0).unsigned_abs() < wait.unsigned_abs()
+            }
+            Some(Hold::Group(_)) => false,
+        };
+        if waits_on {
+            return;
+        }
+        let announcement = announcement(Arc::clone(&row.last), None, settings);
+        if row.told.is_empty() && row.hold != Some(Hold::Wait) {
+            self.admit(ledger, &announcement, settings, now, false);
+        } else {
+            self.held.remove(key);
+            ledger.announce(&announcement, now.moment);
+        }
+    }
+
+    /// Tells again of alerts that go on, as their rules ask, unless somebody looks after them.
+    fn renew(&self, ledger: &mut Ledger, settings: &NotifySettings, now: Now) {
+        let due = |row: &Arc<OpenRow>| {
+            let Some(every) = settings.resend.get(&row.last.facts.rule) else { return false };
+            let every = i64::try_from(every.as_millis()).unwrap_or(i64::MAX);
+            let is_due = row.announced_at.0.saturating_add(every) <= now.unix.0;
+            let is_known = row.told.values().any(|it| *it == Told::Accepted);
+            is_due && is_known && row.acknowledged.is_none() && row.hold.is_none()
+        };
+        let rows: Vec<Arc<OpenRow>> =
+            ledger.rows().map(|(_, row)| row).filter(|it| due(it)).map(Arc::clone).collect();
+        for row in rows {
+            if self.silencer(settings, &row.last.facts, row.last.severity, now.unix).is_none() {
+                ledger.renew(&render(settings, &row.last), now.unix, now.moment);
+            }
+        }
+    }
+
+    /// Adds a silence.
+    pub(crate) fn silence(&mut self, ledger: &mut Ledger, silence: Silence) -> Arc<Silence> {
+        let (kept, gone) = self.silences.add(silence);
+        ledger.keep_silence(&kept);
+        ledger.forget_silences(&gone);
+        kept
+    }
+
+    /// Ends a silence now; `None` if there is none of that id that is not over.
+    pub(crate) fn end_silence(
+        &mut self,
+        ledger: &mut Ledger,
+        id: u64,
+        at: UnixMillis,
+    ) -> Option<Arc<Silence>> {
+        let ended = self.silences.end(id, at)?;
+        ledger.keep_silence(&ended);
+        Some(ended)
+    }
+
+    /// Somebody looks after an alert, or after the group that it is in. `false` if there is none.
+    pub(crate) fn acknowledge(ledger: &mut Ledger, key: &AlertKey, by: &Arc<str>, now: Now) -> bool {
+        let by = Acknowledgement { by: Arc::clone(by), at: now.unix };
+        let of_severity = Severity::ALL.into_iter().map(|it| by_severity::key_at(key, it));
+        let keys: Vec<AlertKey> =
+            [key.clone()].into_iter().chain(of_severity).filter(|it| ledger.row(it).is_some()).collect();
+        for key in &keys {
+            ledger.acknowledge(key, by.clone(), now.moment);
+        }
+        !keys.is_empty()
+    }
+}
+
+/// How many members each group has.
+fn members(ledger: &Ledger) -> BTreeMap<&AlertKey, usize> {
+    let mut members: BTreeMap<&AlertKey, usize> = BTreeMap::new();
+    for (_, row) in ledger.rows() {
+        if let Some(Hold::Group(group)) = &row.hold {
+            *members.entry(group).or_default() += 1;
+        }
+    }
+    members
+}
+
+fn announce(
+    ledger: &mut Ledger,
+    transition: Transition,
+    targets: &[Arc<str>],
+    settings: &NotifySettings,
+    now: Now,
+) {
+    let announcement = announcement(Arc::new(transition), Some(targets), settings);
+    ledger.announce(&announcement, now.moment);
+}
+
+/// A transition with its event and those who hear of it: `targets`, else as the settings say.
+pub(crate) fn announcement(
+    transition: Arc<Transition>,
+    targets: Option<&[Arc<str>]>,
+    settings: &NotifySettings,
+) -> Announcement {
+    let record = render(settings, &transition);
+    let targets = targets.map_or_else(|| settings.targets(&transition), <[_]>::to_vec);
+    Announcement { transition, record, targets }
+}
+
+pub(crate) fn render(settings: &NotifySettings, transition: &Transition) -> Arc<Record> {
+    let sender = Sender {
+        client: &settings.client,
+        client_url: settings.client_url.as_deref(),
+        site: Some(&settings.site),
+    };
+    let body = dressed(settings, transition, event::body(transition, sender));
+    Arc::new(Record {
+        key: transition.facts.key.clone(),
+        action: event::action_of(transition.kind),
+        severity: transition.severity,
+        at: transition.at,
+        body: body.into_boxed_str(),
+        repaired: false,
+    })
+}
+
+/// The event with the texts of its rule's templates.
+fn dressed(settings: &NotifySettings, transition: &Transition, body: String) -> String {
+    let dressed = settings.messages.dress(transition, body);
+    for failure in &dressed.failures {
+        crate::telemetry::message::template_failed(&transition.facts.rule, &transition.facts.key.0, failure);
+    }
+    dressed.body
+}
+
+/// `120 alerts (offline 118, infeed-load 2)`, and the first of them, a line each.
+fn describe(ledger: &Ledger, key: &AlertKey, group: &Group) -> (String, String) {
+    let mut rules: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut lines: Vec<String> = Vec::new();
+    let is_member = |row: &&Arc<OpenRow>| matches!(&row.hold, Some(Hold::Group(it)) if it == key);
+    for row in ledger.rows().map(|(_, row)| row).filter(is_member) {
+        *rules.entry(&row.last.facts.rule).or_default() += 1;
+        if lines.len() < LISTED_MAX {
+            lines.push(event::summary(&row.last));
+        }
+    }
+    if LISTED_MAX < group.members {
+        lines.push(format!("and {} more", group.members - LISTED_MAX));
+    }
+    let mut by_count: Vec<(usize, &str)> = rules.into_iter().map(|(rule, count)| (count, rule)).collect();
+    by_count.sort_unstable_by(|left, right| right.cmp(left));
+    let rules: Vec<String> = by_count.iter().take(5).map(|(count, rule)| format!("{rule} {count}")).collect();
+    let over = group.total - group.members.min(group.total);
+    let over = if over == 0 { String::new() } else { format!(", {over} are over") };
+    let alerts = if group.members == 1 { "alert" } else { "alerts" };
+    (format!("{} {alerts} ({}){over}", group.members, rules.join(", ")), lines.join("\n"))
+}
+
+fn facts_of(key: &AlertKey, group: &Group, notes: String, since: UnixMillis) -> AlertFacts {
+    AlertFacts {
+        key: key.clone(),
+        rule: GROUP_RULE_TYPE.into(),
+        rule_type: GROUP_RULE_TYPE,
+        trigger: "storm",
+        notes: (!notes.is_empty()).then(|| notes.into()),
+        runbook: None,
+        integrations: group.targets.iter().map(Arc::clone).collect(),
+        device: Arc::clone(&group.name),
+        address: String::new(),
+        model: String::new(),
+        labels: Labels::new(group.labels.iter().cloned()),
+        component: None,
+        source: None,
+        reading: format!("{} alerts", group.members),
+        value: None,
+        unit: "",
+        operator: "",
+        threshold: None,
+        rated: None,
+        last_values: Vec::new(),
+        since,
+    }
+}
