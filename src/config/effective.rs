@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn what_it_shows_is_the_same_configuration() {
-        let text = "[http]\nlisten = \"1.2.3.4:5\"\n[[alerts]]\nname = \"a\"\ntype = \"power_unit_offline\"\ntrigger = \"offline\"\n\
+        let text = "[http]\nlisten = \"1.2.3.4:5\"\n[[alerts]]\nname = \"a\"\ntype = \"power_unit_offline\"\ntrigger = \"offline\"\nseverity = \"error\"\n\
                     apply_to = { match = { site = \"ams*\" } }\nnotes = \"\"\"two\nlines\"\"\"\nenabled = false\n";
         let again = shown(text, &[], None).unwrap();
         assert_eq!(shown(&again, &[], None).unwrap().lines().count(), again.lines().count());

@@ -64,9 +64,9 @@ impl Sweep {
     fn ask_less(&mut self, error_index: u32) -> Option<Present> {
         let at = usize::try_from(error_index).ok().and_then(|it| it.checked_sub(1));
         let Some(last) = at.and_then(|it| self.roots.get(it)).cloned() else { return Some(Present::new()) };
-        let (kept, beyond) = std::mem::take(&mut self.roots).into_iter().partition(|it| *it < last);
+        let (kept, beyond): (Vec<Oid>, Vec<Oid>) =
+            std::mem::take(&mut self.roots).into_iter().partition(|it| *it < last);
         self.roots = kept;
-        let beyond: Vec<Oid> = beyond;
         self.absent.extend(beyond.into_iter().map(|it| (it, false)));
         match Names::new(&self.roots) {
             Ok(names) if !self.roots.is_empty() => self.names = names,

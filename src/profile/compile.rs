@@ -59,7 +59,7 @@ impl Profile {
         };
         Identity {
             vendor: first(&self.identity.vendor).unwrap_or_else(|| self.vendor.clone()),
-            model: first(&self.identity.model).unwrap_or_default(),
+            model: first(&self.identity.model).unwrap_or_else(|| system.model().to_owned()),
             serial: first(&self.identity.serial).unwrap_or_default(),
             firmware: first(&self.identity.firmware).unwrap_or_default(),
             sys_object_id: system.sys_object_id.clone(),

@@ -64,7 +64,9 @@ fn recorded_devices_say_who_they_are() {
         let cells: Learned = devices::cells(&device.recording).into_iter().collect();
         let polled = crate::support::polled::poll(&profiles, &cells, &devices::system_group(&cells));
         let identity = &polled.identity;
-        if identity.vendor.is_empty() || identity.model.is_empty() {
+        // Some were trimmed to the tables.
+        let is_trimmed = identity.sys_descr.is_empty();
+        if identity.vendor.is_empty() || (identity.model.is_empty() && !is_trimmed) {
             nameless.push(format!(
                 "{} ({}): vendor `{}` model `{}`",
                 device.name, polled.profile, identity.vendor, identity.model
