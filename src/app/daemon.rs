@@ -180,12 +180,18 @@ impl Daemon {
         daemon.begin_polling(&runtime);
         daemon.services.replace(&daemon.settings.services);
         daemon.inventories.replace(&daemon.settings.inventories);
-        let (waits, board) = (Arc::clone(&daemon.waits), Arc::clone(&daemon.shared.board));
-        daemon.tasks.push(supervise::spawn(&runtime, "waits", memory::run(waits, board, clock)));
-        let watching = watch_web_file(daemon.access.clone());
-        daemon.tasks.push(supervise::spawn(&runtime, "web file", watching));
-        daemon.tasks.push(supervise::spawn(&runtime, "log", tell_what_the_log_left_out()));
+        daemon.keep_house(&runtime);
         Ok(daemon)
+    }
+
+    /// Begins what is done now and then for as long as the daemon runs.
+    fn keep_house(&mut self, runtime: &Handle) {
+        let (waits, board) = (Arc::clone(&self.waits), Arc::clone(&self.shared.board));
+        let saving = memory::run(waits, board, self.clock);
+        let watching = watch_web_file(self.access.clone());
+        self.tasks.push(supervise::spawn(runtime, "waits", saving));
+        self.tasks.push(supervise::spawn(runtime, "web file", watching));
+        self.tasks.push(supervise::spawn(runtime, "log", tell_what_the_log_left_out()));
     }
 
     /// Where the HTTP side listens.
@@ -209,7 +215,8 @@ impl Daemon {
     /// From now on calls `tell` a few times in each `period` of systemd's watchdog, for as long as every
     /// thread that polls or judges shows life.
     pub fn feed_watchdog(&mut self, period: Duration, tell: impl Fn() + Send + 'static) {
-        let lives = Lives { shards: Arc::downgrade(&self.shards), inventories: self.inventories.pulse() };
+        let threads = vec![("inventory", self.inventories.pulse()), ("redfish", self.services.pulse())];
+        let lives = Lives { shards: Arc::downgrade(&self.shards), threads };
         let feeding = watchdog::run(lives, period, tell);
         self.tasks.push(supervise::spawn(&Handle::current(), "watchdog", feeding));
     }

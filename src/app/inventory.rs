@@ -27,8 +27,6 @@ use tokio::task::{AbortHandle, LocalSet};
 const FILE_LOOK: Duration = Duration::from_secs(3);
 /// After a defect of ours: long enough not to fill the log.
 const PANIC_PAUSE: Duration = Duration::from_secs(60);
-/// How often the thread shows that it lives.
-const PULSE: Duration = Duration::from_millis(250);
 
 /// The thread of the sources.
 pub(super) struct Inventories {
@@ -67,7 +65,7 @@ impl Inventories {
             match runtime {
                 Ok(runtime) => {
                     let set = LocalSet::new();
-                    set.spawn_local(beat(beating));
+                    set.spawn_local(beating.keep_beating());
                     set.block_on(&runtime, run(desk, clock, heard));
                     // A file system that hangs must not hold up the end.
                     runtime.shutdown_background();
@@ -107,14 +105,6 @@ impl Inventories {
         {
             tracing::error!("the thread of the inventories had failed");
         }
-    }
-}
-
-/// Shows that the thread turns: whatever evaluates a snapshot for ever withholds it.
-async fn beat(pulse: Pulse) {
-    loop {
-        pulse.beat();
-        tokio::time::sleep(PULSE).await;
     }
 }
 

@@ -5,6 +5,7 @@
 //! configuration, or is asked otherwise from now on, has its session deleted first.
 
 use super::pipeline::{Pipeline, Shared};
+use super::watchdog::Pulse;
 use crate::model::{Cells, Moment, Now, SystemClock};
 use crate::poller::{Outcome, Sink as _};
 use crate::redfish::client::{Client, Pool};
@@ -44,6 +45,7 @@ const START_SPREAD: Duration = Duration::from_millis(20);
 pub(super) struct Services {
     wishes: watch::Sender<Wish>,
     thread: Option<JoinHandle<()>>,
+    pulse: Pulse,
 }
 
 /// What is to be at work.
@@ -61,14 +63,25 @@ impl Services {
     pub(super) fn start(shared: Arc<Shared>, clock: SystemClock) -> std::io::Result<Self> {
         events::init();
         let (wishes, heard) = watch::channel(Wish::default());
+        let pulse = Pulse::default();
+        let beating = pulse.clone();
         let thread = std::thread::Builder::new().name("redfish".to_owned()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             match runtime {
-                Ok(runtime) => LocalSet::new().block_on(&runtime, run(shared, clock, heard)),
+                Ok(runtime) => {
+                    let set = LocalSet::new();
+                    set.spawn_local(beating.keep_beating());
+                    set.block_on(&runtime, run(shared, clock, heard));
+                }
                 Err(error) => tracing::error!("Redfish services cannot be asked: {error}"),
             }
         })?;
-        Ok(Self { wishes, thread: Some(thread) })
+        Ok(Self { wishes, thread: Some(thread), pulse })
+    }
+
+    /// What shows that the thread lives.
+    pub(super) fn pulse(&self) -> Pulse {
+        self.pulse.clone()
     }
 
     /// These services and no others, from now on; those that did not change go on.

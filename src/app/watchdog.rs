@@ -1,8 +1,8 @@
 //! Feeds systemd's watchdog, and only with proof of life.
 //!
 //! A notice goes out when each part that polls or judges has ended a round of its work since the last one:
-//! every poll shard (which evaluates on its own thread whatever a poll brings) and the thread of the
-//! inventories. One of them that hangs, in a loop, a lock or a system call, withholds the notice, and systemd
+//! every poll shard (which evaluates on its own thread whatever a poll brings) and the threads of
+//! Redfish services and inventories. One of them that hangs, in a loop, a lock or a system call, withholds the notice, and systemd
 //! restarts the daemon; so does a runtime that no longer turns, as this is one of its tasks.
 //!
 //! It does not judge whether devices answer: a dead network is no reason to restart.
@@ -17,18 +17,24 @@ use std::time::Duration;
 /// Notices in one period of the watchdog: one that is late, or lost to a busy moment, is made good by the next.
 const NOTICES_A_PERIOD: u32 = 3;
 
+/// How often a thread of tasks shows that it lives: more often than any notice is due.
+const BEAT_EVERY: Duration = Duration::from_millis(250);
+
 /// A count that a thread raises with each round of its work.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pulse(Arc<AtomicU64>);
 
 impl Pulse {
-    /// A round was ended.
-    pub(super) fn beat(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
     fn rounds(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// As a task of a thread that runs tasks: whatever occupies the thread for ever stops it.
+    pub(super) async fn keep_beating(self) {
+        loop {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(BEAT_EVERY).await;
+        }
     }
 }
 
@@ -36,14 +42,21 @@ impl Pulse {
 pub(super) struct Lives {
     /// Weak: the daemon ends them.
     pub(super) shards: Weak<Vec<ShardHandle>>,
-    pub(super) inventories: Pulse,
+    /// By their names.
+    pub(super) threads: Vec<(&'static str, Pulse)>,
 }
 
 impl Lives {
     /// The rounds of each part; `None` when the daemon is ending.
     fn rounds(&self) -> Option<Vec<u64>> {
         let shards = self.shards.upgrade()?;
-        Some(shards.iter().map(ShardHandle::rounds).chain([self.inventories.rounds()]).collect())
+        Some(
+            shards
+                .iter()
+                .map(ShardHandle::rounds)
+                .chain(self.threads.iter().map(|(_, it)| it.rounds()))
+                .collect(),
+        )
     }
 
     /// Has shards that sleep end a round, so that one that has nothing to do is not taken for dead.
@@ -56,7 +69,8 @@ impl Lives {
     /// A part's name in the log.
     fn name(&self, part: usize) -> String {
         let shards = self.shards.upgrade().map_or(0, |it| it.len());
-        if part < shards { format!("poll-{part}") } else { "inventory".to_owned() }
+        let thread = part.checked_sub(shards).and_then(|it| self.threads.get(it));
+        thread.map_or_else(|| format!("poll-{part}"), |(name, _)| (*name).to_owned())
     }
 }
 

@@ -13,8 +13,8 @@ mod tested;
 use super::ConfigArguments;
 use super::exit::Exit;
 use super::target::{colour, profiles};
-use crate::config::{Config, Secrets, Settings, render, render_warnings};
-use crate::model::Ratings;
+use crate::config::{Config, Secrets, Settings, render};
+use crate::model::{Diagnostic, Ratings};
 use crate::rules::{Rule, Ruleset};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -75,26 +75,42 @@ pub(super) fn run(verb: &Verb) -> Exit {
 struct Loaded {
     rules: Vec<Rule>,
     settings: Option<Settings>,
-    /// Whether something is allowed, but most likely not meant.
-    has_warnings: bool,
+    /// What is allowed, but most likely not meant.
+    warnings: Vec<Diagnostic>,
 }
 
 impl Loaded {
     /// Neither rules nor a configuration.
     const fn none() -> Self {
-        Self { rules: Vec::new(), settings: None, has_warnings: false }
+        Self { rules: Vec::new(), settings: None, warnings: Vec::new() }
+    }
+
+    /// The devices and inventories of the configuration.
+    fn names(&self) -> Vec<String> {
+        self.settings.iter().flat_map(Settings::names).map(str::to_owned).collect()
     }
 
     /// The rules ready to bind, with the ratings that devices are given by hand.
     fn ruleset(&self) -> Ruleset {
-        let devices = self.settings.iter().flat_map(|it| &it.devices);
+        self.ruleset_of(self.rules.clone())
+    }
+
+    /// The same with that rule switched on in any case.
+    fn ruleset_with(&self, wanted: &Rule) -> Ruleset {
+        let mut rules = self.rules.clone();
+        rules.iter_mut().filter(|it| it.name == wanted.name).for_each(|it| it.enabled = true);
+        self.ruleset_of(rules)
+    }
+
+    fn ruleset_of(&self, rules: Vec<Rule>) -> Ruleset {
+        let devices = self.settings.iter().flat_map(Settings::polled);
         let rated = devices.filter(|it| !it.rated_current_amperes.is_empty()).map(|device| {
             let by_kind = device.rated_current_amperes.iter().map(|(kind, amperes)| {
                 (*kind, Ratings { current_amperes: Some(*amperes), ..Ratings::default() })
             });
-            (Arc::clone(&device.name), by_kind.collect())
+            (Arc::clone(device.name), by_kind.collect())
         });
-        Ruleset::compile(self.rules.clone()).with_device_ratings(rated)
+        Ruleset::compile(rules).with_device_ratings(rated)
     }
 }
 
@@ -125,14 +141,11 @@ impl RuleArguments {
         let warnings = settings.as_ref().map(|it| it.warnings.clone()).unwrap_or_default();
         let settings = settings.map(|it| it.settings);
         if self.rules.is_empty() {
-            if !warnings.is_empty() {
-                eprint!("{}", render_warnings(&warnings, colour()));
-            }
             let rules = settings.as_ref().map(|it| it.rules.clone()).unwrap_or_default();
-            return Ok(Loaded { rules, settings, has_warnings: !warnings.is_empty() });
+            return Ok(Loaded { rules, settings, warnings });
         }
         let rules = rules_of(&self.rules)?;
-        Ok(Loaded { rules, settings, has_warnings: false })
+        Ok(Loaded { rules, settings, warnings: Vec::new() })
     }
 }
 

@@ -55,6 +55,7 @@ const TYPES: &[(u32, &str, &str)] = &[
     (9, "battery_low", "type = \"ups\"\nseverity = \"critical\""),
     (9, "replace_battery", "type = \"ups\"\nseverity = \"warning\""),
     (9, "on_battery", "type = \"ups\"\nseverity = \"error\""),
+    (9, "fault", "type = \"ups\"\napply_to = [\"ups\"]\nseverity = \"critical\""),
     (
         10,
         "count",
@@ -97,6 +98,7 @@ const CELLS: &[(usize, &str, i64, i64)] = &[
     (1, "upsBasicBatteryStatus.0", 3, 2),
     (1, "upsAdvBatteryReplaceIndicator.0", 2, 1),
     (1, "upsBasicOutputStatus.0", 3, 2),
+    (1, "upsAdvTestDiagnosticsResults.0", 2, 1),
 ];
 
 fn rule_name(number: u32, trigger: &str) -> String {

@@ -18,6 +18,7 @@ mod eighteen;
 mod exposition;
 mod first_contact;
 mod inventory;
+mod operators;
 mod paging;
 mod paging_storms;
 mod profile_engine;

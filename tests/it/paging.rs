@@ -164,7 +164,7 @@ fn an_alert_opens_and_ends_one_incident() {
     assert_eq!(incident.dedup_key, "rackwarden:a");
     assert_eq!(
         incident.summary,
-        "CRITICAL pdu-a1 infeed 1 (Feed A, rack A1): current 23.4 A > 20 A for 30 s"
+        "CRITICAL pdu-a1 infeed 1 (Feed A, rack A1): current 23.4 A > 20 A for 30 s, since 2026-01-02 03:03 UTC"
     );
     assert_eq!(board.requests[0].routing_key, Secret::new(KEY));
 }

@@ -242,6 +242,76 @@ fn a_webhook_gets_signed_events_beside_pagerduty() {
     handle.stop(LIMIT);
 }
 
+/// PagerDuty does not raise an open incident's urgency: who needs that gets an incident for each severity.
+#[test]
+fn an_alert_that_gets_worse_opens_an_incident_of_its_own() {
+    let mut room = Room::new();
+    room.settings.incident_per_severity = true;
+    let handle = room.open();
+    handle.submit(vec![room.transition(0, TransitionKind::Trigger, Severity::Warning)]);
+    room.wait("the page", |it| it.open_len() == 1);
+    let rise = TransitionKind::Change { from: Severity::Warning };
+    handle.submit(vec![room.transition(0, rise, Severity::Critical)]);
+    let of = |it: &Board, severity: &str| {
+        let key = format!("rackwarden:offline/pdu-0//{severity}");
+        it.incidents_of(&key).map(|it| it.resolved.is_none()).collect::<Vec<_>>()
+    };
+    room.wait("the worse one, and the end of the other", |it| {
+        of(it, "warning") == [false] && of(it, "critical") == [true]
+    });
+    assert!(handle.flush(LIMIT));
+    handle.stop(LIMIT);
+    // After a restart without it the alert goes by its own key, and all that is open ends with it.
+    room.settings.incident_per_severity = false;
+    let (handle, open, _) =
+        Outbox::open_tuned(&room.settings, room.clock, room.runtime.handle(), Tuning::DEFAULT).unwrap();
+    let known: Vec<(&str, Severity)> = open.iter().map(|it| (&*it.facts.key.0, it.severity)).collect();
+    assert_eq!(known, [("offline/pdu-0", Severity::Critical)]);
+    handle.submit(vec![room.transition(0, TransitionKind::Resolve, Severity::Critical)]);
+    room.wait("the end", |it| it.open_len() == 0);
+    handle.stop(LIMIT);
+}
+
+#[test]
+fn silences_are_told_as_change_events() {
+    let mut room = Room::new();
+    room.settings.change_events = true;
+    let posts: Posts = Arc::default();
+    let kept = Arc::clone(&posts);
+    let take = move |headers: HeaderMap, body: Bytes| async move {
+        kept.lock().unwrap().push((headers, body));
+        axum::http::StatusCode::ACCEPTED
+    };
+    let listener = room.runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    room.settings.integrations[0].url = format!("http://{}/v2/enqueue", listener.local_addr().unwrap());
+    room.runtime.spawn(async move {
+        drop(axum::serve(listener, Router::new().route("/v2/change/enqueue", post(take))).await);
+    });
+    let handle = room.open();
+    let said = |count: usize| {
+        let begin = room.clock.moment();
+        while posts.lock().unwrap().len() < count && room.clock.moment().since(begin) < LIMIT {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let posts = posts.lock().unwrap();
+        let (_, body) = posts.get(count - 1).unwrap_or_else(|| panic!("only {} came", posts.len()));
+        let event: serde_json::Value = serde_json::from_slice(body).unwrap();
+        assert_eq!(event["routing_key"], KEY);
+        event["payload"]["summary"].as_str().unwrap().to_owned()
+    };
+    handle.tell_change("configuration reloaded");
+    assert_eq!(said(1), "configuration reloaded");
+    let now = room.clock.now().unix;
+    let matchers = vec![Matcher::parse("rack=R0").unwrap()];
+    let silence = handle.silence(matchers, (now, UnixMillis(now.0 + 3_600_000)), "ann", "new feeds").unwrap();
+    let begins = said(2);
+    assert!(begins.starts_with("silence 1 by ann begins: rack=R0 until "), "{begins}");
+    assert!(begins.ends_with(" (new feeds)"), "{begins}");
+    assert!(handle.end_silence(silence.id, "ann").is_some());
+    assert_eq!(said(3), "silence 1 by ann is over");
+    handle.stop(LIMIT);
+}
+
 const FOLDER_VARIABLE: &str = "RACKWARDEN_STORM_FOLDER";
 const URL_VARIABLE: &str = "RACKWARDEN_STORM_URL";
 const ROUND_VARIABLE: &str = "RACKWARDEN_STORM_ROUND";

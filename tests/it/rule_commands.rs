@@ -268,6 +268,26 @@ fn templates_are_checked_with_their_place() {
     }
 }
 
+/// What docs/rules.md shows is what is printed.
+#[test]
+fn the_guide_shows_what_is_printed() {
+    let guide = std::fs::read_to_string(shipped::root().join("docs/rules.md")).unwrap();
+    for (name, lines) in [
+        ("list.txt", 5),
+        ("explain.txt", usize::MAX),
+        ("explain-inventory.txt", usize::MAX),
+        ("replay.txt", usize::MAX),
+        ("test.txt", usize::MAX),
+        ("suggest.txt", 10),
+        ("set-in-devices.txt", 10),
+    ] {
+        let printed =
+            std::fs::read_to_string(shipped::root().join("tests/fixtures/rules").join(name)).unwrap();
+        let shown: String = printed.split_inclusive('\n').take(lines).collect();
+        assert!(guide.contains(&shown), "docs/rules.md does not show what {name} begins with:\n{shown}");
+    }
+}
+
 /// A UPS on battery, a stand-in for PagerDuty, and the daemon.
 struct World {
     _simulator: Simulator,

@@ -81,7 +81,7 @@ fn a_poll_thread_that_hangs_withholds_the_watchdogs_notice() {
     for _ in 0..3 {
         assert_eq!(notice(&socket, LIMIT).unwrap().trim(), "WATCHDOG=1");
     }
-    for thread in ["poll-0", "inventory"] {
+    for thread in ["poll-0", "inventory", "redfish"] {
         let held = thread_of(daemon.0.id(), thread).unwrap();
         if let Err(error) = ptrace::seize(held, ptrace::Options::empty()) {
             left_out(&format!("watchdog of a hung thread: it cannot be held here ({error})"));

@@ -3,11 +3,13 @@
 use super::super::exit::Exit;
 use crate::config::Settings;
 use crate::inventory::{Collector, Keeper};
-use crate::model::{ComponentKind, Quantity, SystemClock};
-use crate::poller::Outcome;
+use crate::model::{ComponentKind, Quantity, Shape, SystemClock};
 use crate::poller::once::{self, Target};
+use crate::poller::settings::DeviceSettings;
 use crate::profile::{DeviceThresholds, Plan, ProfileSet};
 use crate::recording::Frame;
+use crate::redfish::kinds::Kinds;
+use crate::redfish::{Service, ServiceSettings};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -20,44 +22,90 @@ pub(super) type Key = (ComponentKind, Quantity, Arc<str>);
 /// What is set in devices, by their names.
 pub(super) type OwnThresholds = BTreeMap<Arc<str>, BTreeMap<Key, DeviceThresholds>>;
 
+/// One poll of a device.
+pub(super) struct Polled {
+    pub(super) frame: Frame,
+    /// What is set in it; empty unless the profiles ask for it.
+    pub(super) own: BTreeMap<Key, DeviceThresholds>,
+}
+
 /// One poll of each device that is wanted. Those without an address are told and left out.
 pub(super) fn poll(
     settings: &Settings,
     profiles: &Arc<ProfileSet>,
     wanted: &dyn Fn(&str) -> bool,
-) -> Vec<Outcome> {
-    let devices: Vec<_> = settings.devices.iter().filter(|it| wanted(&it.name)).collect();
-    if POLLED_MAX < devices.len() {
-        eprintln!("rackwarden: of {} devices the first {POLLED_MAX} are polled; name one", devices.len());
+) -> Result<Vec<Polled>, Exit> {
+    let count = settings.polled().filter(|it| wanted(it.name)).count();
+    if POLLED_MAX < count {
+        eprintln!("rackwarden: of {count} devices the first {POLLED_MAX} are polled; name one");
     }
-    let clock = SystemClock::new();
-    let mut outcomes = Vec::new();
-    for device in devices.into_iter().take(POLLED_MAX) {
-        match once::resolve(&device.host, device.port) {
-            Ok(address) => {
-                let target = Target {
-                    address,
-                    credential: device.credential.clone(),
-                    timeout: device.timeout,
-                    retries: device.retries,
-                };
-                let settings = Arc::new(device.clone());
-                outcomes.push(once::poll(&target, settings, Arc::clone(profiles), clock));
-            }
-            Err(error) => eprintln!("rackwarden: {}: {error}", device.name),
+    let mut polls = Vec::new();
+    for device in settings.devices.iter().filter(|it| wanted(&it.name)).take(POLLED_MAX) {
+        polls.extend(agent(device, profiles));
+    }
+    let left = POLLED_MAX.saturating_sub(polls.len());
+    for settings in settings.services.iter().filter(|it| wanted(&it.name)).take(left) {
+        polls.push(service(settings)?);
+    }
+    Ok(polls)
+}
+
+fn agent(device: &DeviceSettings, profiles: &Arc<ProfileSet>) -> Option<Polled> {
+    let address = match once::resolve(&device.host, device.port) {
+        Ok(address) => address,
+        Err(error) => {
+            eprintln!("rackwarden: {}: {error}", device.name);
+            return None;
         }
+    };
+    let target = Target {
+        address,
+        credential: device.credential.clone(),
+        timeout: device.timeout,
+        retries: device.retries,
+    };
+    let outcome = once::poll(&target, Arc::new(device.clone()), Arc::clone(profiles), SystemClock::new());
+    let own = outcome.ready.as_ref().map(|it| thresholds_of(&it.plan)).unwrap_or_default();
+    Some(Polled { frame: Frame::of(&outcome.batch), own })
+}
+
+/// A Redfish service tells its thresholds with its sensors.
+fn service(settings: &ServiceSettings) -> Result<Polled, Exit> {
+    let (pool, kinds) = (Arc::default(), Arc::new(Kinds::default()));
+    let mut service = Service::new(Arc::new(settings.clone()), pool, kinds, SystemClock::new());
+    let batch = super::runtime()?.block_on(async {
+        let polled = service.poll().await;
+        service.close().await;
+        polled.batch
+    });
+    let mut own = BTreeMap::<Key, DeviceThresholds>::new();
+    for it in service.plan().iter().flat_map(|it| it.thresholds.iter()) {
+        let Some(key) = key(&batch.shape, it.reading) else { continue };
+        let known = own.entry(key).or_default();
+        let place = match it.name {
+            "lower_critical" => &mut known.low_critical,
+            "lower_caution" => &mut known.low_warning,
+            "upper_caution" => &mut known.high_warning,
+            "upper_critical" => &mut known.high_critical,
+            // What breaks the device is beyond what a person acts on.
+            _ => continue,
+        };
+        *place = Some(it.value);
     }
-    outcomes
+    Ok(Polled { frame: Frame::of(&batch), own })
+}
+
+/// Of a reading without a name.
+fn key(shape: &Shape, reading: usize) -> Option<Key> {
+    let reading = shape.readings.get(reading).filter(|it| it.name.is_empty())?;
+    let component = shape.component_of(reading)?;
+    Some((component.kind, reading.quantity, Arc::clone(&component.index)))
 }
 
 /// What is set in a device for its readings, as its plan found it.
 pub(super) fn thresholds_of(plan: &Plan) -> BTreeMap<Key, DeviceThresholds> {
-    let own = plan.device_thresholds().iter().filter_map(|(at, thresholds)| {
-        let reading = plan.shape.readings.get(*at).filter(|it| it.name.is_empty())?;
-        let component = plan.shape.component_of(reading)?;
-        Some(((component.kind, reading.quantity, Arc::clone(&component.index)), *thresholds))
-    });
-    own.collect()
+    let own = plan.device_thresholds().iter();
+    own.filter_map(|(at, thresholds)| Some((key(&plan.shape, *at)?, *thresholds))).collect()
 }
 
 /// One snapshot of each inventory source that is wanted. A failed one is a frame too.

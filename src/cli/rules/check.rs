@@ -2,7 +2,8 @@
 
 use super::super::exit::Exit;
 use super::daemon::{Daemon, DaemonArguments};
-use super::{Loaded, RuleArguments, table};
+use super::{Loaded, RuleArguments, colour, table};
+use crate::config::{Settings, render_warnings};
 use crate::rules::words::{duration, limit_text};
 use crate::rules::{CompiledRule, Condition, NoData, Rule, Selection};
 use serde_json::Value as Json;
@@ -57,6 +58,9 @@ struct Bound {
 
 pub(super) fn check(arguments: &Arguments) -> Result<Exit, Exit> {
     let loaded = arguments.rules.load()?;
+    if !loaded.warnings.is_empty() {
+        eprint!("{}", render_warnings(&loaded.warnings, colour()));
+    }
     let bound = (!arguments.offline).then(|| asked(&arguments.daemon, &loaded)).flatten();
     let (mut quiet, mut troubled) = (true, 0_usize);
     for rule in &loaded.rules {
@@ -67,7 +71,7 @@ pub(super) fn check(arguments: &Arguments) -> Result<Exit, Exit> {
     }
     let look = if quiet { String::new() } else { format!(", {troubled} of them to look at") };
     println!("{} rules: no mistakes{look}", loaded.rules.len());
-    let is_bad = arguments.strict && (!quiet || loaded.has_warnings);
+    let is_bad = arguments.strict && (!quiet || !loaded.warnings.is_empty());
     Ok(if is_bad { Exit::Config } else { Exit::Ok })
 }
 
@@ -125,21 +129,7 @@ fn matched(rule: &Rule, loaded: &Loaded, bound: Option<&HashMap<String, Bound>>)
         };
     }
     let Some(settings) = &loaded.settings else { return (what, true) };
-    let names: Vec<&str> = if rule.rule_type.is_of_inventory() {
-        settings
-            .inventories
-            .iter()
-            .filter(|it| fits(rule, &it.name, &it.labels, true))
-            .map(|it| &*it.name)
-            .collect()
-    } else {
-        settings
-            .devices
-            .iter()
-            .filter(|it| fits(rule, &it.name, &it.labels, false))
-            .map(|it| &*it.name)
-            .collect()
-    };
+    let names = fitting(rule, settings);
     let of = if rule.rule_type.is_of_inventory() { "inventory source" } else { "device" };
     match names.as_slice() {
         [] => (format!("{what}: no {of} fits"), is_general),
@@ -150,6 +140,15 @@ fn matched(rule: &Rule, loaded: &Loaded, bound: Option<&HashMap<String, Bound>>)
             (format!("{what}: for {} ({}{more})", count(number, of), shown.join(", ")), true)
         }
     }
+}
+
+/// The devices, or inventories, of the configuration that a rule may be for.
+pub(super) fn fitting<'a>(rule: &Rule, settings: &'a Settings) -> Vec<&'a str> {
+    if rule.rule_type.is_of_inventory() {
+        let sources = settings.inventories.iter().filter(|it| fits(rule, &it.name, &it.labels, true));
+        return sources.map(|it| &*it.name).collect();
+    }
+    settings.polled().filter(|it| fits(rule, it.name, it.labels, false)).map(|it| &**it.name).collect()
 }
 
 fn fits(

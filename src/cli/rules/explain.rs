@@ -1,7 +1,7 @@
 //! `rules explain RULE [OBJECT]`: what was read, what it is held against, and what came of it.
 
 use super::super::exit::Exit;
-use super::check::{applies_to, levels};
+use super::check::{applies_to, fitting, levels};
 use super::daemon::DaemonArguments;
 use super::{Loaded, RuleArguments, by_hand, find, profiles};
 use crate::model::{Health, Sample};
@@ -48,11 +48,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Exit> {
     println!("{}: {}/{}, {}", rule.name, rule.rule_type.name(), rule.trigger.name, applies_to(rule));
     println!("  {}{}", levels(compiled), waits(rule));
     if !rule.enabled {
-        println!("  it is switched off: nothing of this is evaluated");
+        println!("  it is switched off: nothing of this is evaluated; if it were on:");
     }
     let wanted = |name: &str| pattern.as_ref().is_none_or(|it| it.device.matches(name));
     let (frames, alerts) = if arguments.poll {
-        (polled(&loaded, rule, &wanted)?, None)
+        let all = loaded.settings.as_ref().map(|it| fitting(rule, it)).unwrap_or_default();
+        // One that is named is looked at in any case: why the rule is not for it.
+        let is_worth = |name: &str| wanted(name) && (pattern.is_some() || all.contains(&name));
+        (polled(&loaded, rule, &is_worth)?, None)
     } else {
         let daemon = arguments.daemon.open(loaded.settings.as_ref())?;
         let exact = pattern.as_ref().filter(|it| it.device.is_exact()).map(|it| it.device.text().to_owned());
@@ -60,7 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Exit> {
         let alerts = daemon.json("/api/v1/alerts", &[]).map_err(|why| daemon.unreachable(&why))?;
         (frames, Some(alerts))
     };
-    let view = View { rule, ruleset: loaded.ruleset(), pattern, alerts };
+    let view = View { rule, ruleset: loaded.ruleset_with(rule), pattern, alerts, names: loaded.names() };
     Ok(view.show(&frames))
 }
 
@@ -90,8 +93,7 @@ fn polled(loaded: &Loaded, rule: &Rule, wanted: &dyn Fn(&str) -> bool) -> Result
         return by_hand::snapshots(settings, wanted);
     }
     let profiles = profiles(&settings.profile_folders)?;
-    let outcomes = by_hand::poll(settings, &profiles, wanted);
-    Ok(outcomes.iter().map(|it| Frame::of(&it.batch)).collect())
+    Ok(by_hand::poll(settings, &profiles, wanted)?.into_iter().map(|it| it.frame).collect())
 }
 
 struct View<'a> {
@@ -100,6 +102,8 @@ struct View<'a> {
     pattern: Option<ObjectPattern>,
     /// What the daemon says of its alerts; `None`: polled by hand.
     alerts: Option<Json>,
+    /// The devices and inventories of the configuration.
+    names: Vec<String>,
 }
 
 impl View<'_> {
@@ -118,10 +122,19 @@ impl View<'_> {
         if shown == 0 {
             let said = match (&self.pattern, devices.is_empty()) {
                 (Some(pattern), true) => {
-                    format!("nothing is known of {pattern}: no such device has been polled")
+                    let near =
+                        crate::model::closest(pattern.device.text(), self.names.iter().map(String::as_str));
+                    let near = near.filter(|it| !pattern.device.matches(it));
+                    let help = near.map(|it| format!("; did you mean {it}?")).unwrap_or_default();
+                    format!("nothing is known of {pattern}: no such device or inventory was read{help}")
                 }
                 (Some(pattern), false) => format!("{pattern}: nothing there is judged by this rule"),
-                (None, _) => "nothing that is known is judged by this rule".to_owned(),
+                (None, true) => format!(
+                    "no {} fits: {}",
+                    if self.rule.rule_type.is_of_inventory() { "inventory source" } else { "device" },
+                    applies_to(self.rule)
+                ),
+                (None, false) => "nothing that was read is judged by this rule".to_owned(),
             };
             println!("  {said}");
             return Exit::Unknown;
@@ -145,10 +158,7 @@ impl View<'_> {
             return usize::from(is_named);
         }
         let program = self.ruleset.bind(source, &good.shape);
-        let Some(place) = self.place() else {
-            println!("  {}: the rule is switched off", source.device);
-            return 1;
-        };
+        let Some(place) = self.place() else { return 0 };
         let mut lines = Vec::new();
         let is_of_device = program.checks_of_device().any(|at| of_rule(&program, at, place));
         if let Some(error) = last.error.as_ref().filter(|_| !is_of_device) {

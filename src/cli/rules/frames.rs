@@ -114,7 +114,7 @@ impl Reader<'_> {
     }
 
     fn source(&self, device: &str, profile: &str, identity: Identity) -> Source {
-        let configured = self.settings.and_then(|it| it.devices.iter().find(|it| *it.name == *device));
+        let configured = self.settings.and_then(|it| it.polled().find(|it| **it.name == *device));
         Source {
             device: device.into(),
             labels: configured.map_or_else(Labels::default, |it| it.labels.clone()),

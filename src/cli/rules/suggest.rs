@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Exit> {
     {
         let device = &frame.source.device;
         seen.entry(Arc::clone(device)).or_default().see(frame, own.get(device), |kind| {
-            let device = settings?.devices.iter().find(|it| it.name == *device)?;
+            let device = settings?.polled().find(|it| it.name == device)?;
             device.rated_current_amperes.iter().find(|(it, _)| *it == kind).map(|(_, amperes)| *amperes)
         });
     }
@@ -101,16 +101,15 @@ impl Arguments {
             return Ok(Polls { frames, own: OwnThresholds::new() });
         };
         let profiles = Arc::new(profiles(&settings.profile_folders)?.with_device_thresholds());
-        let outcomes = by_hand::poll(settings, &profiles, &|name| self.wants(name));
+        let polled = by_hand::poll(settings, &profiles, &|name| self.wants(name))?;
         let mut polls = Polls { frames: Vec::new(), own: OwnThresholds::new() };
-        for outcome in &outcomes {
-            let device = &outcome.batch.source.device;
-            if let Some(error) = &outcome.batch.error {
+        for it in polled {
+            let device = Arc::clone(&it.frame.source.device);
+            if let Some(error) = &it.frame.error {
                 eprintln!("rackwarden: {device}: {error}");
             }
-            let own = outcome.ready.as_ref().map(|it| by_hand::thresholds_of(&it.plan)).unwrap_or_default();
-            polls.own.insert(Arc::clone(device), own);
-            polls.frames.push(Frame::of(&outcome.batch));
+            polls.own.insert(device, it.own);
+            polls.frames.push(it.frame);
         }
         Ok(polls)
     }

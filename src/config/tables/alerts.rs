@@ -193,7 +193,7 @@ pub(super) static ALERT: Table = Table {
             "resend",
             Form::Duration { least: RESEND_LEAST, most: FOR_MOST },
             "\"4h\"",
-            "Kept for later: how often the page is to be sent again while the alert goes on; nothing acts on it yet",
+            "How often the trigger is sent again while the alert goes on and nobody has acknowledged it; once if you say nothing",
         )
         .also(&["repeat_interval", "renotify"]),
     ],

@@ -28,7 +28,8 @@ pub(in crate::http) async fn wish(
     }
     let most = usize::try_from(shared.limits.body_bytes_max).unwrap_or(usize::MAX);
     let body = to_bytes(body, most).await.map_err(|_| ApiError::BodyTooLarge)?;
-    let unreadable = |error: serde_json::Error| ApiError::Refused(format!("the wish cannot be read: {error}"));
+    let unreadable =
+        |error: serde_json::Error| ApiError::Refused(format!("the wish cannot be read: {error}"));
     let mut wish: serde_json::Value = serde_json::from_slice(&body).map_err(unreadable)?;
     if let Some(wish) = wish.as_object_mut() {
         wish.insert("by".to_owned(), caller.name.into());

@@ -192,6 +192,8 @@ impl Intake {
                 self.tell_news(ledger, settings, now);
             }
             Admission::Opens(group, others) => {
+                // A member whose group is not on disk would be told on its own after a kill.
+                ledger.begin_together();
                 self.held.remove(key);
                 ledger.hold_back(transition, Hold::Group(group.clone()));
                 // One that has become worse meanwhile is not to hide in it.
@@ -206,6 +208,7 @@ impl Intake {
                     }
                 }
                 self.tell_group(ledger, &group, settings, now);
+                ledger.end_together();
             }
         }
     }

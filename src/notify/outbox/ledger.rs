@@ -87,8 +87,8 @@ pub(crate) struct Ledger {
     groups: VecDeque<Group>,
     pending: usize,
     notes: Vec<Note>,
-    /// Several steps are one group of changes.
-    together: bool,
+    /// Several steps are one group of changes: how deep we are in such.
+    together: u32,
     /// Whether an alert has ever had a key for one severity: see [`by_severity`].
     is_split: bool,
 }
@@ -109,7 +109,7 @@ impl Ledger {
             groups: VecDeque::new(),
             pending: 0,
             notes: Vec::new(),
-            together: false,
+            together: 0,
             is_split: false,
         };
         ledger.is_split = ledger.open.keys().any(is_of_severity);
@@ -179,14 +179,14 @@ impl Ledger {
         self.is_split
     }
 
-    /// What follows, until [`Self::end_together`], is on disk as a whole or not at all.
+    /// What follows, until [`Self::end_together`], is on disk as a whole or not at all. May be nested.
     pub(crate) const fn begin_together(&mut self) {
-        self.together = true;
+        self.together += 1;
     }
 
     /// Ends what [`Self::begin_together`] began.
     pub(crate) fn end_together(&mut self) {
-        self.together = false;
+        self.together = self.together.saturating_sub(1);
         self.seal();
     }
 
@@ -715,7 +715,7 @@ impl Ledger {
 
     /// Ends a group of changes.
     fn seal(&mut self) {
-        if self.together || self.current.is_empty() {
+        if 0 < self.together || self.current.is_empty() {
             return;
         }
         let ops = std::mem::take(&mut self.current);

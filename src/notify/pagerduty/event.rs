@@ -212,7 +212,22 @@ pub fn summary(transition: &Transition) -> String {
         (false, true) => what + ": ",
         (false, false) => what + " ",
     };
-    clean(&format!("{head} {}: {what}{reason}{tail}", place(transition)), SUMMARY_CHARS_MAX)
+    let since = since(transition);
+    clean(&format!("{head} {}: {what}{reason}{tail}{since}", place(transition)), SUMMARY_CHARS_MAX)
+}
+
+/// `, since 14:05 UTC`, where the page itself comes later than a person would take for granted.
+fn since(transition: &Transition) -> String {
+    let (since, at) = (transition.facts.since, transition.at);
+    if transition.kind == TransitionKind::Resolve || at.0.saturating_sub(since.0) < SINCE_MILLIS_MIN {
+        return String::new();
+    }
+    let (since, at) = (since.to_string(), at.to_string());
+    match (since.get(..10), since.get(11..16)) {
+        (Some(day), Some(time)) if at.starts_with(day) => format!(", since {time} UTC"),
+        (Some(day), Some(time)) => format!(", since {day} {time} UTC"),
+        _ => String::new(),
+    }
 }
 
 /// `CRITICAL site DC1: 120 alerts (offline 118, infeed-load 2)`.
@@ -221,7 +236,8 @@ fn group_summary(transition: &Transition) -> String {
         TransitionKind::Trigger | TransitionKind::Change { .. } => transition.severity.name().to_uppercase(),
         TransitionKind::Resolve => "RESOLVED".to_owned(),
     };
-    clean(&format!("{head} {}: {}", transition.facts.device, transition.reason), SUMMARY_CHARS_MAX)
+    let (device, reason, since) = (&transition.facts.device, &transition.reason, since(transition));
+    clean(&format!("{head} {device}: {reason}{since}"), SUMMARY_CHARS_MAX)
 }
 
 /// `pdu-a1 infeed 1 (Feed A, rack A1)`.
@@ -297,6 +313,8 @@ fn group(labels: &Labels) -> String {
 
 /// Labels that say where something is, widest first.
 const PLACES: [&str; 6] = ["site", "building", "room", "row", "rack", "feed"];
+/// An alert that is told sooner after it began needs no time in its summary.
+const SINCE_MILLIS_MIN: i64 = 60_000;
 /// Half of the limit: a summary that PagerDuty found too long by its own count then fits.
 const REPAIRED_SUMMARY_CHARS_MAX: usize = SUMMARY_CHARS_MAX / 2;
 
@@ -504,6 +522,17 @@ mod tests {
         check(
             |it, _| it.kind = TransitionKind::Change { from: Severity::Warning },
             "CRITICAL pdu-a1 infeed 1 (Feed A, rack A1): current 23.4 A > 20 A for 30 s (was warning)",
+        );
+        check(
+            |it, facts| {
+                it.kind = TransitionKind::Change { from: Severity::Warning };
+                facts.since.0 -= 3_600_000;
+            },
+            "CRITICAL pdu-a1 infeed 1 (Feed A, rack A1): current 23.4 A > 20 A for 30 s (was warning), since 02:03 UTC",
+        );
+        check(
+            |_, facts| facts.since.0 -= 4 * 3_600_000,
+            "CRITICAL pdu-a1 infeed 1 (Feed A, rack A1): current 23.4 A > 20 A for 30 s, since 2026-01-01 23:03 UTC",
         );
         check(
             |it, _| {

@@ -1,4 +1,5 @@
-//! The status page in a real browser: headless Chromium, with scripts and without, wide and narrow, dark and light. Screenshots
+//! The status page in a real browser: headless Chromium, live, wide and narrow, dark and light. (Without scripts
+//! it is what the server sends, which json.rs reads; headless Chromium itself needs them.) Screenshots
 //! are left in target/tmp for people to look at.
 
 use super::client::{NOW, Server};
@@ -181,7 +182,6 @@ fn screenshots_for_people() {
             ("device-phone", "/devices/pdu-a.ams1.r17", &["--force-dark-mode", "--window-size=390,1900"]),
             ("device-light", "/devices/ups-1", &["--window-size=1280,1100"]),
             ("devices-phone", "/devices?q=ams1", &["--force-dark-mode", "--window-size=390,800"]),
-            ("no-script", "/", &["--blink-settings=scriptEnabled=false", "--window-size=800,1400"]),
         ] {
             let folder = tempfile::tempdir().unwrap();
             let file = shots.join(format!("{name}.png"));
