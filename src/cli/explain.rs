@@ -1,16 +1,21 @@
 //! `explain TARGET [OBJECT]`: where each value comes from, from the octets on the wire to the rules that
 //! look at it. Polls the device once by hand; the daemon is not asked.
 
+mod service;
+
 use super::exit::Exit;
 use super::poll::label;
-use super::target::{self, Ready, TargetArguments};
+use super::redfish::{self, ServiceArguments};
+use super::target::{self, TargetArguments};
 use super::walk;
 use crate::mib::Mibs;
 use crate::model::{
-    Component, ComponentKind, Locator, Oid, Quantity, Ratings, ReadingShape, Sample, SystemClock,
+    Batch, Cells, Component, ComponentKind, Locator, Oid, Quantity, Ratings, ReadingShape, Sample,
+    SystemClock,
 };
-use crate::poller::{Outcome, once};
+use crate::poller::{Ready as Known, once};
 use crate::profile::ScaleNote;
+use crate::redfish::{Polled, ServiceSettings};
 use crate::rules::{Program, Ruleset, Standing};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,8 +26,10 @@ use std::time::Duration;
 pub(super) struct Arguments {
     #[command(flatten)]
     target: TargetArguments,
-    /// What to explain: an OID, MODULE::object, or a component as outlet/3 or outlet/3/current; default:
-    /// everything
+    #[command(flatten)]
+    service: ServiceArguments,
+    /// What to explain: an OID, MODULE::object, a URI of a Redfish service, or a component as outlet/3 or
+    /// outlet/3/current; default: everything
     object: Option<String>,
     /// Use this profile instead of finding the one that fits
     #[arg(long, value_name = "NAME")]
@@ -36,6 +43,8 @@ pub(super) struct Arguments {
 enum Wanted {
     All,
     Cells(Oid),
+    /// `/redfish/v1/...`, or the beginning of it.
+    Property(String),
     /// `outlet/3/current`, or the beginning of it.
     Path(String),
 }
@@ -53,6 +62,9 @@ fn explain(arguments: &Arguments) -> Result<Exit, Exit> {
     let profiles = target::profiles(&folders)?;
     let mibs = crate::profile::ProfileSet::mibs(&folders);
     let wanted = wanted(&mibs, arguments.object.as_deref())?;
+    if let Some(settings) = redfish::service(&arguments.target, &arguments.service)? {
+        return explain_service(arguments, settings, &mibs, &wanted);
+    }
     let ready = arguments.target.resolve(arguments.profile.as_deref())?;
     let outcome =
         once::poll(&ready.target, Arc::clone(&ready.settings), Arc::clone(&profiles), SystemClock::new());
@@ -60,29 +72,35 @@ fn explain(arguments: &Arguments) -> Result<Exit, Exit> {
         eprintln!("rackwarden: {}: {}", ready.name, super::poll::explain(error, &ready));
         return Err(Exit::of_poll(error));
     }
-    let rules = rules(&arguments.target, &ready, &outcome);
-    let about = About { mibs: &mibs, outcome: &outcome, rules: rules.as_ref() };
-    let batch = &outcome.batch;
-    let mut shown = 0_usize;
-    for (at, reading) in batch.shape.readings.iter().enumerate() {
-        let Some(component) = batch.shape.component_of(reading) else { continue };
-        if wanted.holds(component, reading, about.also(at)) {
-            about.print(at, component, reading);
-            shown += 1;
-        }
+    let rules = rules(&arguments.target, &ready.settings.name, &outcome.batch);
+    let agent = outcome.ready.as_ref().map(|it| (&**it, &outcome.cells));
+    let about = About { mibs: &mibs, batch: &outcome.batch, agent, service: None, rules: rules.as_ref() };
+    Ok(about.print_all(&wanted, &ready.name))
+}
+
+fn explain_service(
+    arguments: &Arguments,
+    settings: ServiceSettings,
+    mibs: &Mibs,
+    wanted: &Wanted,
+) -> Result<Exit, Exit> {
+    let name = Arc::clone(&settings.name);
+    let polled = redfish::poll_once(settings)?;
+    if let Some(error) = polled.error() {
+        eprintln!("rackwarden: {}", super::poll::about(&name, &error.to_string()));
+        return Err(Exit::of_poll(error));
     }
-    if shown == 0 {
-        eprintln!(
-            "rackwarden: {} has no such reading; `rackwarden poll` shows those that it has",
-            ready.name
-        );
-        return Ok(Exit::Failed);
-    }
-    Ok(Exit::Ok)
+    let rules = rules(&arguments.target, &name, &polled.batch);
+    let about =
+        About { mibs, batch: &polled.batch, agent: None, service: Some(&polled), rules: rules.as_ref() };
+    Ok(about.print_all(wanted, &name))
 }
 
 fn wanted(mibs: &Mibs, object: Option<&str>) -> Result<Wanted, Exit> {
     let Some(text) = object else { return Ok(Wanted::All) };
+    if text.starts_with("/redfish") {
+        return Ok(Wanted::Property(text.to_owned()));
+    }
     if text.contains('/') || text.parse::<ComponentKind>().is_ok() {
         return Ok(Wanted::Path(text.trim_matches('/').to_owned()));
     }
@@ -102,6 +120,7 @@ impl Wanted {
                 reading.source.oid().is_some_and(|it| it.starts_with(root))
                     || also.iter().any(|it| it.starts_with(root))
             }
+            Self::Property(uri) => reading.source.to_string().starts_with(uri.as_str()),
             Self::Path(path) => {
                 let whole =
                     format!("{}/{}/{}/{}", component.kind, component.index, reading.quantity, reading.name);
@@ -112,41 +131,65 @@ impl Wanted {
 }
 
 /// The rules of the configuration, bound to what was polled; `None` without a configuration.
-fn rules(arguments: &TargetArguments, ready: &Ready, outcome: &Outcome) -> Option<(Ruleset, Arc<Program>)> {
+fn rules(arguments: &TargetArguments, name: &str, batch: &Batch) -> Option<(Ruleset, Arc<Program>)> {
     if !arguments.config.config.exists() {
         return None;
     }
     let settings = target::load(&arguments.config).ok()?;
-    let ratings = settings.devices.iter().map(|device| {
-        let by_kind = device.rated_current_amperes.iter().map(|(kind, amperes)| {
+    let devices = settings.devices.iter().map(|it| (&it.name, &it.labels, &it.rated_current_amperes));
+    let services = settings.services.iter().map(|it| (&it.name, &it.labels, &it.rated_current_amperes));
+    let known: Vec<_> = devices.chain(services).collect();
+    let ratings = known.iter().map(|(name, _, rated)| {
+        let by_kind = rated.iter().map(|(kind, amperes)| {
             (*kind, Ratings { current_amperes: Some(*amperes), ..Ratings::default() })
         });
-        (Arc::clone(&device.name), by_kind.collect())
+        (Arc::clone(name), by_kind.collect())
     });
     let ruleset = Ruleset::compile(settings.rules.clone()).with_device_ratings(ratings);
     // Rules choose devices by name and labels: those of the configuration.
-    let mut source = crate::model::Source::clone(&outcome.batch.source);
-    if let Some(device) = settings.devices.iter().find(|it| it.name == ready.settings.name) {
-        source.labels = device.labels.clone();
+    let mut source = crate::model::Source::clone(&batch.source);
+    if let Some((_, labels, _)) = known.iter().find(|(it, ..)| ***it == *name) {
+        source.labels = (*labels).clone();
     }
-    let program = ruleset.bind(&source, &outcome.batch.shape);
+    let program = ruleset.bind(&source, &batch.shape);
     Some((ruleset, program))
 }
 
 /// What is known of one poll.
 struct About<'a> {
     mibs: &'a Mibs,
-    outcome: &'a Outcome,
+    batch: &'a Batch,
+    /// Of an SNMP agent.
+    agent: Option<(&'a Known, &'a Cells)>,
+    /// Of a Redfish service.
+    service: Option<&'a Polled>,
     rules: Option<&'a (Ruleset, Arc<Program>)>,
 }
 
 impl About<'_> {
+    /// What is wanted of it; fails where that is nothing.
+    fn print_all(&self, wanted: &Wanted, name: &str) -> Exit {
+        let mut shown = 0_usize;
+        for (at, reading) in self.batch.shape.readings.iter().enumerate() {
+            let Some(component) = self.batch.shape.component_of(reading) else { continue };
+            if wanted.holds(component, reading, self.also(at)) {
+                self.print(at, component, reading);
+                shown += 1;
+            }
+        }
+        if shown == 0 {
+            eprintln!("rackwarden: {name} has no such reading; `rackwarden poll` shows those that it has");
+            return Exit::Failed;
+        }
+        Exit::Ok
+    }
+
     fn also(&self, at: usize) -> &[Oid] {
-        self.outcome.ready.as_ref().map_or(&[], |ready| ready.plan.also(at))
+        self.agent.map_or(&[], |(ready, _)| ready.plan.also(at))
     }
 
     fn print(&self, at: usize, component: &Component, reading: &ReadingShape) {
-        let batch = &self.outcome.batch;
+        let batch = self.batch;
         let sample = batch.samples.get(at).copied();
         let name = if reading.name.is_empty() { String::new() } else { format!("/{}", reading.name) };
         println!(
@@ -161,16 +204,11 @@ impl About<'_> {
             Locator::Oid(oid) => println!("  source   {}  {oid}", self.mibs.lookup(oid)),
             property @ Locator::Property(_) => println!("  source   {property}"),
         }
-        let Some(ready) = &self.outcome.ready else { return };
-        println!("  raw      {}", raw(&ready.plan.raw(at, &self.outcome.cells)));
-        if let Some(scale) = ready.plan.scale(at) {
-            println!("  scale    {}", self.scale(&scale));
+        if let Some((ready, cells)) = self.agent {
+            self.print_cell(ready, cells, at);
         }
-        for also in ready.plan.also(at) {
-            println!("  also     {}  {also}", self.mibs.lookup(also));
-        }
-        if let Some(origin) = ready.plan.origin(at) {
-            println!("  profile  {}  {}", ready.plan.profile, origin.place);
+        if let Some(polled) = self.service {
+            service::print(polled, at, reading.quantity);
         }
         let took = Duration::from_millis(u64::try_from(batch.duration.as_millis()).unwrap_or(u64::MAX));
         println!("  age      0s: asked just now, the poll took {}", humantime::format_duration(took));
@@ -181,6 +219,19 @@ impl About<'_> {
         }
         self.print_rules(at, reading, sample);
         println!();
+    }
+
+    fn print_cell(&self, ready: &Known, cells: &Cells, at: usize) {
+        println!("  raw      {}", raw(&ready.plan.raw(at, cells)));
+        if let Some(scale) = ready.plan.scale(at) {
+            println!("  scale    {}", self.scale(&scale));
+        }
+        for also in ready.plan.also(at) {
+            println!("  also     {}  {also}", self.mibs.lookup(also));
+        }
+        if let Some(origin) = ready.plan.origin(at) {
+            println!("  profile  {}  {}", ready.plan.profile, origin.place);
+        }
     }
 
     fn scale(&self, scale: &ScaleNote<'_>) -> String {

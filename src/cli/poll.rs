@@ -156,12 +156,17 @@ impl Shown<'_> {
         }
         match (&self.batch.error, message) {
             (Some(error), Some(message)) => {
-                eprintln!("rackwarden: {}: {message}", self.name);
+                eprintln!("rackwarden: {}", about(self.name, &message));
                 Exit::of_poll(error)
             }
             _ => Exit::Ok,
         }
     }
+}
+
+/// A message with the device's name before it, unless that is in it.
+pub(super) fn about(name: &str, message: &str) -> String {
+    if message.contains(name) { message.to_owned() } else { format!("{name}: {message}") }
 }
 
 /// The error in words, and after silence what else can be found out.

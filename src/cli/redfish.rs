@@ -88,7 +88,13 @@ pub(super) fn service(
     let settings = match (known, named) {
         (Some(known), _) => known,
         (None, Some(origin)) => fresh(&target.target, origin),
-        (None, None) => return Ok(None),
+        (None, None) => {
+            if let Some(flag) = arguments.first_flag() {
+                eprintln!("rackwarden: {flag} is for Redfish services: write https://{}", target.target);
+                return Err(Exit::Usage);
+            }
+            return Ok(None);
+        }
     };
     let mut settings = arguments.apply(settings)?;
     if let Some(seconds) = target.timeout_seconds() {
@@ -152,6 +158,17 @@ impl ServiceArguments {
             verify: !self.insecure,
         };
         Ok(if is_given { ServiceSettings { tls, ..settings } } else { settings })
+    }
+
+    /// The first of them that is given.
+    fn first_flag(&self) -> Option<&'static str> {
+        let flags = [
+            ("--password-file", self.password_file.is_some()),
+            ("--tls-pin", !self.tls_pin.is_empty()),
+            ("--tls-ca-file", self.tls_ca_file.is_some()),
+            ("--insecure", self.insecure),
+        ];
+        flags.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
     }
 
     fn password(&self, user: &str) -> Result<Secret, Exit> {

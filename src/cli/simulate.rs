@@ -54,6 +54,9 @@ pub(super) struct Arguments {
     /// Redfish services leave $expand unheeded
     #[arg(long)]
     redfish_plain: bool,
+    /// Redfish services speak https, with the certificate and key in this PEM file
+    #[arg(long, value_name = "FILE")]
+    redfish_tls: Option<PathBuf>,
     /// Seed of the faults
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,

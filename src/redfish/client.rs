@@ -68,7 +68,8 @@ impl Fault {
     /// Whether the query may be what it does not like.
     #[must_use]
     pub const fn may_be_of_query(&self) -> bool {
-        matches!(self.status, 400 | 404 | 405 | 414 | 500 | 501 | 507)
+        // 200: an error body in place of a resource.
+        matches!(self.status, 200 | 400 | 404 | 405 | 414 | 500 | 501 | 507)
             || matches!(self.class, SnapshotError::Limit | SnapshotError::Malformed | SnapshotError::Timeout)
     }
 
@@ -480,10 +481,9 @@ fn header_value(text: &str) -> Result<HeaderValue, ()> {
 
 /// What to do about a certificate or protocol that is not taken.
 fn tls_hint(reason: &str) -> &'static str {
-    let is = |words: &[&str]| words.iter().any(|it| reason.contains(it));
-    if is(&["certificate", "UnknownIssuer", "CaUsedAsEndEntity"]) {
-        "; a self-signed one is taken by its fingerprint: `rackwarden redfish pin` shows it, tls_pins takes it"
-    } else if is(&["ProtocolVersion", "protocol version", "HandshakeFailure", "handshake failure"]) {
+    if reason.contains("certificate") {
+        "; `rackwarden redfish pin` shows its fingerprint, and tls_pins (or --tls-pin) takes it by that, whoever signed it"
+    } else if reason.contains("in common with us") {
         "; TLS 1.2 with ECDHE is the least that is spoken here: update its firmware"
     } else {
         ""

@@ -111,7 +111,8 @@ impl Learner {
 
     /// What it came to.
     #[must_use]
-    pub fn into_tree(self) -> Tree {
+    pub fn into_tree(mut self) -> Tree {
+        self.tree.sort(&self.origin);
         self.tree
     }
 

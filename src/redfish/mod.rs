@@ -18,13 +18,16 @@ pub mod limits;
 pub mod map;
 pub mod mask;
 pub mod plan;
+pub mod report;
 pub mod service;
 pub mod session;
 pub mod settings;
 pub mod sse;
 pub mod states;
+pub mod thresholds;
 pub mod tree;
 pub mod uri;
 
 pub use service::{Polled, Service};
 pub use settings::{Login, ServiceSettings};
+pub use thresholds::OwnLevels;

@@ -18,6 +18,8 @@ use std::sync::Arc;
 
 /// Deeper than units, outlets and their metrics nothing is read.
 const LEVELS: &str = "$expand=.($levels=2)";
+/// A unit with its metrics, where one level is all that is known.
+const ONE_LEVEL: &str = "$expand=.($levels=1)";
 
 /// What one request brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,8 +112,11 @@ impl<'t> Planner<'t> {
         let root = self.tree.root();
         let knows = |name: &str| root.pointer(expand).and_then(|it| it.get(name)?.as_bool()).unwrap_or(false);
         let levels = number_at(root, &format!("{expand}/MaxLevels")).unwrap_or(1.0);
-        let deep = knows("NoLinks") && knows("Levels") && 2.0 <= levels && !self.tree.expandable.is_empty();
-        if deep {
+        let holds = knows("NoLinks") && knows("Levels") && !self.tree.expandable.is_empty();
+        if holds && levels < 2.0 {
+            let units = self.tree.resources.iter().filter(|(_, it)| it.role == Role::Unit);
+            trials.extend(units.filter_map(|(uri, _)| self.below(uri, ONE_LEVEL)));
+        } else if holds {
             let roles = [
                 Role::Unit,
                 Role::Parts(Part::PowerSupply),
@@ -121,7 +126,7 @@ impl<'t> Planner<'t> {
             ];
             for role in roles {
                 let of_role = self.tree.resources.iter().filter(|(_, it)| it.role == role);
-                trials.extend(of_role.filter_map(|(uri, _)| self.below(uri)));
+                trials.extend(of_role.filter_map(|(uri, _)| self.below(uri, LEVELS)));
             }
         }
         for report in self.tree.of_role(Role::Report) {
@@ -135,10 +140,10 @@ impl<'t> Planner<'t> {
     }
 
     /// All that is read from below a resource, if it is worth a try.
-    fn below(&self, uri: &ResourceUri) -> Option<Request> {
+    fn below(&self, uri: &ResourceUri, query: &'static str) -> Option<Request> {
         let within = format!("{}/", uri.key());
         let covers = self.places(|it| it == uri || it.key().starts_with(&within));
-        let request = Request { uri: uri.clone(), query: LEVELS, form: Form::Documents, covers };
+        let request = Request { uri: uri.clone(), query, form: Form::Documents, covers };
         (1 < request.covers.len()).then_some(request)
     }
 

@@ -11,6 +11,7 @@ use super::learn::{Learner, Refusal, Want};
 use super::limits::{IN_FLIGHT, LEARN_TIME_MAX, POLL_REQUESTS_MAX};
 use super::map::{Mapped, map};
 use super::plan::{Form, Plan, Planner, Request, newest};
+use super::report::ReportWatch;
 use super::settings::ServiceSettings;
 use super::tree::{Role, Tree};
 use super::uri::ResourceUri;
@@ -19,6 +20,7 @@ use crate::model::{
     SystemClock,
 };
 use crate::telemetry::redfish as events;
+use crate::web_client::clip;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde_json::Value;
@@ -36,8 +38,6 @@ const LEARN_EVERY_MIN: Duration = Duration::from_secs(300);
 const DOUBTS_MAX: u32 = 3;
 /// Time-outs in a row after which the rest of a poll is not tried.
 const TIMEOUTS_MAX: u32 = 2;
-/// A report whose values are of the same time for so long, and three intervals, has stopped.
-const REPORT_STALE: Duration = Duration::from_secs(180);
 
 /// What one poll brought.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ pub struct Polled {
     pub batch: Batch,
     /// Beside the samples: what the service sent.
     pub raw: Vec<Option<Value>>,
+    /// What was asked and what it means, once that is known.
+    pub plan: Option<Plan>,
     /// What went wrong without failing the poll, for a person.
     pub notes: Vec<String>,
 }
@@ -67,8 +69,7 @@ pub struct Service {
     learn_soon: bool,
     doubts: u32,
     event_stream: Option<String>,
-    /// The newest time of the reports' values, and when it was first seen.
-    reported: (String, Moment),
+    reports: ReportWatch,
     left_alone_until: Moment,
     notes: Vec<String>,
 }
@@ -115,7 +116,7 @@ impl Service {
             learn_soon: false,
             doubts: 0,
             event_stream: None,
-            reported: (String::new(), Moment::ZERO),
+            reports: ReportWatch::default(),
             left_alone_until: Moment::ZERO,
             notes: Vec::new(),
         }
@@ -187,7 +188,7 @@ impl Service {
             effort,
             error,
         };
-        Polled { batch, raw, notes: std::mem::take(&mut self.notes) }
+        Polled { batch, raw, plan: self.plan.clone(), notes: std::mem::take(&mut self.notes) }
     }
 
     async fn attempt(&mut self, begun: Now) -> Result<Haul, Fault> {
@@ -384,8 +385,12 @@ impl Service {
             }
             let Some((request, answer, took)) = flights.next().await else { break };
             haul.waited += took;
+            let answer = answer.and_then(|document| match error_of(&document) {
+                Some(said) => Err(error_body(&request.uri, &said)),
+                None => Ok(document),
+            });
             match answer {
-                Ok(document) if error_of(&document).is_none() => {
+                Ok(document) => {
                     haul.answers += 1;
                     haul.timeouts = 0;
                     if request.form == Form::Report {
@@ -395,7 +400,6 @@ impl Service {
                     let (samples, raw) = (&mut haul.samples, &mut haul.raw);
                     queue.extend(plan.read(origin, &request, &document, samples, Some(raw)));
                 }
-                Ok(_) => plan.lose(&request, Missing::AgentError, &mut haul.samples),
                 Err(fault) => self.on_fault(&plan, &request, fault, &mut queue, &mut haul),
             }
         }
@@ -451,11 +455,7 @@ impl Service {
 
     /// A report that no longer changes is not believed.
     fn watch_reports(&mut self, plan: &Plan, newest: &str, now: Moment) {
-        if newest != self.reported.0 {
-            self.reported = (newest.to_owned(), now);
-        }
-        let stale = REPORT_STALE.max(3 * self.settings.interval);
-        if newest.is_empty() || now.since(self.reported.1) < stale {
+        if !self.reports.has_stopped(newest, now, self.settings.interval) {
             return;
         }
         let reports: Vec<Request> =
@@ -501,6 +501,12 @@ async fn ask_one(
 
 fn limit_fault(reason: String) -> Fault {
     Fault { class: SnapshotError::Limit, reason, status: 0, retry_after: None }
+}
+
+/// An error body with status 200.
+fn error_body(uri: &ResourceUri, said: &str) -> Fault {
+    let reason = format!("{uri} is an error in place of a resource: {}", clip(said));
+    Fault { class: SnapshotError::ServerError, reason, status: 200, retry_after: None }
 }
 
 /// What is wrong when not even the root can be read.

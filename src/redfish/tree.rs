@@ -25,6 +25,10 @@ pub enum Role {
     AllChassis,
     /// A chassis.
     Chassis,
+    /// The collection of facilities.
+    Facilities,
+    /// A room or building.
+    Facility,
     /// PowerSubsystem.
     PowerSubsystem,
     /// ThermalSubsystem.
@@ -78,6 +82,7 @@ impl Role {
             Self::Root => &[
                 ("/PowerEquipment", Self::PowerEquipment),
                 ("/Chassis", Self::AllChassis),
+                ("/Facilities", Self::Facilities),
                 ("/Managers", Self::Managers),
                 ("/EventService", Self::EventService),
                 ("/TelemetryService", Self::TelemetryService),
@@ -107,6 +112,7 @@ impl Role {
                 ("/EnvironmentMetrics", Self::Readings),
                 ("/PowerSubsystem", Self::PowerSubsystem),
             ],
+            Self::Facility => &[("/EnvironmentMetrics", Self::Readings), ("/AmbientMetrics", Self::Readings)],
             Self::PowerSubsystem => &[
                 ("/PowerSupplies", Self::Parts(Part::PowerSupply)),
                 ("/Batteries", Self::Parts(Part::Battery)),
@@ -123,6 +129,7 @@ impl Role {
             | Self::Units
             | Self::Parts(_)
             | Self::AllChassis
+            | Self::Facilities
             | Self::Readings
             | Self::Managers
             | Self::Manager
@@ -140,12 +147,16 @@ impl Role {
             Self::Units => Some(Self::Unit),
             Self::Parts(part) => Some(Self::Part(part)),
             Self::AllChassis => Some(Self::Chassis),
+            Self::Facilities => Some(Self::Facility),
             Self::Managers => Some(Self::Manager),
             Self::Reports => Some(Self::Report),
             _ => None,
         }
     }
 }
+
+/// What the learner follows from a chassis last.
+const LATE: [&str; 2] = ["/ThermalSubsystem", "/Sensors"];
 
 /// One resource.
 #[derive(Debug)]
@@ -160,7 +171,7 @@ pub struct Resource {
 #[derive(Debug, Default)]
 pub struct Tree {
     pub(super) resources: BTreeMap<ResourceUri, Resource>,
-    /// In the order in which they were found.
+    /// All of them, see [`Self::sort`]; before that in the order in which they were named.
     pub(super) order: Vec<ResourceUri>,
     /// Of collections, all pages.
     pub(super) members: BTreeMap<ResourceUri, Vec<ResourceUri>>,
@@ -202,7 +213,29 @@ impl Tree {
         self.members.get(collection).map(Vec::as_slice)
     }
 
-    /// All of a role that are there, in the order in which they were found.
+    /// Puts the resources in the order in which links lead to them, whichever answer came first.
+    pub(super) fn sort(&mut self, origin: &Origin) {
+        let mut order = Vec::with_capacity(self.order.len());
+        let mut seen = BTreeSet::new();
+        let mut ways = vec![ResourceUri::root()];
+        while let Some(uri) = ways.pop() {
+            let Some(resource) = self.resources.get(&uri).filter(|_| !seen.contains(&uri)) else { continue };
+            let mut next = self.members.get(&uri).cloned().unwrap_or_default();
+            if let Ok(document) = &resource.document {
+                let pointers = resource.role.links().iter().map(|(pointer, _)| *pointer).chain(LATE);
+                next.extend(
+                    pointers.flat_map(|it| links_at(document, it)).filter_map(|it| origin.resource(it).ok()),
+                );
+            }
+            ways.extend(next.into_iter().rev());
+            seen.insert(uri.clone());
+            order.push(uri);
+        }
+        order.extend(std::mem::take(&mut self.order).into_iter().filter(|it| !seen.contains(it)));
+        self.order = order;
+    }
+
+    /// All of a role that are there, in the order of [`Self::sort`].
     pub fn of_role(&self, role: Role) -> impl Iterator<Item = Node<'_>> {
         let with = move |uri: &&ResourceUri| self.resources.get(*uri).is_some_and(|it| it.role == role);
         self.order.iter().filter(with).filter_map(|uri| self.get(uri))

@@ -141,9 +141,12 @@ pub fn fault(error: reqwest::Error, shown: &str) -> WebError {
         let reason = format!("{shown}: {other}");
         return WebError { certificate: Some(other.0), ..WebError::new(SnapshotError::Tls, reason) };
     }
-    let (class, what) = if tls_error(&error).is_some() {
-        (SnapshotError::Tls, "the TLS handshake failed")
-    } else if error.is_connect() && error.is_timeout() {
+    if let Some(error) = tls_error(&error) {
+        let why = tls::words(error).unwrap_or_else(|| error.to_string());
+        let reason = format!("the TLS handshake failed ({shown}): {}", clip(&why));
+        return WebError::new(SnapshotError::Tls, reason);
+    }
+    let (class, what) = if error.is_connect() && error.is_timeout() {
         (SnapshotError::Unreachable, "no connection in time")
     } else if error.is_connect() || error.is_builder() {
         (SnapshotError::Unreachable, "no connection")
@@ -152,7 +155,14 @@ pub fn fault(error: reqwest::Error, shown: &str) -> WebError {
     } else {
         (SnapshotError::Malformed, "the connection ended before the answer")
     };
-    WebError::new(class, format!("{what} ({shown}): {}", clip(&chain(&error))))
+    let why = clip(&chain(&error));
+    // hyper's word for octets that are no HTTP, as TLS alerts are.
+    let hint = if why.contains("invalid HTTP version") {
+        ": it speaks no plain HTTP there; is it https?"
+    } else {
+        ""
+    };
+    WebError::new(class, format!("{what} ({shown}): {why}{hint}"))
 }
 
 /// A text of others as messages may show it.
@@ -172,8 +182,9 @@ fn is_loopback(host: &str) -> bool {
     bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|it| it.is_loopback())
 }
 
-/// The causes, outermost first, each once.
+/// The causes, outermost first, each once; without what only says which layer handed them on.
 fn chain(error: &dyn Error) -> String {
+    const LAYERS: [&str; 3] = ["error sending request", "client error (", "tcp connect error"];
     let mut parts = vec![error.to_string()];
     let mut source = error.source();
     while let Some(cause) = source {
@@ -183,6 +194,9 @@ fn chain(error: &dyn Error) -> String {
         }
         source = cause.source();
     }
+    let last = parts.pop().unwrap_or_default();
+    parts.retain(|part| !LAYERS.iter().any(|it| part.starts_with(it)));
+    parts.push(last);
     parts.join(": ")
 }
 

@@ -163,6 +163,37 @@ pub(super) fn other_certificate(error: &rustls::Error) -> Option<&OtherCertifica
     }
 }
 
+/// A TLS error in words, where rustls' own are for programmers.
+pub(super) fn words(error: &rustls::Error) -> Option<String> {
+    use CertificateError as Certificate;
+    use rustls::{AlertDescription as Alert, Error};
+    let certificate = match error {
+        Error::InvalidCertificate(error) => error,
+        Error::InvalidMessage(_) => return Some("what answers there does not speak TLS".to_owned()),
+        Error::AlertReceived(Alert::HandshakeFailure | Alert::ProtocolVersion)
+        | Error::PeerIncompatible(_) => {
+            return Some(format!("it has no version or cipher of TLS in common with us ({error})"));
+        }
+        _ => return None,
+    };
+    let words = match certificate {
+        Certificate::UnknownIssuer => "its certificate is signed by nobody who is trusted here",
+        Certificate::Expired | Certificate::ExpiredContext { .. } => "its certificate has expired",
+        Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => {
+            "its certificate is not valid yet: one of the clocks may be wrong"
+        }
+        Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
+            "its certificate is for another name"
+        }
+        // webpki's word for it; an authority's own certificate is not one of a server.
+        Certificate::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            "its certificate is self-signed"
+        }
+        _ => return Some(format!("its certificate is not taken: {certificate}")),
+    };
+    Some(words.to_owned())
+}
+
 /// As `openssl x509 -fingerprint -sha256` prints it: `AB:CD:..`.
 #[must_use]
 pub fn fingerprint(digest: &[u8; 32]) -> String {

@@ -1,8 +1,11 @@
 //! Redfish services, polled over sockets: values, requests, sessions, and what goes wrong.
 
+mod captures;
 mod daemon;
 mod emulator;
+mod parts;
 mod room;
+mod tls;
 
 use rackwarden::model::{Labels, Missing, PollError, Quantity, Sample, Secret, SnapshotError, SystemClock};
 use rackwarden::redfish::kinds::Kinds;
@@ -147,6 +150,79 @@ fn a_poll_takes_few_requests_and_two_at_a_time() {
     });
 }
 
+/// Two units with 32 circuits, outlets and groups, and as many sensors.
+#[test]
+fn large_units_take_few_requests() {
+    run(async {
+        for (levels, most) in [(6, 2), (2, 2), (1, 10)] {
+            let handle = serve(room::large(levels), &[]).await;
+            let mut service = client(settings(&handle.url()));
+            let first = service.poll().await;
+            assert!(handle.counts().requests < 60, "to learn it: {}", handle.counts().requests);
+            handle.reset_counts();
+            let second = service.poll().await;
+            assert!(handle.counts().requests <= most, "{:#?}", handle.counts());
+            assert_eq!(first.batch.samples, second.batch.samples);
+            assert!(second.batch.samples.iter().all(|it| it.value().is_some()));
+            assert!(90 < second.batch.samples.len());
+        }
+    });
+}
+
+/// Collections without end, and members without number, are cut.
+#[test]
+fn what_is_too_much_is_cut() {
+    run(async {
+        let mut mockup = pdu(1);
+        let base = format!("/redfish/v1/{UNIT}/Outlets");
+        let uris: Vec<String> = (0..3_000).map(|it| format!("{base}/{it}")).collect();
+        for uri in &uris {
+            mockup.insert(
+                uri,
+                serde_json::json!({ "@odata.id": uri, "CurrentAmps": { "Reading": 1 }, "Name": uri }),
+            );
+        }
+        let (uri, all) = room::collection(&base, &uris);
+        mockup.insert(&uri, all);
+        let handle = serve(mockup, &[]).await;
+        let mut service = client(settings(&handle.url()));
+        let polled = service.poll().await;
+        assert_eq!(polled.batch.error, None);
+        assert!(polled.notes.iter().any(|it| it.contains("a limit was hit")), "{:?}", polled.notes);
+        let outlets = polled.batch.shape.components.iter().filter(|it| it.kind.name() == "outlet").count();
+        assert_eq!(outlets, 512);
+        assert!((value(&polled, "Chassis/1/Power#/PowerControl/0/PowerConsumedWatts") - 614.0).abs() < 1e-9);
+        // Without $expand a poll ends at its limit of requests, and what it asked counts.
+        handle.set_faults(vec!["expand-status=501".parse().unwrap()]);
+        handle.reset_counts();
+        let polled = service.poll().await;
+        assert!(handle.counts().requests <= 400 + 2, "{}", handle.counts().requests);
+        assert!(polled.notes.iter().any(|it| it.contains("were not asked")), "{:?}", polled.notes);
+        assert_eq!(polled.batch.error, None);
+    });
+}
+
+/// The service ends sessions before the next poll: none piles up.
+#[test]
+fn short_sessions_do_not_pile_up() {
+    run(async {
+        // (what goes wrong, logins of four more polls)
+        for (faults, logins) in [(&[][..], 0), (&["no-basic"][..], 4)] {
+            let mut mockup = pdu(6);
+            mockup.get_mut("/redfish/v1/SessionService").unwrap()["SessionTimeout"] = 30.into();
+            let handle = serve(mockup, faults).await;
+            let mut service = client(settings(&handle.url()));
+            polls(&mut service, 2).await;
+            handle.reset_counts();
+            for _ in 0..4 {
+                assert_whole(&service.poll().await);
+                assert_eq!(handle.open_sessions(), 0, "{faults:?}");
+            }
+            assert_eq!(handle.counts().logins, logins, "{faults:?}");
+        }
+    });
+}
+
 #[test]
 fn changes_are_seen() {
     run(async {
@@ -187,7 +263,9 @@ fn what_services_do_wrong_is_borne() {
             "close",
             "page-loop",
             "page-away",
+            "no-basic",
             "expand-status=400",
+            "members-null@TransferSwitches",
         ] {
             let handle = serve(pdu(6), &[fault]).await;
             let mut service = client(settings(&handle.url()));

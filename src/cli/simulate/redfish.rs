@@ -1,7 +1,7 @@
 //! Mockups served as Redfish services.
 
 use super::{Arguments, Exit, address};
-use crate::simulator::redfish::{Mockup, ServiceHandle, ServiceSpec};
+use crate::simulator::redfish::{Mockup, ServiceHandle, ServiceSpec, identity};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +15,10 @@ pub(super) fn user(text: &str) -> Result<(String, String), &'static str> {
 /// What is to be served, and what it is called.
 pub(super) fn specs(arguments: &Arguments, folders: &[&PathBuf]) -> Result<Vec<(String, ServiceSpec)>, Exit> {
     let mut specs = Vec::new();
+    let tls = arguments.redfish_tls.as_deref().map(identity).transpose().map_err(|error| {
+        eprintln!("rackwarden: --redfish-tls: {error}");
+        Exit::Usage
+    })?;
     for folder in folders {
         let mockup = Mockup::read(folder).map_err(|error| {
             eprintln!("rackwarden: {} is no Redfish mockup: {error}", folder.display());
@@ -26,6 +30,7 @@ pub(super) fn specs(arguments: &Arguments, folders: &[&PathBuf]) -> Result<Vec<(
             faults: arguments.redfish_fault.clone(),
             events: arguments.redfish_events.is_some(),
             expand: !arguments.redfish_plain,
+            tls: tls.clone(),
         };
         let title = format!("{} ({} resources)", folder.display(), spec.mockup.len());
         specs.extend((0..arguments.count).map(|_| (title.clone(), spec.clone())));

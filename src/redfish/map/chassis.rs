@@ -87,6 +87,21 @@ impl Mapper<'_> {
         }
     }
 
+    /// What is measured of a room or building as a whole, and of the air outside of it.
+    pub(super) fn facility(&mut self, facility: Node<'_>) {
+        let index = format!("Facilities.{}", facility.uri.segment(0));
+        let device = self.draft.component(ComponentKind::Device, &index, &label_of(facility.document));
+        self.environment(device, facility);
+        let Some(ambient) = self.tree.follow(self.origin, facility.document, "/AmbientMetrics") else {
+            return;
+        };
+        for (pointer, quantity) in
+            [("/TemperatureCelsius", Quantity::Temperature), ("/HumidityPercent", Quantity::Humidity)]
+        {
+            self.excerpt(device, (quantity, "ambient"), ambient, pointer, 1.0);
+        }
+    }
+
     /// Whether the supplies have metrics of their own: then the old Power resource says nothing more.
     fn supplies(&mut self, chassis: &str, subsystem: Node<'_>) -> bool {
         let tree = self.tree;

@@ -44,6 +44,9 @@ pub fn map(origin: &Origin, tree: &Tree) -> Mapped {
     for chassis in tree.of_role(Role::Chassis) {
         mapper.chassis(chassis);
     }
+    for facility in tree.of_role(Role::Facility) {
+        mapper.facility(facility);
+    }
     let identity = mapper.identity();
     mapper.thresholds();
     let mut draft = mapper.draft;

@@ -5,14 +5,17 @@
 mod answer;
 mod fault;
 mod mockup;
+mod tls;
 
 pub use fault::{FaultKind, ServiceFault};
 pub use mockup::{Mockup, expansion};
+pub use tls::identity;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
+use rustls::ServerConfig;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io;
@@ -40,12 +43,15 @@ pub struct ServiceSpec {
     pub events: bool,
     /// Whether it knows $expand, whatever its root says.
     pub expand: bool,
+    /// By https with this certificate; `None`: by http.
+    pub tls: Option<Arc<ServerConfig>>,
 }
 
 /// A service that is running; ends when dropped.
 #[derive(Debug)]
 pub struct ServiceHandle {
     address: SocketAddr,
+    is_tls: bool,
     shared: Arc<Shared>,
     task: AbortHandle,
 }
@@ -114,14 +120,20 @@ impl ServiceHandle {
             in_flight: std::sync::atomic::AtomicUsize::new(0),
             events: broadcast::Sender::new(16),
         });
+        let tls = lock(&shared.spec).tls.clone();
+        let is_tls = tls.is_some();
         let app = Router::new().fallback(handle).with_state(Arc::clone(&shared));
         #[expect(clippy::disallowed_methods, reason = "ends with its handle")]
         let task = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, app).await {
+            let served = match tls {
+                Some(tls) => axum::serve(tls::TlsListener::new(listener, tls), app).await,
+                None => axum::serve(listener, app).await,
+            };
+            if let Err(error) = served {
                 tracing::error!("a simulated service has ended: {error}");
             }
         });
-        Ok(Self { address, shared, task: task.abort_handle() })
+        Ok(Self { address, is_tls, shared, task: task.abort_handle() })
     }
 
     /// Where it listens.
@@ -133,7 +145,7 @@ impl ServiceHandle {
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", if self.is_tls { "https" } else { "http" }, self.address)
     }
 
     /// What it was asked so far.

@@ -46,6 +46,16 @@ fn signal(child: &Child, number: nix::sys::signal::Signal) {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id().cast_signed()), number).unwrap();
 }
 
+fn start(config: &Path) -> Daemon {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rackwarden"));
+    Daemon(command.args(["run", "--config"]).arg(config).stderr(Stdio::null()).spawn().unwrap())
+}
+
+/// How often the daemon is reloaded, and then killed; `REDFISH_RELOADS` says otherwise.
+fn rounds() -> usize {
+    std::env::var("REDFISH_RELOADS").ok().and_then(|it| it.parse().ok()).unwrap_or(20)
+}
+
 #[test]
 fn the_daemon_polls_follows_events_and_leaves_no_session_behind() {
     super::run(async {
@@ -53,18 +63,12 @@ fn the_daemon_polls_follows_events_and_leaves_no_session_behind() {
         let folder = tempfile::tempdir().unwrap();
         write_config(folder.path(), &handle, "20m");
         let config = folder.path().join("rackwarden.toml");
-        let daemon = Command::new(env!("CARGO_BIN_EXE_rackwarden"))
-            .args(["run", "--config"])
-            .arg(&config)
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut daemon = Daemon(daemon);
+        let mut daemon = start(&config);
         until("a first poll and a listener", || handle.send_event()).await;
         let before = handle.counts().requests;
         until("an event has it asked at once", || before < handle.counts().requests).await;
         // What changes for a device: its session is deleted and another one opened.
-        for round in 0..20 {
+        for round in 0..rounds() {
             let logins = handle.counts().logins;
             write_config(folder.path(), &handle, if round % 2 == 0 { "19m" } else { "20m" });
             signal(&daemon.0, nix::sys::signal::Signal::SIGHUP);
@@ -75,6 +79,16 @@ fn the_daemon_polls_follows_events_and_leaves_no_session_behind() {
         assert!(tokio::task::spawn_blocking(move || daemon.0.wait()).await.unwrap().unwrap().success());
         assert_eq!(handle.open_sessions(), 0, "{:#?}", handle.counts());
         assert_eq!(handle.counts().writes, 0);
+        // What is killed leaves the session that it has, which times out there, and no more than that one.
+        for killed in 1..=3 {
+            let logins = handle.counts().logins;
+            let mut daemon = start(&config);
+            until("a login", || logins < handle.counts().logins).await;
+            until("an event stream", || handle.send_event()).await;
+            daemon.0.kill().unwrap();
+            tokio::task::spawn_blocking(move || daemon.0.wait()).await.unwrap().unwrap();
+            assert_eq!(handle.open_sessions(), killed);
+        }
     });
 }
 
@@ -111,6 +125,23 @@ fn poll_and_capture_by_hand() {
         assert_eq!((&energy["value"], &energy["unit"]), (&1_234_500.0.into(), &"Wh".into()));
         let health = of("/redfish/v1/PowerEquipment/RackPDUs/1#/Status/Health");
         assert_eq!(health["raw"], "OK");
+        let explain = |what: &str| command(vec!["explain".into(), url.clone(), what.to_owned()]);
+        let told = explain("phase/1.I1.L1/current").await.unwrap();
+        let told = String::from_utf8(told.stdout).unwrap();
+        for line in [
+            "  value    6.5 A  (rated 32 A)",
+            "  source   /redfish/v1/PowerEquipment/RackPDUs/1/Mains/I1#/PolyPhaseCurrentAmps/Line1/Reading",
+            "  raw      6.5",
+            "  scale    1 there is 1 A",
+            "  device   upper critical 30 A  (its own thresholds; rules do not look at them)",
+            "  rules    no configuration: --config names one",
+        ] {
+            assert!(told.lines().any(|it| it == line), "{line}\n{told}");
+        }
+        let told = explain("/redfish/v1/PowerEquipment/RackPDUs/1/Outlets/A2").await.unwrap();
+        assert!(String::from_utf8(told.stdout).unwrap().contains("outlet/1.A2/energy"));
+        let none = explain("outlet/9").await.unwrap();
+        assert!(String::from_utf8(none.stderr).unwrap().contains("has no such reading"));
         let tree = folder.path().join("tree");
         let captured = command(vec!["capture".into(), url, tree.display().to_string()]).await.unwrap();
         assert!(captured.status.success(), "{}", String::from_utf8_lossy(&captured.stderr));

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 pub(super) const USER: &str = "ops";
 pub(super) const PASSWORD: &str = "hunter2 hunter2";
 
-fn link(uri: &str) -> Value {
+pub(super) fn link(uri: &str) -> Value {
     json!({ "@odata.id": uri })
 }
 
-fn collection(uri: &str, members: &[String]) -> (String, Value) {
+pub(super) fn collection(uri: &str, members: &[String]) -> (String, Value) {
     let members: Vec<Value> = members.iter().map(|it| link(it)).collect();
     (uri.to_owned(), json!({ "@odata.id": uri, "Members@odata.count": members.len(), "Members": members }))
 }
@@ -183,6 +183,62 @@ fn server() -> Vec<(String, Value)> {
 pub(super) async fn serve(mockup: Mockup, faults: &[&str]) -> ServiceHandle {
     let faults: Vec<ServiceFault> = faults.iter().map(|it| it.parse().unwrap()).collect();
     let user = Some((USER.to_owned(), PASSWORD.to_owned()));
-    let spec = ServiceSpec { mockup, user, faults, events: true, expand: true };
+    let spec = ServiceSpec { mockup, user, faults, events: true, expand: true, tls: None };
     ServiceHandle::start(spec, "127.0.0.1:0".parse().unwrap()).await.unwrap()
+}
+
+/// A rack PDU as large as DMTF's: one infeed, three branches, eleven outlets, a group, a sensor for each
+/// reading; and a transfer switch beside it.
+pub(super) fn large(levels: u32) -> Mockup {
+    let mut documents = vec![
+        root(levels),
+        ("/redfish/v1/SessionService".to_owned(), json!({ "SessionTimeout": 1800 })),
+        (
+            "/redfish/v1/PowerEquipment".to_owned(),
+            json!({
+                "RackPDUs": link("/redfish/v1/PowerEquipment/RackPDUs"),
+                "TransferSwitches": link("/redfish/v1/PowerEquipment/TransferSwitches"),
+            }),
+        ),
+        collection("/redfish/v1/Chassis", &["/redfish/v1/Chassis/PDU".to_owned()]),
+        (
+            "/redfish/v1/Chassis/PDU".to_owned(),
+            json!({ "@odata.id": "/redfish/v1/Chassis/PDU", "Sensors": link("/redfish/v1/Chassis/PDU/Sensors") }),
+        ),
+    ];
+    let mut sensors = Vec::new();
+    for units in ["RackPDUs", "TransferSwitches"] {
+        let all = format!("/redfish/v1/PowerEquipment/{units}");
+        let base = format!("{all}/1");
+        documents.push(collection(&all, std::slice::from_ref(&base)));
+        let parts = [("Mains", 1), ("Branches", 3), ("Outlets", 11), ("OutletGroups", 1)];
+        let mut unit = json!({
+            "@odata.id": base, "Name": units, "Status": { "Health": "OK" }, "Metrics": link(&format!("{base}/Metrics")),
+            "Links": { "Chassis": [link("/redfish/v1/Chassis/PDU")] },
+        });
+        for (part, count) in parts {
+            unit[part] = link(&format!("{base}/{part}"));
+            let uris: Vec<String> = (1..=count).map(|it| format!("{base}/{part}/{it}")).collect();
+            for uri in &uris {
+                let sensor = format!("/redfish/v1/Chassis/PDU/Sensors/{units}{part}{}", sensors.len());
+                documents.push((uri.clone(), json!({
+                    "@odata.id": uri, "Name": uri, "PowerWatts": { "Reading": 100, "DataSourceUri": sensor },
+                    "CurrentAmps": { "Reading": 0.5 }, "Status": { "Health": "OK" },
+                })));
+                documents.push((
+                    sensor.clone(),
+                    json!({
+                        "@odata.id": sensor, "Reading": 1, "ReadingType": "Power", "ReadingUnits": "W",
+                    }),
+                ));
+                sensors.push(sensor);
+            }
+            documents.push(collection(&format!("{base}/{part}"), &uris));
+        }
+        documents.push((base.clone(), unit));
+        let metrics = format!("{base}/Metrics");
+        documents.push((metrics.clone(), json!({ "@odata.id": metrics, "PowerWatts": { "Reading": 1100 } })));
+    }
+    documents.push(collection("/redfish/v1/Chassis/PDU/Sensors", &sensors));
+    Mockup::of(documents)
 }
