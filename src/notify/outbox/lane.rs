@@ -103,8 +103,8 @@ pub(crate) struct Lane {
     deferred: BTreeSet<(Moment, u64)>,
     unsaved: BTreeSet<(u64, u64)>,
     in_flight: usize,
-    /// Events that are claimed and not under way.
-    claims: usize,
+    /// Events that are claimed and not under way: [`CLAIMS_MAX`] at most.
+    claims: BTreeSet<u64>,
     pub(crate) limiter: Limiter,
     /// Whether events could leave when this was last looked at.
     flowing: bool,
@@ -124,7 +124,7 @@ impl Lane {
             deferred: BTreeSet::new(),
             unsaved: BTreeSet::new(),
             in_flight: 0,
-            claims: 0,
+            claims: BTreeSet::new(),
             limiter: Limiter::unlimited(),
             flowing: false,
             limited: false,
@@ -215,7 +215,7 @@ impl Lane {
         let claimed = self.flowing && admitted && self.has_slot() && !self.lines.contains_key(&key);
         if claimed {
             self.limiter.claim();
-            self.claims += 1;
+            self.claims.insert(sequence);
         }
         let entry = Entry {
             record,
@@ -234,8 +234,8 @@ impl Lane {
         claimed
     }
 
-    const fn has_slot(&self) -> bool {
-        self.claims + self.in_flight < CLAIMS_MAX
+    fn has_slot(&self) -> bool {
+        self.claims.len() + self.in_flight < CLAIMS_MAX
     }
 
     /// Claims an event: it may leave when `generation` is on disk. Returns it, and whether the disk has
@@ -249,7 +249,7 @@ impl Lane {
         let entry = self.entries.get_mut(&sequence)?;
         if !entry.claimed {
             entry.claimed = true;
-            self.claims += 1;
+            self.claims.insert(sequence);
             self.limiter.claim();
         }
         let news = !entry.seen;
@@ -264,7 +264,7 @@ impl Lane {
     fn unclaim(&mut self, sequence: u64) {
         if let Some(entry) = self.entries.get_mut(&sequence).filter(|it| it.claimed) {
             entry.claimed = false;
-            self.claims = self.claims.saturating_sub(1);
+            self.claims.remove(&sequence);
             self.limiter.unclaim();
         }
     }
@@ -376,13 +376,13 @@ impl Lane {
         }
     }
 
+    /// The most urgent of those that are claimed and may go. Any number of others may stand before it: those
+    /// that came in while the lane flowed were claimed on their way.
     fn first_claimed(&self) -> Option<u64> {
-        if self.claims == 0 {
-            return None;
-        }
-        // At most so many are claimed, and they were the first of their rank.
-        let mut ready = self.ready.iter().take(CLAIMS_MAX * 4).map(|&(_, sequence)| sequence);
-        ready.find(|it| self.entries.get(it).is_some_and(|it| it.claimed))
+        let entry = |sequence: &u64| self.entries.get(sequence);
+        let is_ready = |it: &&u64| entry(it).is_some_and(|it| it.place == Place::Ready);
+        let rank = |it: &&u64| (entry(it).map(|it| it.record.rank()), **it);
+        self.claims.iter().filter(is_ready).min_by_key(rank).copied()
     }
 
     fn send(&mut self, sequence: u64, now: Moment) -> Next {
@@ -391,7 +391,7 @@ impl Lane {
         entry.place = Place::InFlight;
         entry.claimed = false;
         self.in_flight += 1;
-        self.claims = self.claims.saturating_sub(1);
+        self.claims.remove(&sequence);
         self.limiter.sent(now);
         let (record, attempts) = (Arc::clone(&entry.record), entry.attempts);
         Next::Send(Job { sequence, record, attempts })

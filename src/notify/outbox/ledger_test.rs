@@ -428,3 +428,21 @@ fn a_refused_resolve_is_needed_until_something_later_arrives() {
     bench.revive();
     assert_eq!(bench.drain(), ["resolve a"]);
 }
+
+/// What comes in while the lane flows is claimed on its way in, behind all that waits already.
+#[test]
+fn claimed_events_leave_however_many_stand_before_them() {
+    const WAITING: usize = 100;
+    let mut bench = Bench::new(1_000);
+    bench.ledger.set_limit(&Arc::clone(&bench.lane), 6_000);
+    assert!(bench.next().is_none(), "now it flows");
+    for number in 0..WAITING {
+        bench.trigger(&number.to_string(), Severity::Critical);
+    }
+    let first: Vec<Job> = std::iter::from_fn(|| bench.next()).take(CLAIMS_MAX).collect();
+    for job in &first {
+        bench.ledger.accepted(&bench.lane, job.sequence, NOW);
+        bench.trigger(&format!("after {}", job.record.key), Severity::Critical);
+    }
+    assert_eq!((first.len(), bench.drain().len()), (CLAIMS_MAX, WAITING));
+}
