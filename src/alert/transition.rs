@@ -83,6 +83,41 @@ pub struct AlertFacts {
     pub since: UnixMillis,
 }
 
+impl AlertFacts {
+    /// An alert that is about no reading: of that rule (name, type and trigger), about `device`. All else is empty.
+    #[must_use]
+    pub fn of_no_reading(
+        key: AlertKey,
+        (rule, rule_type, trigger): (&str, &'static str, &'static str),
+        device: Arc<str>,
+        since: UnixMillis,
+    ) -> Self {
+        Self {
+            key,
+            rule: rule.into(),
+            rule_type,
+            trigger,
+            notes: None,
+            runbook: None,
+            integrations: Arc::from([]),
+            device,
+            address: String::new(),
+            model: String::new(),
+            labels: Labels::default(),
+            component: None,
+            source: None,
+            reading: String::new(),
+            value: None,
+            unit: "",
+            operator: "",
+            threshold: None,
+            rated: None,
+            last_values: Vec::new(),
+            since,
+        }
+    }
+}
+
 /// What happened to the alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransitionKind {

@@ -3,7 +3,7 @@
 
 use super::pipeline::Shared;
 use crate::alert::{AlertFacts, AlertKey, Transition, TransitionKind};
-use crate::model::{Labels, Now, Severity, SystemClock, UnixMillis};
+use crate::model::{Now, Severity, SystemClock, UnixMillis};
 use crate::notify::outbox::health::DiskHealth;
 use crate::store::Standing;
 use std::collections::BTreeMap;
@@ -81,28 +81,10 @@ fn transition(
     now: Now,
     since: UnixMillis,
 ) -> Transition {
+    let key = AlertKey(format!("{OWN_NAME}/{name}").into());
     let facts = AlertFacts {
-        key: AlertKey(format!("{OWN_NAME}/{name}").into()),
-        rule: OWN_NAME.into(),
-        rule_type: "self",
-        trigger: "lag",
-        notes: None,
-        runbook: None,
-        integrations: Arc::from([]),
-        device: OWN_NAME.into(),
-        address: String::new(),
-        model: String::new(),
-        labels: Labels::default(),
-        component: None,
-        source: None,
         reading: why.to_owned(),
-        value: None,
-        unit: "",
-        operator: "",
-        threshold: None,
-        rated: None,
-        last_values: Vec::new(),
-        since,
+        ..AlertFacts::of_no_reading(key, (OWN_NAME, "self", "lag"), OWN_NAME.into(), since)
     };
     Transition { kind, severity, at: now.unix, reason: why.to_owned(), facts: Arc::new(facts) }
 }

@@ -77,31 +77,17 @@ fn settings(folder: &Path, url: &str, requests_per_minute: u32) -> NotifySetting
 }
 
 fn transition(clock: SystemClock, device: usize, kind: TransitionKind, severity: Severity) -> Transition {
+    let key = AlertKey(format!("offline/pdu-{device}").into());
+    let rule = ("offline", "power_unit_offline", "unreachable");
     let facts = AlertFacts {
-        key: AlertKey(format!("offline/pdu-{device}").into()),
-        rule: "offline".into(),
-        rule_type: "power_unit_offline",
-        trigger: "unreachable",
-        notes: None,
-        runbook: None,
-        integrations: Arc::from([]),
-        device: format!("pdu-{device}").into(),
         address: "10.0.0.7:161".to_owned(),
         model: "APC AP8853".to_owned(),
         labels: Labels::new([
             ("site", format!("DC{}", device / 4_000)),
             ("rack", format!("R{}", device / 40)),
         ]),
-        component: None,
-        source: None,
         reading: "timeout".to_owned(),
-        value: None,
-        unit: "",
-        operator: "",
-        threshold: None,
-        rated: None,
-        last_values: Vec::new(),
-        since: clock.now().unix,
+        ..AlertFacts::of_no_reading(key, rule, format!("pdu-{device}").into(), clock.now().unix)
     };
     let reason = "offline: 3 polls in a row had no answer".to_owned();
     Transition { kind, severity, at: clock.now().unix, reason, facts: Arc::new(facts) }

@@ -457,27 +457,12 @@ fn describe(ledger: &Ledger, key: &AlertKey, group: &Group) -> (String, String) 
 }
 
 fn facts_of(key: &AlertKey, group: &Group, notes: String, since: UnixMillis) -> AlertFacts {
+    let rule = (GROUP_RULE_TYPE, GROUP_RULE_TYPE, "storm");
     AlertFacts {
-        key: key.clone(),
-        rule: GROUP_RULE_TYPE.into(),
-        rule_type: GROUP_RULE_TYPE,
-        trigger: "storm",
         notes: (!notes.is_empty()).then(|| notes.into()),
-        runbook: None,
         integrations: group.targets.iter().map(Arc::clone).collect(),
-        device: Arc::clone(&group.name),
-        address: String::new(),
-        model: String::new(),
         labels: Labels::new(group.labels.iter().cloned()),
-        component: None,
-        source: None,
         reading: format!("{} alerts", group.members),
-        value: None,
-        unit: "",
-        operator: "",
-        threshold: None,
-        rated: None,
-        last_values: Vec::new(),
-        since,
+        ..AlertFacts::of_no_reading(key.clone(), rule, Arc::clone(&group.name), since)
     }
 }
