@@ -96,7 +96,7 @@ fn row(device: &Device) -> String {
     let repeats =
         if requests.repeated == 0 { String::new() } else { format!(", {} repeated", requests.repeated) };
     format!(
-        "  {name:24}  {:>7.1} ms  {}{repeats}  {}{missing}  {age_seconds:.0} s ago",
+        "  {name:20}  {:>7.1} ms  {}{repeats}  {}{missing}  {age_seconds:.0} s ago",
         poll_duration_seconds * 1000.0,
         counted(usize::try_from(requests.sent).unwrap_or(usize::MAX), "request"),
         counted(*readings_total, "reading"),

@@ -10,7 +10,7 @@ use crate::telemetry::http as events;
 use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -110,7 +110,12 @@ async fn pass(State(shared): State<Shared>, request: Request, next: Next) -> Res
         let answer = tokio::time::timeout(shared.limits.request_time_max, next.run(request)).await;
         answer.unwrap_or_else(|_| ApiError::Overdue.into_response())
     };
-    if is_browser && let Some(Told(message)) = response.extensions_mut().remove::<Told>() {
+    // Who is not known is told no version; a browser asks for the password by itself.
+    let is_known = response.status() != StatusCode::UNAUTHORIZED;
+    if is_browser
+        && is_known
+        && let Some(Told(message)) = response.extensions_mut().remove::<Told>()
+    {
         response = page::failure(response, &message, shared.app.now());
     }
     for (name, value) in EVERY_ANSWER {
