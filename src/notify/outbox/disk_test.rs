@@ -1,7 +1,7 @@
 //! The file: what it keeps, and what becomes of a damaged, full or foreign one.
 
 use super::disk::{DiskError, FILE, Opener as _, RedbOpener};
-use super::record::{DeadRow, Op, OpenRow, Record, Told};
+use super::record::{DeadRow, Last, Op, OpenRow, Record, Told};
 use crate::alert::{AlertKey, TransitionKind};
 use crate::model::{Severity, UnixMillis};
 use crate::notify::fixtures;
@@ -35,18 +35,19 @@ fn ops(count: u64) -> Vec<Op> {
         let key = format!("k{number}");
         let facts = fixtures::facts_of(&key, &["ops"]);
         let last = Arc::new(fixtures::transition(TransitionKind::Trigger, Severity::Critical, facts));
-        let told = [("ops".into(), Told::Waiting)].into_iter().collect();
+        let told = Arc::new([("ops".into(), Told::Waiting)].into_iter().collect());
         ops.push(Op::PutEvent(("ops".into(), number), record(&key), true));
         ops.push(Op::PutOpen(
             AlertKey(key.into()),
             Arc::new(OpenRow {
-                last,
+                last: Last::Here(last),
                 fired_at: UnixMillis(7),
                 told,
                 announced_at: UnixMillis(7),
                 hold: None,
                 acknowledged: None,
             }),
+            true,
         ));
     }
     ops
@@ -78,10 +79,27 @@ fn keeps_what_was_committed() {
     assert_eq!(sequences, [0, 2]);
     assert_eq!(opened.rows.events[1].1, record("k2"));
     assert_eq!((opened.rows.open.len(), opened.rows.dead.len()), (2, 1));
-    opened.disk.replace(&ops(1)).unwrap();
-    drop(opened);
+    let facts = |key: &str| {
+        Some(fixtures::transition(
+            TransitionKind::Trigger,
+            Severity::Critical,
+            fixtures::facts_of(key, &["ops"]),
+        ))
+    };
+    let keys = ["k0", "k1", "k2"].map(|it| AlertKey(it.into()));
+    assert_eq!(opened.archive.load(&keys), [facts("k0"), None, facts("k2")]);
+    // What only the file has stays there.
+    let mut all = ops(1);
+    let (key, row) = opened.rows.open[1].clone();
+    assert_eq!((&*key.0, row.here()), ("k2", None));
+    all.push(Op::PutOpen(key, row, false));
+    opened.disk.replace(&all).unwrap();
+    assert_eq!(opened.archive.load(&keys), [facts("k0"), None, facts("k2")]);
+    let archive = opened.archive;
+    drop(opened.disk);
+    assert_eq!(archive.load(&keys), [None, None, None], "it holds no file open");
     let opened = opener(folder.path()).open().unwrap();
-    assert_eq!((opened.rows.events.len(), opened.rows.open.len(), opened.rows.dead.len()), (1, 1, 0));
+    assert_eq!((opened.rows.events.len(), opened.rows.open.len(), opened.rows.dead.len()), (1, 2, 0));
 }
 
 #[test]
