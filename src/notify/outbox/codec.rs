@@ -562,7 +562,7 @@ fn unknown(what: &str, text: &str) -> RowError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::{
         RowError, SharedHeard, decode_dead, decode_open, decode_record, decode_silence, decode_transition,
         encode_dead, encode_open, encode_record, encode_silence, encode_transition,
@@ -632,12 +632,17 @@ mod tests {
         assert_eq!(decode_dead(b"ops", &dead), Ok(letter));
     }
 
+    /// An open alert under the key `k`, as version 2 wrote it.
+    pub(in super::super) fn open_of_version_2() -> Vec<u8> {
+        [&[0x02, 0xe0, 0x9c, 0xc5, 0xb2][..], br#"{"kind":"change","from":"warning","severity":"critical","at":1767323045678,"reason":"23.4 A > 20 A for 30 s","fired_at":7,"told":{"night":"unsure","ops":"accepted"},"facts":{"key":"k","rule":"infeed-load","rule_type":"power_unit_infeed","trigger":"current","notes":"Call the floor\nbefore moving load","runbook":"https://runbooks.example/infeed","integrations":["ops"],"device":"pdu-a1","address":"10.0.0.7:161","model":"APC AP8853","labels":{"rack":"A1","site":"DC1"},"component":["infeed","1","Feed A"],"source":"1.3.6.1.4.1.318.1.1.26.6.3.1.5.1","reading":"23.4 A","value":23.4,"unit":"A","operator":">","threshold":20.0,"rated":32.0,"since":1767323015678},"announced_at":1767323045678}"#].concat()
+    }
+
     /// Files of released versions hold these octets. Do not change this test: add a version.
     #[test]
     fn format_2_is_frozen() {
         let event = shown(&encode_record(b"ops\0\0", &record(), true));
         insta::assert_snapshot!(event, @r#"[02, 44, 1d, bc, 5a] {"key":"rule/pdu-a1","action":"trigger","severity":"critical","at":1767323045678,"body":"{\"event_action\":\"trigger\"}","repaired":false,"seen":true}"#);
-        let open = [&[0x02, 0xe0, 0x9c, 0xc5, 0xb2][..], br#"{"kind":"change","from":"warning","severity":"critical","at":1767323045678,"reason":"23.4 A > 20 A for 30 s","fired_at":7,"told":{"night":"unsure","ops":"accepted"},"facts":{"key":"k","rule":"infeed-load","rule_type":"power_unit_infeed","trigger":"current","notes":"Call the floor\nbefore moving load","runbook":"https://runbooks.example/infeed","integrations":["ops"],"device":"pdu-a1","address":"10.0.0.7:161","model":"APC AP8853","labels":{"rack":"A1","site":"DC1"},"component":["infeed","1","Feed A"],"source":"1.3.6.1.4.1.318.1.1.26.6.3.1.5.1","reading":"23.4 A","value":23.4,"unit":"A","operator":">","threshold":20.0,"rated":32.0,"since":1767323015678},"announced_at":1767323045678}"#].concat();
+        let open = open_of_version_2();
         assert_eq!(read_open(&open), Ok(open_row()));
         let text = "the event is refused (HTTP 404)".to_owned();
         let dead = DeadRow { record: Arc::new(record()), reason: Reason::Refused, text, at: UnixMillis(9) };

@@ -1,14 +1,18 @@
 //! The file: what it keeps, and what becomes of a damaged, full or foreign one.
 
+use super::Outbox;
+use super::codec;
 use super::disk::{DiskError, FILE, Opener as _, RedbOpener};
 use super::record::{DeadRow, Last, Op, OpenRow, Record, Told};
 use crate::alert::{AlertKey, TransitionKind};
-use crate::model::{Severity, UnixMillis};
+use crate::model::{Severity, SystemClock, UnixMillis};
 use crate::notify::fixtures;
 use crate::notify::pagerduty::{Action, Reason};
+use crate::notify::settings::NotifySettings;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 fn opener(folder: &Path) -> RedbOpener {
     let mut seconds = 1_000;
@@ -178,4 +182,29 @@ fn folders_that_cannot_be_are_errors() {
     fs::create_dir(folder.path().join(FILE)).unwrap();
     let error = opener(folder.path()).open().map(|_| ()).unwrap_err();
     assert!(matches!(error, DiskError::Failed(_)), "{error}");
+}
+
+/// A file of an earlier version: what it holds goes on, and is written anew in today's form.
+#[test]
+fn a_file_of_an_earlier_version_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let database = redb::Database::create(folder.path().join(FILE)).unwrap();
+        let transaction = database.begin_write().unwrap();
+        let table = redb::TableDefinition::<&str, &[u8]>::new("open_alerts");
+        let row = codec::tests::open_of_version_2();
+        transaction.open_table(table).unwrap().insert("k", row.as_slice()).unwrap();
+        transaction.commit().unwrap();
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let settings = NotifySettings::new(folder.path().to_owned());
+    let (handle, open, warnings) = Outbox::open(&settings, SystemClock::new(), runtime.handle()).unwrap();
+    assert_eq!((open.as_slice(), warnings), ([AlertKey("k".into())].as_slice(), Vec::new()));
+    let before = handle.recall(&open).remove(0);
+    assert_eq!((&*before.facts.device, before.severity), ("pdu-a1", Severity::Critical));
+    assert!(handle.flush(Duration::from_secs(30)));
+    handle.stop(Duration::from_secs(30));
+    let opened = opener(folder.path()).open().unwrap();
+    assert!(!opened.rows.is_old && opened.rows.open[0].1.here().is_none());
+    assert_eq!(*opened.archive.load(&open).remove(0).unwrap().facts, *before.facts);
 }

@@ -6,6 +6,8 @@ use crate::alert::{AlertKey, Transition};
 use crate::model::{Severity, UnixMillis};
 use crate::notify::by_severity;
 use crate::notify::outbox::record::{Last, OpenRow, Told};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 /// Announcements of open alerts in memory, about: more are left to the disk. Some 10 MB; those of alerts
@@ -30,15 +32,16 @@ impl Ledger {
     pub(crate) fn unheard(&self, name: &str, most: usize) -> Vec<AlertKey> {
         let unheard =
             |row: &OpenRow| row.told.get(name).is_some_and(|it| it.is_unheard()) && row.hold.is_none();
-        let order = |row: &OpenRow| (std::cmp::Reverse(row.severity()), row.announced_at);
-        let mut found: Vec<((std::cmp::Reverse<Severity>, UnixMillis), &AlertKey)> =
-            self.open.iter().filter(|(_, row)| unheard(row)).map(|(key, row)| (order(row), key)).collect();
-        if 0 < most && most < found.len() {
-            found.select_nth_unstable(most - 1);
-            found.truncate(most);
+        let mut found: BinaryHeap<((Reverse<Severity>, UnixMillis), &AlertKey)> = BinaryHeap::new();
+        for (key, row) in self.open.iter().filter(|(_, row)| unheard(row)) {
+            let one = ((Reverse(row.severity()), row.announced_at), key);
+            if found.len() < most {
+                found.push(one);
+            } else if let Some(mut last) = found.peek_mut().filter(|it| one < **it) {
+                *last = one;
+            }
         }
-        found.sort_unstable();
-        found.into_iter().map(|(_, key)| key.clone()).collect()
+        found.into_sorted_vec().into_iter().map(|(_, key)| key.clone()).collect()
     }
 
     /// How many events a lane can take before some are left for later again.
