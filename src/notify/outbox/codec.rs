@@ -88,20 +88,33 @@ pub(crate) fn decode_transition(row_key: &[u8], value: &[u8]) -> Result<Transiti
     open::<StoredTransition>(row_key, value)?.transition()
 }
 
-/// Alerts that were told to the same share one list of them.
+/// Alerts that were told to the same share one list of them: there are about as many as integrations.
 #[derive(Debug, Default)]
-pub(crate) struct SharedHeard(HashMap<Vec<(String, Told)>, Heard>);
+pub(crate) struct SharedHeard {
+    last: Heard,
+    known: HashMap<Vec<(String, Told)>, Heard>,
+}
 
 impl SharedHeard {
     fn of(&mut self, told: Vec<(&str, Told)>) -> Heard {
+        // Mostly the same again.
+        let last = self.last.iter().map(|(lane, told)| (&**lane, *told));
+        if last.eq(told.iter().copied()) {
+            return Arc::clone(&self.last);
+        }
+        self.last = self.find(told);
+        Arc::clone(&self.last)
+    }
+
+    fn find(&mut self, told: Vec<(&str, Told)>) -> Heard {
         let list: Vec<(String, Told)> =
             told.into_iter().map(|(lane, told)| (lane.to_owned(), told)).collect();
-        if let Some(known) = self.0.get(&list) {
+        if let Some(known) = self.known.get(&list) {
             return Arc::clone(known);
         }
         let heard: Heard =
             Arc::new(list.iter().map(|(lane, told)| (Arc::from(lane.as_str()), *told)).collect());
-        self.0.insert(list, Arc::clone(&heard));
+        self.known.insert(list, Arc::clone(&heard));
         heard
     }
 }
