@@ -298,7 +298,7 @@ impl Device {
         // Doubts that arise from here on are about what is being learnt now.
         self.learning_for = std::mem::replace(&mut self.learn_anew, LearnAnew::No);
         self.learning_since = now;
-        self.reach.get.cells.forget();
+        self.reach.get.forget();
         self.reach.repetitions.forget();
         let chosen = self.settings.profile.clone();
         let (profiles, getbulk) = (Arc::clone(&self.profiles), self.session.knows_getbulk());
