@@ -9,12 +9,12 @@ use super::resolve::{self, Cause, Names, Resolved};
 use super::traps::{self, Engine, TrapError, TrapSocket, Traps};
 use super::watchdog::{self, Lives};
 use super::{control, lag, status, supervise};
-use crate::alert::{OpenAlert, Transition};
+use crate::alert::{AlertKey, OpenAlert, Transition};
 use crate::config::Settings;
 use crate::http::{self, Access, AppState, Readiness, WebFileError};
 use crate::model::SystemClock;
 use crate::notify::NotifyError;
-use crate::notify::outbox::Outbox;
+use crate::notify::outbox::{Outbox, OutboxHandle};
 use crate::poller::settings::DeviceSettings;
 use crate::poller::{Command, ShardHandle, StartError};
 use crate::profile::ProfileSet;
@@ -135,12 +135,7 @@ impl Daemon {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
-        let mut restored: HashMap<Arc<str>, Vec<_>> = HashMap::new();
-        let is_group = |it: &OpenAlert| it.key().parts().is_some_and(|it| it.is_group());
-        let (of_groups, of_devices): (Vec<OpenAlert>, Vec<OpenAlert>) = open.into_iter().partition(is_group);
-        for alert in of_devices {
-            restored.entry(Arc::clone(&alert.facts.device)).or_default().push(alert);
-        }
+        let (restored, of_groups) = sort_open(&outbox, open);
         let shared = Arc::new(Shared {
             restored: Mutex::new(restored),
             ..Shared::new(&settings, outbox, clock, observer)
@@ -344,6 +339,7 @@ impl Daemon {
         let gone: Vec<Arc<str>> = restored.keys().filter(|it| !known.contains(&***it)).cloned().collect();
         let open: Vec<_> = gone.iter().filter_map(|it| restored.remove(it)).flatten().collect();
         drop(restored);
+        let open = self.shared.outbox.recall(&open);
         let mut transitions: Vec<Transition> = Vec::new();
         crate::alert::resolve_removed(open, self.clock.now(), &mut transitions);
         self.shared.outbox.submit(transitions);
@@ -412,6 +408,32 @@ fn make_counters() {
     name_events::init();
     log_events::init();
     watchdog_events::init();
+}
+
+/// Alerts that went on when the process before ended: by device, and those of groups. What can be, is known
+/// by its key alone: there may be a million.
+fn sort_open(
+    outbox: &OutboxHandle,
+    open: Vec<AlertKey>,
+) -> (HashMap<Arc<str>, Vec<AlertKey>>, Vec<OpenAlert>) {
+    let (mut of_devices, mut of_groups): (HashMap<Arc<str>, Vec<AlertKey>>, Vec<AlertKey>) =
+        Default::default();
+    for key in open {
+        let device = match key.parts() {
+            Some(parts) if parts.is_group() => {
+                of_groups.push(key);
+                continue;
+            }
+            Some(parts) if parts.rule != lag::OWN_NAME => parts.device.into(),
+            // The collector's own alerts have no device's key.
+            _ => match outbox.recall(std::slice::from_ref(&key)).pop() {
+                Some(alert) => Arc::clone(&alert.facts.device),
+                None => continue,
+            },
+        };
+        of_devices.entry(device).or_default().push(key);
+    }
+    (of_devices, outbox.recall(&of_groups))
 }
 
 /// Makes the state folder, for its owner alone.

@@ -15,7 +15,7 @@ const EVERY: Duration = Duration::from_secs(10);
 /// An event that waits longer than this is late: five failed tries, or a rate limit's storm.
 const SENDING_MAX: Duration = Duration::from_secs(300);
 /// What our own alerts are about.
-const OWN_NAME: &str = "rackwarden";
+pub(super) const OWN_NAME: &str = "rackwarden";
 
 /// What does not go well: a name, how bad, and why in words.
 fn troubles(shared: &Shared, now: Now) -> BTreeMap<String, (Severity, String)> {

@@ -44,7 +44,7 @@ pub struct Shared {
     /// How many devices and inventories are configured: once so many are bound, all is known.
     pub sources: AtomicUsize,
     /// Alerts that went on when the process before ended, by device, until it is bound.
-    pub restored: Mutex<HashMap<Arc<str>, Vec<OpenAlert>>>,
+    pub restored: Mutex<HashMap<Arc<str>, Vec<AlertKey>>>,
     /// The waits of alerts when the process before ended, until their device is bound.
     pub(super) waits: Waits,
     /// Devices whose first poll has ended, well or not.
@@ -110,8 +110,8 @@ impl Shared {
     }
 
     fn take_restored(&self, device: &str) -> Vec<OpenAlert> {
-        let mut restored = self.restored.lock().unwrap_or_else(PoisonError::into_inner);
-        restored.remove(device).unwrap_or_default()
+        let keys = self.restored.lock().unwrap_or_else(PoisonError::into_inner).remove(device);
+        keys.map_or_else(Vec::new, |it| self.outbox.recall(&it))
     }
 }
 

@@ -1,9 +1,9 @@
 //! The dead man's switch: a URL is asked for as long as all is well. Whoever misses it wakes somebody;
 //! so a host that is gone, or a collector that hangs, is told by its silence.
 
-use super::pagerduty::client::install_crypto;
 use super::settings::Heartbeat;
 use crate::telemetry;
+use crate::web_client::install_crypto;
 use std::time::Duration;
 
 /// As long as one request may take, and no longer than the interval.

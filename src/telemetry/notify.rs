@@ -35,7 +35,8 @@ static DEAD_LETTERS: LazyLock<IntCounterVec> = LazyLock::new(|| {
 static MERGED: LazyLock<IntCounterVec> = LazyLock::new(|| {
     super::counter_vec(
         "rackwarden_notify_events_merged_total",
-        "Waiting events that a newer one made superfluous: superseded, or collapsed with their resolve.",
+        "Waiting events that are not sent: superseded by a newer one, collapsed with their resolve, or postponed \
+         until fewer wait.",
         &["integration", "how"],
     )
 });
@@ -189,13 +190,19 @@ pub fn collapsed(integration: &str, alert: &str) {
     tracing::info!(integration, alert, "an alert ended before it could be announced: nobody is paged");
 }
 
+/// An alert waits without an event, since too many wait: it gets one when there is room.
+pub fn postponed(integration: &str, alert: &str) {
+    MERGED.with_label_values(&[integration, "postponed"]).inc();
+    tracing::debug!(integration, alert, "an alert waits for room among the events");
+}
+
 /// How many events wait. An integration's other counters begin here too: one that first appears with
 /// its first event shows no increase.
 pub fn waiting(integration: &str, events: usize) {
     for action in ACTIONS {
         ACCEPTED.with_label_values(&[integration, action]);
     }
-    for how in ["superseded", "collapsed"] {
+    for how in ["superseded", "collapsed", "postponed"] {
         MERGED.with_label_values(&[integration, how]);
     }
     for reason in ["refused", "field_refused", "overflow", "abandoned"] {

@@ -172,19 +172,19 @@ pub fn clip(text: &str) -> String {
 }
 
 /// Installs ring as the process's TLS provider, unless there is one already.
-fn install_crypto() {
+pub fn install_crypto() {
     // The error says that another one is installed: as good.
     drop(rustls::crypto::ring::default_provider().install_default());
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether a host is this one, by its name or address, with or without brackets.
+pub(crate) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|it| it.is_loopback())
 }
 
-/// The causes, outermost first, each once; without what only says which layer handed them on.
-fn chain(error: &dyn Error) -> String {
-    const LAYERS: [&str; 3] = ["error sending request", "client error (", "tcp connect error"];
+/// The causes, outermost first, each once.
+pub(crate) fn causes(error: &dyn Error) -> Vec<String> {
     let mut parts = vec![error.to_string()];
     let mut source = error.source();
     while let Some(cause) = source {
@@ -194,6 +194,13 @@ fn chain(error: &dyn Error) -> String {
         }
         source = cause.source();
     }
+    parts
+}
+
+/// The causes in one line, without what only says which layer handed them on.
+fn chain(error: &dyn Error) -> String {
+    const LAYERS: [&str; 3] = ["error sending request", "client error (", "tcp connect error"];
+    let mut parts = causes(error);
     let last = parts.pop().unwrap_or_default();
     parts.retain(|part| !LAYERS.iter().any(|it| part.starts_with(it)));
     parts.push(last);
@@ -201,8 +208,19 @@ fn chain(error: &dyn Error) -> String {
 }
 
 /// The TLS error among the causes. An I/O error hides the one that it wraps from its causes.
-fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+pub(crate) fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     let wrapped = || error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     let within = || wrapped().and_then(|it| tls_error(it));
     error.downcast_ref::<rustls::Error>().or_else(within).or_else(|| error.source().and_then(tls_error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback;
+
+    #[test]
+    fn knows_loopback() {
+        assert!(is_loopback("localhost") && is_loopback("127.0.0.2") && is_loopback("[::1]"));
+        assert!(!is_loopback("events.pagerduty.com") && !is_loopback("10.0.0.1"));
+    }
 }

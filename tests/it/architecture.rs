@@ -22,9 +22,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("poller", &["model", "profile", "snmp", "telemetry"]),
     ("message", &["model", "alert"]),
     ("trial", &["model", "recording", "rules", "alert"]),
-    ("notify", &["model", "rules", "alert", "message", "telemetry"]),
-    ("http", &["model", "recording", "store", "alert", "telemetry"]),
     ("web_client", &["model"]),
+    ("notify", &["model", "rules", "alert", "message", "telemetry", "web_client"]),
+    ("http", &["model", "recording", "store", "alert", "telemetry"]),
     ("inventory", &["model", "telemetry", "web_client"]),
     ("redfish", &["model", "telemetry", "web_client"]),
     (

@@ -22,6 +22,8 @@ mod first_contact;
 mod inventory;
 mod operators;
 mod paging;
+mod paging_kills;
+mod paging_room;
 mod paging_storms;
 mod profile_engine;
 mod profile_mistakes;

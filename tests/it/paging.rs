@@ -1,60 +1,23 @@
 //! Events on their way to PagerDuty: the outbox against the stand-in, over real sockets and files.
 
+use crate::paging_room::{KEY, LIMIT, Room, quick, settings, start, wait};
 use proptest::prelude::*;
-use rackwarden::alert::{AlertFacts, AlertKey, OpenAlert, Transition, TransitionKind};
-use rackwarden::model::{ComponentKind, Labels, Secret, Severity, SystemClock, UnixMillis};
+use rackwarden::alert::{AlertFacts, AlertKey, Transition, TransitionKind};
+use rackwarden::model::{ComponentKind, Labels, Secret, Severity, UnixMillis};
 use rackwarden::notify::pagerduty::{Decision, Reason, Sender, event};
-use rackwarden::notify::retry::RetryPolicy;
-use rackwarden::notify::settings::{IntegrationSettings, NotifySettings, SecretSource};
+use rackwarden::notify::settings::SecretSource;
 use rackwarden::notify::{
-    CircuitHealth, DiskHealth, IntegrationHealth, NotifyError, Outbox, OutboxHandle, Tuning, send_test,
+    CircuitHealth, DiskHealth, IntegrationHealth, NotifyError, Outbox, OutboxHandle, send_test,
 };
-use rackwarden::simulator::pagerduty::{Answer, Board, PagerDuty, validate};
+use rackwarden::simulator::pagerduty::{Answer, Board, validate};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
-use tempfile::TempDir;
-use tokio::runtime::Runtime;
-
-const KEY: &str = "0123456789abcdef0123456789abcdef";
-/// Nothing here takes long; a machine under load may.
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// A receiver, a state folder, and the outbox between them.
-struct Room {
-    runtime: Runtime,
-    clock: SystemClock,
-    receiver: PagerDuty,
-    folder: TempDir,
-    settings: NotifySettings,
-}
 
 impl Room {
-    fn new() -> Self {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let clock = SystemClock::new();
-        let receiver = start(&runtime, clock);
-        let folder = tempfile::tempdir().unwrap();
-        let settings = settings(folder.path(), &[("ops", &receiver.url())]);
-        Self { runtime, clock, receiver, folder, settings }
-    }
-
-    fn open(&self) -> OutboxHandle {
-        self.open_all().0
-    }
-
-    fn open_all(&self) -> (OutboxHandle, Vec<OpenAlert>, Vec<String>) {
-        Outbox::open_tuned(&self.settings, self.clock, self.runtime.handle(), quick()).unwrap()
-    }
-
-    fn wait(&self, what: &str, holds: impl Fn(&Board) -> bool) {
-        wait(&self.runtime, &self.receiver, what, holds);
-    }
-
     fn transition(&self, key: &str, kind: TransitionKind, severity: Severity) -> Transition {
         Transition {
             kind,
@@ -74,48 +37,9 @@ impl Room {
     }
 }
 
-fn start(runtime: &Runtime, clock: SystemClock) -> PagerDuty {
-    runtime.block_on(PagerDuty::start("127.0.0.1:0".parse().unwrap(), clock)).unwrap()
-}
-
-fn wait(runtime: &Runtime, receiver: &PagerDuty, what: &str, holds: impl Fn(&Board) -> bool) {
-    let came = runtime.block_on(receiver.wait_until(LIMIT, holds));
-    assert!(came, "{what} does not come: {:#?}", receiver.board());
-}
-
 fn wait_health(handle: &OutboxHandle, what: &str, holds: impl Fn(&IntegrationHealth) -> bool) {
     let came = handle.wait_until(LIMIT, |it| it.integrations.iter().any(&holds));
     assert!(came, "{what} does not come: {:?}", handle.health());
-}
-
-fn settings(folder: &Path, integrations: &[(&str, &str)]) -> NotifySettings {
-    let integration = |(name, url): &(&str, &str)| IntegrationSettings {
-        url: (*url).to_owned(),
-        requests_per_minute: 6_000,
-        timeout: Duration::from_secs(30),
-        ..IntegrationSettings::pagerduty(name, SecretSource::Inline(Secret::new(KEY)))
-    };
-    let mut settings = NotifySettings {
-        integrations: integrations.iter().map(integration).collect(),
-        client_url: Some("https://rackwarden.example/".to_owned()),
-        ..NotifySettings::new(folder.to_owned())
-    };
-    // Each alert is to be an incident of its own, but where a test says otherwise.
-    settings.storm.levels.clear();
-    settings
-}
-
-/// Pauses that a test can wait for.
-fn quick() -> Tuning {
-    let retry = RetryPolicy {
-        first: Duration::from_millis(2),
-        longest: Duration::from_millis(10),
-        throttled_first: Duration::from_millis(5),
-        throttled_longest: Duration::from_millis(20),
-        key_missing: Duration::from_millis(5),
-        ..RetryPolicy::DEFAULT
-    };
-    Tuning { retry, reopen_after: Duration::from_millis(50), ..Tuning::DEFAULT }
 }
 
 fn facts(key: &str) -> AlertFacts {
@@ -342,7 +266,7 @@ fn what_waits_is_sent_after_a_restart() {
     room.receiver.answer_always(Answer::Judge);
     let (handle, open, warnings) = room.open_all();
     assert_eq!((open.len(), warnings), (19, Vec::new()));
-    let kept = open.iter().find(|it| &*it.facts.key.0 == "7").unwrap();
+    let kept = handle.recall(&[AlertKey("7".into())]).remove(0);
     assert_eq!((&*kept.facts, kept.severity), (&facts("7"), Severity::Critical));
     room.wait("the pages", |it| it.open_len() == 19);
     assert_eq!(handle.stop(LIMIT), 0);
@@ -594,7 +518,7 @@ fn nothing_is_lost_or_doubled_by_kill_9() {
         // What the rules find after a restart.
         for number in 0..KILLED_ALERTS {
             let key = number.to_string();
-            let known = open.iter().any(|it| *it.facts.key.0 == *key);
+            let known = open.iter().any(|it| *it.0 == *key);
             match (known, number % 2 == 0) {
                 (false, false) => room.trigger(&handle, &key),
                 (true, true) => room.resolve(&handle, &key),

@@ -1,6 +1,7 @@
 //! Paging under stress and by hand: storms, kills under load, silences and acknowledgements over
 //! restarts, webhooks; and its figures.
 
+use crate::paging_room::{KEY, LIMIT, Room, settings};
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::HeaderMap;
@@ -10,71 +11,14 @@ use rackwarden::model::{Labels, Secret, Severity, SystemClock, UnixMillis};
 use rackwarden::notify::formats::{SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
 use rackwarden::notify::settings::{IntegrationSettings, NotifySettings, Receiver, SecretSource};
 use rackwarden::notify::silence::Matcher;
-use rackwarden::notify::{Outbox, OutboxHandle, Tuning};
-use rackwarden::simulator::pagerduty::{Board, PagerDuty};
+use rackwarden::notify::{Outbox, Tuning};
+use rackwarden::simulator::pagerduty::Board;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tempfile::TempDir;
-use tokio::runtime::Runtime;
-
-const KEY: &str = "0123456789abcdef0123456789abcdef";
-const LIMIT: Duration = Duration::from_secs(60);
-
-struct Room {
-    runtime: Runtime,
-    clock: SystemClock,
-    receiver: PagerDuty,
-    folder: TempDir,
-    settings: NotifySettings,
-}
-
-impl Room {
-    fn new() -> Self {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let clock = SystemClock::new();
-        let receiver = runtime.block_on(PagerDuty::start("127.0.0.1:0".parse().unwrap(), clock)).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let settings = settings(folder.path(), &receiver.url(), 120);
-        Self { runtime, clock, receiver, folder, settings }
-    }
-
-    fn open(&self) -> OutboxHandle {
-        let (handle, _, warnings) =
-            Outbox::open_tuned(&self.settings, self.clock, self.runtime.handle(), Tuning::DEFAULT).unwrap();
-        assert_eq!(warnings, Vec::<String>::new());
-        handle
-    }
-
-    fn wait(&self, what: &str, holds: impl Fn(&Board) -> bool) {
-        let came = self.runtime.block_on(self.receiver.wait_until(LIMIT, holds));
-        let requests: Vec<String> = self.receiver.look(|board| {
-            board
-                .requests
-                .iter()
-                .map(|it| format!("{} {}", it.text("event_action"), it.text("dedup_key")))
-                .collect()
-        });
-        assert!(came, "{what} does not come: {requests:#?}");
-    }
-
-    fn transition(&self, device: usize, kind: TransitionKind, severity: Severity) -> Transition {
-        transition(self.clock, device, kind, severity)
-    }
-}
-
-fn settings(folder: &Path, url: &str, requests_per_minute: u32) -> NotifySettings {
-    let integration = IntegrationSettings {
-        url: url.to_owned(),
-        requests_per_minute,
-        ..IntegrationSettings::pagerduty("ops", SecretSource::Inline(Secret::new(KEY)))
-    };
-    NotifySettings { integrations: vec![integration], ..NotifySettings::new(folder.to_owned()) }
-}
 
 fn transition(clock: SystemClock, device: usize, kind: TransitionKind, severity: Severity) -> Transition {
     let key = AlertKey(format!("offline/pdu-{device}").into());
@@ -98,11 +42,11 @@ const STORM: usize = 10_000;
 /// Ten thousand devices fall silent within some seconds, site by site and rack by rack, and come back.
 #[test]
 fn a_storm_is_a_few_incidents_and_all_of_them_end() {
-    let room = Room::new();
+    let room = Room::as_in_operation();
     let handle = room.open();
     let begin = room.clock.moment();
     for device in 0..STORM {
-        handle.submit(vec![room.transition(device, TransitionKind::Trigger, Severity::Critical)]);
+        handle.submit(vec![transition(room.clock, device, TransitionKind::Trigger, Severity::Critical)]);
     }
     room.wait("the first page", |it| !it.requests.is_empty());
     let first = room.receiver.look(|it| it.requests[0].time.moment.since(begin));
@@ -113,7 +57,7 @@ fn a_storm_is_a_few_incidents_and_all_of_them_end() {
     let opened = room.receiver.look(|it| it.incidents.len());
     assert!(opened <= 20, "{opened} incidents");
     for device in 0..STORM {
-        handle.submit(vec![room.transition(device, TransitionKind::Resolve, Severity::Critical)]);
+        handle.submit(vec![transition(room.clock, device, TransitionKind::Resolve, Severity::Critical)]);
     }
     room.wait("the ends", |it| it.open_len() == 0);
     assert!(handle.flush(LIMIT));
@@ -125,10 +69,10 @@ fn a_storm_is_a_few_incidents_and_all_of_them_end() {
 
 #[test]
 fn silences_hold_back_beginnings_over_a_restart_and_let_ends_through() {
-    let room = Room::new();
+    let room = Room::as_in_operation();
     let handle = room.open();
-    let trigger = |device| room.transition(device, TransitionKind::Trigger, Severity::Error);
-    let resolve = |device| room.transition(device, TransitionKind::Resolve, Severity::Error);
+    let trigger = |device| transition(room.clock, device, TransitionKind::Trigger, Severity::Error);
+    let resolve = |device| transition(room.clock, device, TransitionKind::Resolve, Severity::Error);
     handle.submit(vec![trigger(0)]);
     room.wait("the page", |it| it.open_len() == 1);
     let now = room.clock.now().unix;
@@ -153,10 +97,10 @@ fn silences_hold_back_beginnings_over_a_restart_and_let_ends_through() {
 
 #[test]
 fn an_acknowledgement_reaches_pagerduty_and_outlives_a_restart() {
-    let mut room = Room::new();
+    let mut room = Room::as_in_operation();
     room.settings.resend.insert("offline".into(), Duration::ZERO);
     let handle = room.open();
-    handle.submit(vec![room.transition(0, TransitionKind::Trigger, Severity::Error)]);
+    handle.submit(vec![transition(room.clock, 0, TransitionKind::Trigger, Severity::Error)]);
     room.wait("what is told again", |it| 2 <= it.requests.len());
     assert!(handle.acknowledge("offline/pdu-0", "ann"));
     assert!(!handle.acknowledge("offline/pdu-1", "ann"), "there is none");
@@ -174,11 +118,11 @@ fn an_acknowledgement_reaches_pagerduty_and_outlives_a_restart() {
 
 #[test]
 fn operators_see_and_drop_what_waits() {
-    let mut room = Room::new();
+    let mut room = Room::as_in_operation();
     // Nothing listens there.
     room.settings.integrations[0].url = "http://127.0.0.1:1/v2/enqueue".to_owned();
     let handle = room.open();
-    handle.submit(vec![room.transition(0, TransitionKind::Trigger, Severity::Error)]);
+    handle.submit(vec![transition(room.clock, 0, TransitionKind::Trigger, Severity::Error)]);
     let tried = handle.wait_until(LIMIT, |it| 0 < it.integrations[0].retried);
     assert!(tried);
     let event = handle.events(10).remove(0);
@@ -197,7 +141,7 @@ type Posts = Arc<Mutex<Vec<(HeaderMap, Bytes)>>>;
 
 #[test]
 fn a_webhook_gets_signed_events_beside_pagerduty() {
-    let mut room = Room::new();
+    let mut room = Room::as_in_operation();
     let posts: Posts = Arc::default();
     let kept = Arc::clone(&posts);
     let take = move |headers: HeaderMap, body: Bytes| async move {
@@ -214,7 +158,7 @@ fn a_webhook_gets_signed_events_beside_pagerduty() {
         ..IntegrationSettings::pagerduty("hook", SecretSource::Inline(Secret::new("s3cret")))
     });
     let handle = room.open();
-    handle.submit(vec![room.transition(0, TransitionKind::Trigger, Severity::Error)]);
+    handle.submit(vec![transition(room.clock, 0, TransitionKind::Trigger, Severity::Error)]);
     let sent = handle.wait_until(LIMIT, |it| it.integrations.iter().all(|it| it.sent == 1));
     assert!(sent, "{:?}", handle.health());
     let (headers, body) = posts.lock().unwrap().remove(0);
@@ -231,13 +175,13 @@ fn a_webhook_gets_signed_events_beside_pagerduty() {
 /// PagerDuty does not raise an open incident's urgency: who needs that gets an incident for each severity.
 #[test]
 fn an_alert_that_gets_worse_opens_an_incident_of_its_own() {
-    let mut room = Room::new();
+    let mut room = Room::as_in_operation();
     room.settings.incident_per_severity = true;
     let handle = room.open();
-    handle.submit(vec![room.transition(0, TransitionKind::Trigger, Severity::Warning)]);
+    handle.submit(vec![transition(room.clock, 0, TransitionKind::Trigger, Severity::Warning)]);
     room.wait("the page", |it| it.open_len() == 1);
     let rise = TransitionKind::Change { from: Severity::Warning };
-    handle.submit(vec![room.transition(0, rise, Severity::Critical)]);
+    handle.submit(vec![transition(room.clock, 0, rise, Severity::Critical)]);
     let of = |it: &Board, severity: &str| {
         let key = format!("rackwarden:offline/pdu-0//{severity}");
         it.incidents_of(&key).map(|it| it.resolved.is_none()).collect::<Vec<_>>()
@@ -251,16 +195,17 @@ fn an_alert_that_gets_worse_opens_an_incident_of_its_own() {
     room.settings.incident_per_severity = false;
     let (handle, open, _) =
         Outbox::open_tuned(&room.settings, room.clock, room.runtime.handle(), Tuning::DEFAULT).unwrap();
+    let open = handle.recall(&open);
     let known: Vec<(&str, Severity)> = open.iter().map(|it| (&*it.facts.key.0, it.severity)).collect();
     assert_eq!(known, [("offline/pdu-0", Severity::Critical)]);
-    handle.submit(vec![room.transition(0, TransitionKind::Resolve, Severity::Critical)]);
+    handle.submit(vec![transition(room.clock, 0, TransitionKind::Resolve, Severity::Critical)]);
     room.wait("the end", |it| it.open_len() == 0);
     handle.stop(LIMIT);
 }
 
 #[test]
 fn silences_are_told_as_change_events() {
-    let mut room = Room::new();
+    let mut room = Room::as_in_operation();
     room.settings.change_events = true;
     let posts: Posts = Arc::default();
     let kept = Arc::clone(&posts);
@@ -305,6 +250,13 @@ const ROUND_VARIABLE: &str = "RACKWARDEN_STORM_ROUND";
 const KILLS: usize = 8;
 const LOAD: usize = 60;
 
+/// As many requests as a setting may ask for: the limit is not what these tests are about.
+fn widest(folder: &Path, url: &str) -> NotifySettings {
+    let mut settings = settings(folder, &[("ops", url)]);
+    settings.integrations[0].requests_per_minute = 10_000;
+    settings
+}
+
 /// Whether an alert should go on at the end of a round.
 fn goes_on(device: usize, round: usize) -> bool {
     (device.wrapping_mul(2_654_435_761) ^ round.wrapping_mul(40_503)) >> 3 & 1 == 1
@@ -320,13 +272,11 @@ fn child_under_load() {
     let round: usize = std::env::var(ROUND_VARIABLE).unwrap().parse().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let clock = SystemClock::new();
-    let mut settings = settings(Path::new(&folder), &url, 10_000);
-    settings.storm.levels.clear();
+    let settings = widest(Path::new(&folder), &url);
     let (handle, open, warnings) = Outbox::open(&settings, clock, runtime.handle()).unwrap();
     println!("\nwarnings {warnings:?}");
-    let mut firing: BTreeMap<usize, bool> = (0..LOAD)
-        .map(|it| (it, open.iter().any(|alert| *alert.facts.key.0 == *format!("offline/pdu-{it}"))))
-        .collect();
+    let mut firing: BTreeMap<usize, bool> =
+        (0..LOAD).map(|it| (it, open.iter().any(|alert| *alert.0 == *format!("offline/pdu-{it}")))).collect();
     // Until it is killed; each turn ends as the round should.
     for turn in 0.. {
         for device in 0..LOAD {
@@ -352,7 +302,7 @@ fn child_under_load() {
 #[test]
 fn kills_under_load_lose_and_double_nothing() {
     let kills = std::env::var("RACKWARDEN_KILLS").ok().and_then(|it| it.parse().ok()).unwrap_or(KILLS);
-    let room = Room::new();
+    let room = Room::as_in_operation();
     let mut begun: BTreeMap<usize, usize> = BTreeMap::new();
     let mut dice = 7_u64;
     for round in 0..kills {
@@ -393,18 +343,17 @@ fn kills_under_load_lose_and_double_nothing() {
             *begun.entry(device).or_default() += 1;
         }
     }
-    let mut settings = settings(room.folder.path(), &room.receiver.url(), 10_000);
-    settings.storm.levels.clear();
+    let settings = widest(room.folder.path(), &room.receiver.url());
     let (handle, open, _) = Outbox::open(&settings, room.clock, room.runtime.handle()).unwrap();
     for device in 0..LOAD {
-        let known = open.iter().any(|it| *it.facts.key.0 == *format!("offline/pdu-{device}"));
+        let known = open.iter().any(|it| *it.0 == *format!("offline/pdu-{device}"));
         match (known, goes_on(device, kills)) {
             (false, true) => {
                 *begun.entry(device).or_default() += 1;
-                handle.submit(vec![room.transition(device, TransitionKind::Trigger, Severity::Error)]);
+                handle.submit(vec![transition(room.clock, device, TransitionKind::Trigger, Severity::Error)]);
             }
             (true, false) => {
-                handle.submit(vec![room.transition(device, TransitionKind::Resolve, Severity::Error)]);
+                handle.submit(vec![transition(room.clock, device, TransitionKind::Resolve, Severity::Error)]);
             }
             _ => (),
         }
@@ -424,31 +373,60 @@ fn kills_under_load_lose_and_double_nothing() {
     });
 }
 
-/// Figures, for whoever asks: `RACKWARDEN_FIGURES=1 cargo test --test it figures_of_paging -- --nocapture`.
+const FIGURES_VARIABLE: &str = "RACKWARDEN_FIGURES_FOLDER";
+
+fn memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let lines = status.lines().filter(|it| it.starts_with("VmRSS") || it.starts_with("VmHWM"));
+    lines.map(|it| it.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join(", ")
+}
+
+/// A start with all that the test below left, in a process of its own; without its environment it does nothing.
+#[test]
+fn child_that_starts() {
+    let Some(folder) = std::env::var_os(FIGURES_VARIABLE) else { return };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let clock = SystemClock::new();
+    let settings = widest(Path::new(&folder), "http://127.0.0.1:1/v2/enqueue");
+    let before = memory();
+    let begin = clock.moment();
+    let (handle, open, warnings) = Outbox::open(&settings, clock, runtime.handle()).unwrap();
+    let took = clock.moment().since(begin);
+    println!(
+        "\nstarted in {took:?}, {} alerts, warnings {warnings:?}; {} (before: {before})",
+        open.len(),
+        memory()
+    );
+    let waiting = handle.health().integrations[0].waiting;
+    println!("\nwaiting {waiting}");
+    handle.stop(Duration::ZERO);
+}
+
+/// Figures, for whoever asks: `RACKWARDEN_FIGURES=1000000 cargo test --test it figures_of_paging -- --nocapture`.
 #[test]
 fn figures_of_paging() {
-    let many: usize = if std::env::var_os("RACKWARDEN_FIGURES").is_some() { 100_000 } else { 1_000 };
-    let mut room = Room::new();
-    room.settings.storm.levels.clear();
-    room.settings.integrations[0].url = "http://127.0.0.1:1/v2/enqueue".to_owned();
-    let tuning = Tuning { waiting_max: 2 * many, ..Tuning::DEFAULT };
-    let open = || Outbox::open_tuned(&room.settings, room.clock, room.runtime.handle(), tuning).unwrap();
-    let (handle, ..) = open();
+    let asked = std::env::var("RACKWARDEN_FIGURES").ok();
+    let many: usize = asked.map_or(1_000, |it| it.parse().unwrap_or(100_000));
+    let mut room = Room::as_in_operation();
+    room.settings = widest(room.folder.path(), "http://127.0.0.1:1/v2/enqueue");
+    let handle = room.open();
     let begin = room.clock.moment();
     for chunk in (0..many).collect::<Vec<_>>().chunks(10) {
-        let transitions =
-            chunk.iter().map(|it| room.transition(*it, TransitionKind::Trigger, Severity::Error)).collect();
-        handle.submit(transitions);
+        let one = |it: &usize| transition(room.clock, *it, TransitionKind::Trigger, Severity::Error);
+        handle.submit(chunk.iter().map(one).collect());
     }
     assert!(handle.flush(LIMIT));
     let took = room.clock.moment().since(begin);
-    handle.stop(Duration::ZERO);
-    let begin = room.clock.moment();
-    let (handle, open_alerts, _) = open();
-    let started = room.clock.moment().since(begin);
-    assert_eq!(open_alerts.len(), many);
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let memory = status.lines().find(|it| it.starts_with("VmRSS")).unwrap_or_default();
-    println!("{many} transitions durable in {took:?}; a start with as many took {started:?}; {memory}");
-    handle.stop(Duration::ZERO);
+    println!("{many} transitions durable in {took:?}; {}", memory());
+    assert_eq!(handle.stop(Duration::ZERO), many);
+    let length = std::fs::metadata(room.folder.path().join("outbox.redb")).unwrap().len();
+    println!("the file has {} MB", length >> 20);
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "paging_storms::child_that_starts", "--nocapture"])
+        .env(FIGURES_VARIABLE, room.folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(said.contains(&format!("waiting {many}")), "{said} {}", String::from_utf8_lossy(&child.stderr));
+    println!("{}", said.lines().find(|it| it.starts_with("started")).unwrap_or_default());
 }

@@ -5,15 +5,18 @@
 //! check is set aside, never deleted and never trusted.
 
 use super::codec;
-use super::record::{Op, Rows};
+use super::record::{Last, Op, OpenRow, Rows};
+use crate::alert::{AlertKey, Transition};
 use redb::{
-    Builder, Database, DatabaseError, Durability, ReadableDatabase as _, ReadableTable as _, TableDefinition,
+    Builder, Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase as _, ReadableTable as _,
+    ReadableTableMetadata as _, TableDefinition,
 };
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -55,9 +58,17 @@ pub(crate) trait Disk: Send {
     fn replace(&mut self, ops: &[Op]) -> Result<(), DiskError>;
 }
 
+/// Reads announcements of open alerts that are not in memory. Of several threads; may take as long as a disk
+/// takes.
+pub(crate) trait Archive: Send + Sync {
+    /// Those of these alerts, in that order; `None` where it has none that can be read.
+    fn load(&self, keys: &[AlertKey]) -> Vec<Option<Transition>>;
+}
+
 /// What opening brings.
 pub(crate) struct Opened {
     pub(crate) disk: Box<dyn Disk>,
+    pub(crate) archive: Arc<dyn Archive>,
     pub(crate) rows: Rows,
     /// What an operator should know: damaged rows, a file set aside.
     pub(crate) warnings: Vec<String>,
@@ -70,6 +81,8 @@ pub(crate) trait Opener: Send {
 
 const EVENTS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("events");
 const OPEN: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("open_alerts");
+/// Their last announcements.
+const FACTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("announcements");
 const DEAD: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("dead_letters");
 const SILENCES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("silences");
 const WINDOWS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("windows");
@@ -81,8 +94,12 @@ const CACHE_OCTETS: usize = 4 << 20;
 /// Damaged files that are kept, newest first: the first is for whoever looks into it, the others for
 /// a pattern; a disk that damages each of them is not filled with them.
 const SET_ASIDE_MAX: usize = 3;
-/// A file longer than this is compacted at start: a storm leaves it long, and redb never shrinks it.
+/// A file longer than this is compacted at start if most of it is empty: a storm leaves it long, and redb
+/// never shrinks it.
 const COMPACT_OVER_OCTETS: u64 = 64 << 20;
+/// What a row takes in the file, about, with its share of half-filled pages. A file with less than a quarter
+/// of it in use is taken to be mostly empty: to compact a full one takes minutes, and gains nothing.
+const ROW_OCTETS: u64 = 2_048;
 
 /// The real one.
 pub(crate) struct RedbOpener {
@@ -148,12 +165,19 @@ fn open_file(path: &Path) -> Result<Opened, DiskError> {
     builder.set_cache_size(CACHE_OCTETS).set_check_integrity_on_open(true);
     open_with(path, || {
         let mut database = builder.create(path)?;
-        if COMPACT_OVER_OCTETS < fs::metadata(path).map_or(0, |it| it.len()) {
+        let length = fs::metadata(path).map_or(0, |it| it.len());
+        if COMPACT_OVER_OCTETS < length && count(&database).is_ok_and(|rows| rows * ROW_OCTETS < length / 4) {
             // A long file is no harm; a failing disk shows at the next write.
             drop(database.compact());
         }
         Ok(database)
     })
+}
+
+/// How many rows it has.
+fn count(database: &Database) -> Result<u64, redb::Error> {
+    let transaction = database.begin_read()?;
+    Ok(transaction.open_table(EVENTS)?.len()? + transaction.open_table(OPEN)?.len()?)
 }
 
 fn open_with(
@@ -165,12 +189,15 @@ fn open_with(
         let transaction = database.begin_write()?;
         transaction.open_table(EVENTS)?;
         transaction.open_table(OPEN)?;
+        transaction.open_table(FACTS)?;
         transaction.open_table(DEAD)?;
         transaction.open_table(WINDOWS)?;
         transaction.open_table(SILENCES)?;
         transaction.commit()?;
         let (rows, warnings) = read(&database)?;
-        Ok(Opened { disk: Box::new(RedbDisk { database }), rows, warnings })
+        let database = Arc::new(database);
+        let archive = Arc::new(RedbArchive(Arc::downgrade(&database)));
+        Ok(Opened { disk: Box::new(RedbDisk { database }), archive, rows, warnings })
     }));
     match opened {
         Ok(result) => result.map_err(|error| sort(path, error)),
@@ -207,13 +234,7 @@ fn read(database: &Database) -> Result<(Rows, Vec<String>), redb::Error> {
             Err(error) => damaged.push(format!("event {sequence} for {lane}: {error}")),
         }
     }
-    for row in transaction.open_table(OPEN)?.iter()? {
-        let (key, value) = row?;
-        match codec::decode_open(key.value().as_bytes(), value.value()) {
-            Ok(open) => rows.open.push(open),
-            Err(error) => damaged.push(format!("alert {}: {error}", key.value())),
-        }
-    }
+    read_open(&transaction, &mut rows, &mut damaged)?;
     for row in transaction.open_table(DEAD)?.iter()? {
         let (key, value) = row?;
         let (lane, sequence) = key.value();
@@ -239,6 +260,67 @@ fn read(database: &Database) -> Result<(Rows, Vec<String>), redb::Error> {
     Ok((rows, describe(&damaged)))
 }
 
+fn read_open(
+    transaction: &ReadTransaction,
+    rows: &mut Rows,
+    damaged: &mut Vec<String>,
+) -> Result<(), redb::Error> {
+    let mut shared = codec::SharedHeard::default();
+    let (open, facts) = (transaction.open_table(OPEN)?, transaction.open_table(FACTS)?);
+    rows.open.reserve(usize::try_from(open.len()?).unwrap_or(0));
+    for row in open.iter()? {
+        let (key, value) = row?;
+        let key = key.value();
+        let (mut row, is_needed) = match codec::decode_open(key.as_bytes(), value.value(), &mut shared) {
+            Ok(row) => row,
+            Err(error) => {
+                damaged.push(format!("alert {key}: {error}"));
+                continue;
+            }
+        };
+        let alert = AlertKey(key.into());
+        rows.is_old |= row.here().is_some();
+        if is_needed {
+            let value = facts.get(key)?;
+            let transition = value.map(|it| codec::decode_transition(key.as_bytes(), it.value())).transpose();
+            row.last = Last::Here(match transition {
+                Ok(Some(transition)) => Arc::new(transition),
+                Ok(None) => Arc::new(row.without_facts(&alert)),
+                Err(error) => {
+                    damaged.push(format!("announcement of {key}: {error}"));
+                    Arc::new(row.without_facts(&alert))
+                }
+            });
+        }
+        rows.open.push((alert, Arc::new(row)));
+    }
+    Ok(())
+}
+
+/// Ends with its file: what is asked of it afterwards is not there.
+struct RedbArchive(Weak<Database>);
+
+impl Archive for RedbArchive {
+    fn load(&self, keys: &[AlertKey]) -> Vec<Option<Transition>> {
+        let none = || keys.iter().map(|_| None).collect();
+        let Some(database) = self.0.upgrade() else { return none() };
+        // redb may panic on a file that others have written to.
+        catch_unwind(AssertUnwindSafe(|| load(&database, keys)))
+            .ok()
+            .and_then(Result::ok)
+            .unwrap_or_else(none)
+    }
+}
+
+fn load(database: &Database, keys: &[AlertKey]) -> Result<Vec<Option<Transition>>, redb::Error> {
+    let facts = database.begin_read()?.open_table(FACTS)?;
+    let one = |key: &AlertKey| {
+        let value = facts.get(&*key.0)?;
+        Ok(value.and_then(|it| codec::decode_transition(key.0.as_bytes(), it.value()).ok()))
+    };
+    keys.iter().map(one).collect()
+}
+
 /// One warning, however many rows.
 fn describe(damaged: &[String]) -> Vec<String> {
     let Some(first) = damaged.first() else { return Vec::new() };
@@ -246,8 +328,20 @@ fn describe(damaged: &[String]) -> Vec<String> {
     vec![format!("{rows} of the outbox's rows cannot be read and are left out: {first}")]
 }
 
+/// The key of an alert whose announcement is on disk only.
+fn stored(op: &Op) -> Option<&str> {
+    match op {
+        Op::PutOpen(key, row, _) if is_stored(row) => Some(&key.0),
+        _ => None,
+    }
+}
+
+const fn is_stored(row: &OpenRow) -> bool {
+    row.here().is_none()
+}
+
 struct RedbDisk {
-    database: Database,
+    database: Arc<Database>,
 }
 
 impl Disk for RedbDisk {
@@ -279,10 +373,13 @@ impl RedbDisk {
             transaction.delete_table(DEAD)?;
             transaction.delete_table(WINDOWS)?;
             transaction.delete_table(SILENCES)?;
+            let kept: BTreeSet<&str> = ops.iter().filter_map(stored).collect();
+            transaction.open_table(FACTS)?.retain(|key, _| kept.contains(key))?;
         }
         {
             let mut events = transaction.open_table(EVENTS)?;
             let mut open = transaction.open_table(OPEN)?;
+            let mut facts = transaction.open_table(FACTS)?;
             let mut dead = transaction.open_table(DEAD)?;
             let mut windows = transaction.open_table(WINDOWS)?;
             let mut silences = transaction.open_table(SILENCES)?;
@@ -294,11 +391,18 @@ impl RedbDisk {
                         events.insert((&**lane, *sequence), value.as_slice())?;
                     }
                     Op::DeleteEvent((lane, sequence)) => drop(events.remove((&**lane, *sequence))?),
-                    Op::PutOpen(key, row) => {
+                    Op::PutOpen(key, row, is_new) => {
                         let value = codec::encode_open(key.0.as_bytes(), row);
                         open.insert(&*key.0, value.as_slice())?;
+                        if let Some(last) = row.here().filter(|_| *is_new) {
+                            let value = codec::encode_transition(key.0.as_bytes(), last);
+                            facts.insert(&*key.0, value.as_slice())?;
+                        }
                     }
-                    Op::DeleteOpen(key) => drop(open.remove(&*key.0)?),
+                    Op::DeleteOpen(key) => {
+                        open.remove(&*key.0)?;
+                        facts.remove(&*key.0)?;
+                    }
                     Op::PutDead((lane, sequence), row) => {
                         let value = codec::encode_dead(&codec::place_octets(lane, *sequence), row);
                         dead.insert((&**lane, *sequence), value.as_slice())?;

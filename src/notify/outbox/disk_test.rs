@@ -1,14 +1,18 @@
 //! The file: what it keeps, and what becomes of a damaged, full or foreign one.
 
+use super::Outbox;
+use super::codec;
 use super::disk::{DiskError, FILE, Opener as _, RedbOpener};
-use super::record::{DeadRow, Op, OpenRow, Record, Told};
+use super::record::{DeadRow, Last, Op, OpenRow, Record, Told};
 use crate::alert::{AlertKey, TransitionKind};
-use crate::model::{Severity, UnixMillis};
+use crate::model::{Severity, SystemClock, UnixMillis};
 use crate::notify::fixtures;
 use crate::notify::pagerduty::{Action, Reason};
+use crate::notify::settings::NotifySettings;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 fn opener(folder: &Path) -> RedbOpener {
     let mut seconds = 1_000;
@@ -35,18 +39,19 @@ fn ops(count: u64) -> Vec<Op> {
         let key = format!("k{number}");
         let facts = fixtures::facts_of(&key, &["ops"]);
         let last = Arc::new(fixtures::transition(TransitionKind::Trigger, Severity::Critical, facts));
-        let told = [("ops".into(), Told::Waiting)].into_iter().collect();
+        let told = Arc::new([("ops".into(), Told::Waiting)].into_iter().collect());
         ops.push(Op::PutEvent(("ops".into(), number), record(&key), true));
         ops.push(Op::PutOpen(
             AlertKey(key.into()),
             Arc::new(OpenRow {
-                last,
+                last: Last::Here(last),
                 fired_at: UnixMillis(7),
                 told,
                 announced_at: UnixMillis(7),
                 hold: None,
                 acknowledged: None,
             }),
+            true,
         ));
     }
     ops
@@ -78,10 +83,27 @@ fn keeps_what_was_committed() {
     assert_eq!(sequences, [0, 2]);
     assert_eq!(opened.rows.events[1].1, record("k2"));
     assert_eq!((opened.rows.open.len(), opened.rows.dead.len()), (2, 1));
-    opened.disk.replace(&ops(1)).unwrap();
-    drop(opened);
+    let facts = |key: &str| {
+        Some(fixtures::transition(
+            TransitionKind::Trigger,
+            Severity::Critical,
+            fixtures::facts_of(key, &["ops"]),
+        ))
+    };
+    let keys = ["k0", "k1", "k2"].map(|it| AlertKey(it.into()));
+    assert_eq!(opened.archive.load(&keys), [facts("k0"), None, facts("k2")]);
+    // What only the file has stays there.
+    let mut all = ops(1);
+    let (key, row) = opened.rows.open[1].clone();
+    assert_eq!((&*key.0, row.here()), ("k2", None));
+    all.push(Op::PutOpen(key, row, false));
+    opened.disk.replace(&all).unwrap();
+    assert_eq!(opened.archive.load(&keys), [facts("k0"), None, facts("k2")]);
+    let archive = opened.archive;
+    drop(opened.disk);
+    assert_eq!(archive.load(&keys), [None, None, None], "it holds no file open");
     let opened = opener(folder.path()).open().unwrap();
-    assert_eq!((opened.rows.events.len(), opened.rows.open.len(), opened.rows.dead.len()), (1, 1, 0));
+    assert_eq!((opened.rows.events.len(), opened.rows.open.len(), opened.rows.dead.len()), (1, 2, 0));
 }
 
 #[test]
@@ -160,4 +182,29 @@ fn folders_that_cannot_be_are_errors() {
     fs::create_dir(folder.path().join(FILE)).unwrap();
     let error = opener(folder.path()).open().map(|_| ()).unwrap_err();
     assert!(matches!(error, DiskError::Failed(_)), "{error}");
+}
+
+/// A file of an earlier version: what it holds goes on, and is written anew in today's form.
+#[test]
+fn a_file_of_an_earlier_version_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let database = redb::Database::create(folder.path().join(FILE)).unwrap();
+        let transaction = database.begin_write().unwrap();
+        let table = redb::TableDefinition::<&str, &[u8]>::new("open_alerts");
+        let row = codec::tests::open_of_version_2();
+        transaction.open_table(table).unwrap().insert("k", row.as_slice()).unwrap();
+        transaction.commit().unwrap();
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let settings = NotifySettings::new(folder.path().to_owned());
+    let (handle, open, warnings) = Outbox::open(&settings, SystemClock::new(), runtime.handle()).unwrap();
+    assert_eq!((open.as_slice(), warnings), ([AlertKey("k".into())].as_slice(), Vec::new()));
+    let before = handle.recall(&open).remove(0);
+    assert_eq!((&*before.facts.device, before.severity), ("pdu-a1", Severity::Critical));
+    assert!(handle.flush(Duration::from_secs(30)));
+    handle.stop(Duration::from_secs(30));
+    let opened = opener(folder.path()).open().unwrap();
+    assert!(!opened.rows.is_old && opened.rows.open[0].1.here().is_none());
+    assert_eq!(*opened.archive.load(&open).remove(0).unwrap().facts, *before.facts);
 }

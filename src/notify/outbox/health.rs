@@ -52,7 +52,7 @@ pub struct IntegrationHealth {
     pub configured: bool,
     /// Scheme, host and port of its URL; empty if it is not configured.
     pub receiver: String,
-    /// Events that wait or are on their way.
+    /// Events that wait or are on their way, and alerts that wait for room among them.
     pub waiting: usize,
     /// How long the oldest of them has waited, as far as this process knows.
     pub oldest: Duration,
@@ -125,8 +125,10 @@ pub(crate) struct Tally {
     pub(crate) last_accepted: Option<UnixMillis>,
     pub(crate) key_error: Option<String>,
     pub(crate) limited: bool,
-    /// Events were given up for want of room: to be announced again when there is some.
+    /// Alerts wait without an event for want of room: they get one when there is some.
     pub(crate) overflowed: bool,
+    /// Alerts of which it has heard nothing are being announced.
+    pub(crate) catching_up: bool,
 }
 
 /// By integration.

@@ -13,7 +13,7 @@ use crate::notify::pagerduty::{Action, Sender, event};
 use crate::notify::settings::{IntegrationSettings, NotifySettings, Receiver};
 use crate::notify::silence::{Silence, Silencer, Silences};
 use crate::notify::storm::{Admission, GROUP_RULE_TYPE, Group, Storms};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +26,15 @@ pub(crate) struct Intake {
     held: BTreeSet<AlertKey>,
     /// When Alertmanagers were told last of all that goes on.
     refreshed: Moment,
+    /// Those that are to be told again, and of what.
+    refreshing: VecDeque<(Arc<str>, AlertKey)>,
+    /// Alerts whose announcements are needed, and on disk: see [`Self::take_wanted`].
+    wanted: BTreeSet<AlertKey>,
 }
+
+/// Alerts that are told again for one reason at one tick, and announcements that are read from disk for it:
+/// far more than any limit lets through in a second.
+const AGAIN_MAX: usize = 500;
 
 /// Often enough that a restarted Alertmanager does not miss much, seldom enough that ten thousand alerts
 /// are no load.
@@ -42,9 +50,10 @@ impl Intake {
         let mut members = members(ledger);
         let held = |row: &OpenRow| matches!(row.hold, Some(Hold::Silence | Hold::Wait));
         intake.held.extend(ledger.rows().filter(|(_, it)| held(it)).map(|(key, _)| key.clone()));
-        for (key, row) in ledger.rows().filter(|(_, it)| it.last.facts.rule_type == GROUP_RULE_TYPE) {
+        for (key, row) in ledger.rows().filter(|(_, it)| it.is_group()) {
             let members = members.remove(key).unwrap_or(0);
-            intake.storms.restore(key, &row.last.facts, row.last.severity, members);
+            let last = row.announcement(key);
+            intake.storms.restore(key, &last.facts, last.severity, members);
         }
         // Members whose group was lost with a damaged row are told on their own.
         let orphans: BTreeSet<&AlertKey> = members.into_keys().collect();
@@ -110,7 +119,7 @@ impl Intake {
             self.take_one(ledger, announcement, settings, now);
             return;
         }
-        let known = |key: &AlertKey| ledger.row(key).map(|it| it.last.severity);
+        let known = |key: &AlertKey| ledger.row(key).map(|it| it.severity());
         let steps = by_severity::split(&announcement.transition, per_severity, known);
         ledger.begin_together();
         for step in steps {
@@ -140,7 +149,7 @@ impl Intake {
         }
         let transition = &announcement.transition;
         let (facts, severity) = (&transition.facts, transition.severity);
-        let is_news = row.as_ref().is_none_or(|it| it.last.severity < severity || it.told.is_empty());
+        let is_news = row.as_ref().is_none_or(|it| it.severity() < severity || it.told.is_empty());
         if let Some(Hold::Group(group)) = &hold {
             let covered = self.storms.group(group).is_some_and(|it| severity <= it.severity);
             if covered {
@@ -197,9 +206,8 @@ impl Intake {
                 self.held.remove(key);
                 ledger.hold_back(transition, Hold::Group(group.clone()));
                 // One that has become worse meanwhile is not to hide in it.
-                let milder = |it: &AlertKey| {
-                    ledger.row(it).is_some_and(|row| row.last.severity <= transition.severity)
-                };
+                let milder =
+                    |it: &AlertKey| ledger.row(it).is_some_and(|row| row.severity() <= transition.severity);
                 let others: Vec<AlertKey> = others.into_iter().filter(milder).collect();
                 for other in others {
                     if ledger.absorb(&other, Hold::Group(group.clone()), now.moment) {
@@ -219,10 +227,10 @@ impl Intake {
         let Some(row) = ledger.row(key).cloned() else { return };
         let transition = Transition {
             kind: TransitionKind::Resolve,
-            severity: row.last.severity,
+            severity: row.severity(),
             at: now.unix,
             reason: format!("all {} alerts are over", group.total),
-            facts: Arc::clone(&row.last.facts),
+            facts: Arc::clone(&row.announcement(key).facts),
         };
         announce(ledger, transition, &group.targets, settings, now);
     }
@@ -238,7 +246,7 @@ impl Intake {
         self.storms.told(key, now.moment);
         let since = ledger.row(key).map_or(now.unix, |it| it.fired_at);
         let kind = match ledger.row(key) {
-            Some(row) => TransitionKind::Change { from: row.last.severity },
+            Some(row) => TransitionKind::Change { from: row.severity() },
             None => TransitionKind::Trigger,
         };
         let (reason, notes) = describe(ledger, key, &group);
@@ -263,27 +271,62 @@ impl Intake {
             self.left(ledger, &key, settings, now);
         }
         self.tell_news(ledger, settings, now);
-        if !settings.resend.is_empty() {
-            self.renew(ledger, settings, now);
-        }
+        self.renew(ledger, settings, now);
         self.refresh(ledger, settings, now);
     }
 
     /// An Alertmanager forgets at its restart, and takes alerts of which it hears no more to be over.
     fn refresh(&mut self, ledger: &mut Ledger, settings: &NotifySettings, now: Now) {
-        if now.moment < self.refreshed + REFRESH_EVERY {
-            return;
-        }
-        self.refreshed = now.moment;
-        let is_one = |it: &&IntegrationSettings| it.receiver == Receiver::Alertmanager;
-        for integration in settings.integrations.iter().filter(is_one) {
-            let knows = |row: &&Arc<OpenRow>| row.told.get(&integration.name) == Some(&Told::Accepted);
-            let rows: Vec<Arc<OpenRow>> =
-                ledger.rows().map(|(_, row)| row).filter(knows).map(Arc::clone).collect();
-            for row in rows {
-                ledger.tell_again(&integration.name, &render(settings, &row.last), now.moment);
+        if self.refreshed + REFRESH_EVERY <= now.moment {
+            self.refreshed = now.moment;
+            self.refreshing.clear();
+            let is_one = |it: &&IntegrationSettings| it.receiver == Receiver::Alertmanager;
+            for integration in settings.integrations.iter().filter(is_one) {
+                let name = &integration.name;
+                let knows = |row: &OpenRow| row.told.get(name) == Some(&Told::Accepted);
+                let rows = ledger.rows().filter(|(_, row)| knows(row));
+                self.refreshing.extend(rows.map(|(key, _)| (Arc::clone(name), key.clone())));
             }
         }
+        for (name, key) in self.refreshing.drain(..AGAIN_MAX.min(self.refreshing.len())).collect::<Vec<_>>() {
+            let Some(row) = ledger.row(&key) else { continue };
+            if let Some(last) = row.here() {
+                let record = render(settings, last);
+                ledger.tell_again(&name, &record, now.moment);
+            } else {
+                self.wanted.insert(key.clone());
+                self.refreshing.push_back((name, key));
+            }
+        }
+    }
+
+    /// Alerts whose announcements should be read from disk and given to [`Ledger::warm`].
+    pub(crate) fn take_wanted(&mut self) -> Vec<AlertKey> {
+        std::mem::take(&mut self.wanted).into_iter().collect()
+    }
+
+    /// Announces to an integration what it has not heard of, as far as there is room. Says whether there is
+    /// more to do.
+    pub(crate) fn catch_up(
+        &mut self,
+        ledger: &mut Ledger,
+        name: &Arc<str>,
+        settings: &NotifySettings,
+        now: Moment,
+    ) -> bool {
+        let room = ledger.room(name);
+        let keys = ledger.unheard(name, room.min(AGAIN_MAX));
+        let is_more = AGAIN_MAX < room && !keys.is_empty();
+        for key in keys {
+            let Some(row) = ledger.row(&key) else { continue };
+            if let Some(last) = row.here() {
+                let record = render(settings, last);
+                ledger.announce_again(name, &record, now);
+            } else {
+                self.wanted.insert(key);
+            }
+        }
+        is_more || !self.wanted.is_empty()
     }
 
     fn look_at_held(&mut self, ledger: &mut Ledger, key: &AlertKey, settings: &NotifySettings, now: Now) {
@@ -291,6 +334,7 @@ impl Intake {
             self.held.remove(key);
             return;
         };
+        let last = row.announcement(key);
         let waits_on = match &row.hold {
             None => {
                 self.held.remove(key);
@@ -301,20 +345,18 @@ impl Intake {
                 self.held.remove(key);
                 return;
             }
-            Some(Hold::Silence) => {
-                self.silencer(settings, &row.last.facts, row.last.severity, now.unix).is_some()
-            }
+            Some(Hold::Silence) => self.silencer(settings, &last.facts, last.severity, now.unix).is_some(),
             Some(Hold::Wait) => {
                 let wait = i64::try_from(settings.storm.wait.as_millis()).unwrap_or(i64::MAX);
                 // A clock that was set back must not keep it for ever.
-                now.unix.0.saturating_sub(row.last.at.0).unsigned_abs() < wait.unsigned_abs()
+                now.unix.0.saturating_sub(last.at.0).unsigned_abs() < wait.unsigned_abs()
             }
             Some(Hold::Group(_)) => false,
         };
         if waits_on {
             return;
         }
-        let announcement = announcement(Arc::clone(&row.last), None, settings);
+        let announcement = announcement(last, None, settings);
         if row.told.is_empty() && row.hold != Some(Hold::Wait) {
             self.admit(ledger, &announcement, settings, now, false);
         } else {
@@ -324,19 +366,41 @@ impl Intake {
     }
 
     /// Tells again of alerts that go on, as their rules ask, unless somebody looks after them.
-    fn renew(&self, ledger: &mut Ledger, settings: &NotifySettings, now: Now) {
-        let due = |row: &Arc<OpenRow>| {
-            let Some(every) = settings.resend.get(&row.last.facts.rule) else { return false };
+    fn renew(&mut self, ledger: &mut Ledger, settings: &NotifySettings, now: Now) {
+        let Some(shortest) = settings.resend.values().min() else { return };
+        let is_over = |row: &OpenRow, every: &Duration| {
             let every = i64::try_from(every.as_millis()).unwrap_or(i64::MAX);
-            let is_due = row.announced_at.0.saturating_add(every) <= now.unix.0;
-            let is_known = row.told.values().any(|it| *it == Told::Accepted);
-            is_due && is_known && row.acknowledged.is_none() && row.hold.is_none()
+            row.announced_at.0.saturating_add(every) <= now.unix.0
         };
-        let rows: Vec<Arc<OpenRow>> =
-            ledger.rows().map(|(_, row)| row).filter(|it| due(it)).map(Arc::clone).collect();
-        for row in rows {
-            if self.silencer(settings, &row.last.facts, row.last.severity, now.unix).is_none() {
-                ledger.renew(&render(settings, &row.last), now.unix, now.moment);
+        let may_be_due = |row: &Arc<OpenRow>| {
+            let is_known = row.told.values().any(|it| *it == Told::Accepted);
+            is_over(row, shortest) && is_known && row.acknowledged.is_none() && row.hold.is_none()
+        };
+        let due = |key: &AlertKey, row: &Arc<OpenRow>| {
+            let every = match row.here() {
+                Some(last) => settings.resend.get(&last.facts.rule),
+                // The same name, from the key.
+                None => {
+                    let parts = AlertKey(by_severity::base(&key.0).into()).parts();
+                    parts.and_then(|it| settings.resend.get(it.rule.as_str()))
+                }
+            };
+            every.is_some_and(|it| is_over(row, it))
+        };
+        let rows: Vec<(AlertKey, Arc<OpenRow>)> = ledger
+            .rows()
+            .filter(|(key, row)| may_be_due(row) && due(key, row))
+            .map(|(key, row)| (key.clone(), Arc::clone(row)))
+            .collect();
+        for (key, row) in rows {
+            let Some(last) = row.here() else {
+                if self.wanted.len() < AGAIN_MAX {
+                    self.wanted.insert(key);
+                }
+                continue;
+            };
+            if self.silencer(settings, &last.facts, last.severity, now.unix).is_none() {
+                ledger.renew(&render(settings, last), now.unix, now.moment);
             }
         }
     }
@@ -435,19 +499,20 @@ fn dressed(settings: &NotifySettings, transition: &Transition, body: String) -> 
 
 /// `120 alerts (offline 118, infeed-load 2)`, and the first of them, a line each.
 fn describe(ledger: &Ledger, key: &AlertKey, group: &Group) -> (String, String) {
-    let mut rules: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut rules: BTreeMap<Arc<str>, usize> = BTreeMap::new();
     let mut lines: Vec<String> = Vec::new();
-    let is_member = |row: &&Arc<OpenRow>| matches!(&row.hold, Some(Hold::Group(it)) if it == key);
-    for row in ledger.rows().map(|(_, row)| row).filter(is_member) {
-        *rules.entry(&row.last.facts.rule).or_default() += 1;
+    let is_member = |row: &Arc<OpenRow>| matches!(&row.hold, Some(Hold::Group(it)) if it == key);
+    for (key, row) in ledger.rows().filter(|(_, row)| is_member(row)) {
+        let last = row.announcement(key);
+        *rules.entry(Arc::clone(&last.facts.rule)).or_default() += 1;
         if lines.len() < LISTED_MAX {
-            lines.push(event::summary(&row.last));
+            lines.push(event::summary(&last));
         }
     }
     if LISTED_MAX < group.members {
         lines.push(format!("and {} more", group.members - LISTED_MAX));
     }
-    let mut by_count: Vec<(usize, &str)> = rules.into_iter().map(|(rule, count)| (count, rule)).collect();
+    let mut by_count: Vec<(usize, Arc<str>)> = rules.into_iter().map(|(rule, count)| (count, rule)).collect();
     by_count.sort_unstable_by(|left, right| right.cmp(left));
     let rules: Vec<String> = by_count.iter().take(5).map(|(count, rule)| format!("{rule} {count}")).collect();
     let over = group.total - group.members.min(group.total);

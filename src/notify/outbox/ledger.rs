@@ -10,28 +10,28 @@
 //! * what is out of date is not sent: a newer trigger takes the place of one that waits, and a
 //!   trigger that nobody has seen disappears together with its resolve.
 
+mod later;
 mod letters;
 mod saving;
 
 use super::lane::{Entry, Lane, Next};
-use super::record::{Acknowledgement, DeadRow, Hold, Op, OpenRow, Record, Rows, Told};
-use crate::alert::{AlertFacts, AlertKey, OpenAlert, Transition, TransitionKind};
+use super::record::{Acknowledgement, DeadRow, Heard, Hold, Last, Op, OpenRow, Record, Rows, Told};
+use crate::alert::{AlertKey, Transition, TransitionKind};
 use crate::model::{Moment, Now, UnixMillis};
 use crate::notify::by_severity;
 use crate::notify::limiter::Admission;
 use crate::notify::pagerduty::{Action, Reason, event};
 use crate::notify::silence::Silence;
-use crate::notify::storm::GROUP_RULE_TYPE;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// What the ledger keeps at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// Events that wait for one integration. Since an alert has at most three, this is some thousands
-    /// of alerts at once; at 120 a minute they take 83 minutes, and about 20 MB. Over it, the mildest
-    /// and youngest triggers become dead letters (resolves never), and are announced again when half
-    /// of the room is free, if their alerts still go on.
+    /// Events that are made for one integration. Since an alert has at most three, this is some thousands
+    /// of alerts at once; at 120 a minute they take 83 minutes, and about 20 MB. Over it, alerts wait
+    /// without an event ([`Told::Later`]), the mildest and youngest first; when half of the room is free,
+    /// the most urgent of them get one. Resolves are events always.
     pub(crate) waiting_max: usize,
     /// Dead letters of all integrations; the oldest are forgotten first. Enough to see what went
     /// wrong, little enough to read.
@@ -62,6 +62,8 @@ pub(crate) enum Note {
     Merged { lane: Arc<str>, key: AlertKey },
     /// A trigger and its resolve disappeared together.
     Collapsed { lane: Arc<str>, key: AlertKey },
+    /// An alert waits without an event: see [`Limits::waiting_max`].
+    Postponed { lane: Arc<str>, key: AlertKey },
     /// An event was given up.
     Dead { lane: Arc<str>, key: AlertKey, action: Action, reason: Reason, text: String },
 }
@@ -79,6 +81,14 @@ pub(crate) struct Ledger {
     limits: Limits,
     lanes: BTreeMap<Arc<str>, Lane>,
     open: BTreeMap<AlertKey, Arc<OpenRow>>,
+    /// By integration: alerts that wait for it without an event.
+    later: BTreeMap<Arc<str>, usize>,
+    /// How many of the open alerts are those of groups.
+    open_groups: usize,
+    /// What was told to whom, as the last row has it: others are often the same, and share it.
+    heard: Heard,
+    /// Announcements that were put into memory since it was last emptied of them.
+    warmed: usize,
     dead: BTreeMap<u64, (Arc<str>, Arc<DeadRow>)>,
     sequence: u64,
     generation: u64,
@@ -100,7 +110,11 @@ impl Ledger {
         let mut ledger = Self {
             limits,
             lanes: BTreeMap::new(),
-            open: rows.open.into_iter().map(|it| (it.last.facts.key.clone(), Arc::new(it))).collect(),
+            open: rows.open.into_iter().collect(),
+            later: BTreeMap::new(),
+            open_groups: 0,
+            heard: Heard::default(),
+            warmed: 0,
             dead: rows.dead.into_iter().map(|((lane, number), row)| (number, (lane, row))).collect(),
             sequence: 0,
             generation: 0,
@@ -113,6 +127,7 @@ impl Ledger {
             is_split: false,
         };
         ledger.is_split = ledger.open.keys().any(is_of_severity);
+        ledger.count_all();
         let mut events = rows.events;
         events.sort_by_key(|((_, sequence), ..)| *sequence);
         let last_dead = ledger.dead.keys().next_back().copied().unwrap_or(0);
@@ -149,29 +164,23 @@ impl Ledger {
         }
     }
 
-    /// The alerts that go on, as handed back at start: by their own keys.
-    pub(crate) fn open_alerts(&self) -> Vec<OpenAlert> {
-        let mut alerts: BTreeMap<&str, OpenAlert> = BTreeMap::new();
-        for row in self.open.values().filter(|row| row.last.facts.rule_type != GROUP_RULE_TYPE) {
-            let facts = &row.last.facts;
-            let key = by_severity::base(&facts.key.0);
-            let facts = if *key == *facts.key.0 {
-                Arc::clone(facts)
-            } else {
-                Arc::new(AlertFacts { key: AlertKey(key.into()), ..(**facts).clone() })
-            };
-            let alert = OpenAlert { severity: row.last.severity, facts, fired_at: row.fired_at };
-            // Never two but for a damaged row: then the worse one.
-            if alerts.get(key).is_none_or(|it| it.severity < alert.severity) {
-                alerts.insert(key, alert);
-            }
+    /// The alerts that go on, by their own keys.
+    pub(crate) fn open_keys(&self) -> Vec<AlertKey> {
+        let mut keys: Vec<AlertKey> = Vec::with_capacity(self.open.len());
+        for (key, _) in self.open.iter().filter(|(_, row)| !row.is_group()) {
+            let base = by_severity::base(&key.0);
+            keys.push(if base.len() == key.0.len() { key.clone() } else { AlertKey(base.into()) });
         }
-        alerts.into_values().collect()
+        if self.is_split {
+            keys.sort_unstable();
+            keys.dedup();
+        }
+        keys
     }
 
     /// How many alerts go on, groups not counted.
     pub(crate) fn open_len(&self) -> usize {
-        self.open.values().filter(|row| row.last.facts.rule_type != GROUP_RULE_TYPE).count()
+        self.open.len().saturating_sub(self.open_groups)
     }
 
     /// Whether alerts may have keys for one severity.
@@ -246,14 +255,14 @@ impl Ledger {
     pub(crate) fn hold_back(&mut self, transition: &Arc<Transition>, hold: Hold) {
         let previous = self.open.get(&transition.facts.key);
         let row = OpenRow {
-            last: Arc::clone(transition),
+            last: Last::Here(Arc::clone(transition)),
             fired_at: previous.map_or(transition.at, |it| it.fired_at),
-            told: previous.map(|it| it.told.clone()).unwrap_or_default(),
+            told: previous.map(|it| Arc::clone(&it.told)).unwrap_or_default(),
             announced_at: previous.map_or(transition.at, |it| it.announced_at),
             hold: Some(hold),
             acknowledged: previous.and_then(|it| it.acknowledged.clone()),
         };
-        self.put_open(Arc::new(row));
+        self.put_open(&transition.facts.key, row);
         self.seal();
     }
 
@@ -277,7 +286,7 @@ impl Ledger {
                 self.notes.push(Note::Merged { lane: Arc::clone(name), key: key.clone() });
             }
         }
-        self.put_open(Arc::new(OpenRow { told: BTreeMap::new(), hold: Some(hold), ..(*row).clone() }));
+        self.put_open(key, OpenRow { told: Heard::default(), hold: Some(hold), ..(*row).clone() });
         self.seal();
         true
     }
@@ -294,7 +303,7 @@ impl Ledger {
             }
         }
         if renewed {
-            self.put_open(Arc::new(OpenRow { announced_at: at, ..(*row).clone() }));
+            self.put_open(&record.key, OpenRow { announced_at: at, ..(*row).clone() });
         }
         self.seal();
         renewed
@@ -311,8 +320,7 @@ impl Ledger {
     /// Somebody looks after an alert. `false` if there is none of that key.
     pub(crate) fn acknowledge(&mut self, key: &AlertKey, by: Acknowledgement, now: Moment) -> bool {
         let Some(row) = self.open.get(key).cloned() else { return false };
-        let row = Arc::new(OpenRow { acknowledged: Some(by), ..(*row).clone() });
-        self.put_open(Arc::clone(&row));
+        self.put_open(key, OpenRow { acknowledged: Some(Box::new(by)), ..(*row).clone() });
         let known: Vec<Arc<str>> = row
             .told
             .iter()
@@ -329,7 +337,7 @@ impl Ledger {
     /// Those that have the incident hear that somebody looks after it.
     fn tell_acknowledged(&mut self, name: &Arc<str>, key: &AlertKey, now: Moment) {
         let Some(row) = self.open.get(key) else { return };
-        let (Some(by), severity) = (row.acknowledged.clone(), row.last.severity) else { return };
+        let (Some(by), severity) = (row.acknowledged.clone(), row.severity()) else { return };
         if self.lane(name).last(key).is_some() {
             // Told when that has arrived.
             return;
@@ -349,12 +357,12 @@ impl Ledger {
     fn trigger(&mut self, announcement: &Announcement, now: Moment) {
         let record = &announcement.record;
         let previous = self.open.get(&record.key).cloned();
-        let mut told = previous.as_ref().map(|it| it.told.clone()).unwrap_or_default();
+        let mut told = previous.as_ref().map(|it| (*it.told).clone()).unwrap_or_default();
         let lanes: BTreeSet<Arc<str>> =
             announcement.targets.iter().chain(told.keys()).map(Arc::clone).collect();
         // The same again, as after a kill: those who have heard of it need not hear it twice.
         let again = announcement.transition.kind == TransitionKind::Trigger
-            && previous.as_ref().is_some_and(|it| it.last.severity == record.severity);
+            && previous.as_ref().is_some_and(|it| it.severity() == record.severity);
         for name in &lanes {
             if again && told.get(name).is_some_and(|it| !it.is_unheard()) {
                 continue;
@@ -368,14 +376,14 @@ impl Ledger {
         }
         let at = announcement.transition.at;
         let row = OpenRow {
-            last: Arc::clone(&announcement.transition),
+            last: Last::Here(Arc::clone(&announcement.transition)),
             fired_at: previous.as_ref().map_or(at, |it| it.fired_at),
-            told,
+            told: self.share(told),
             announced_at: at,
             hold: None,
             acknowledged: previous.and_then(|it| it.acknowledged.clone()),
         };
-        self.put_open(Arc::new(row));
+        self.put_open(&record.key, row);
         for name in &lanes {
             self.shed(name, now);
         }
@@ -429,6 +437,9 @@ impl Ledger {
     fn resolve(&mut self, announcement: &Announcement, now: Moment) {
         let record = &announcement.record;
         let row = self.open.remove(&record.key);
+        if let Some(row) = &row {
+            self.discount(row);
+        }
         let lanes: Vec<Arc<str>> = match &row {
             Some(row) => row.told.keys().map(Arc::clone).collect(),
             None => announcement.targets.clone(),
@@ -456,7 +467,7 @@ impl Ledger {
             (Some((_, last, _)), _) if last.record.action == Action::Resolve => false,
             (Some(_), _) => true,
             (None, Some(trigger)) => trigger.known || matches!(told, None | Some(Told::Accepted)),
-            (None, None) => told != Some(Told::Dead),
+            (None, None) => !matches!(told, Some(Told::Dead | Told::Later)),
         };
         if needed {
             let sequence = self.next_sequence();
@@ -597,22 +608,35 @@ impl Ledger {
             text: text.clone(),
         });
         if record.action == Action::Trigger {
-            let before = self.lane(name).last(&record.key).map(|(_, last, _)| last.record.action);
-            match self.lane(name).after(&record.key, sequence) {
-                // Nothing was opened: there is nothing to end.
-                Some((resolve, Action::Resolve)) if !entry.known => drop(self.remove(name, resolve, now)),
-                Some((trigger, Action::Trigger)) if entry.known => self.set_known(name, trigger),
-                Some(_) => (),
-                // An older trigger is under way: they will hear of it.
-                None if before == Some(Action::Trigger) => (),
-                None if self.told(&record.key, name) != Some(Told::Waiting) => (),
-                None => self.tell(&record.key, name, if entry.known { Told::Unsure } else { Told::Dead }),
-            }
+            self.without_trigger(name, sequence, &record.key, (entry.known, Told::Dead), now);
         }
         let row = Arc::new(DeadRow { record, reason, text, at });
         self.current.push(Op::PutDead((Arc::clone(name), sequence), Arc::clone(&row)));
         self.dead.insert(sequence, (Arc::clone(name), row));
         self.trim_dead();
+    }
+
+    /// A trigger has left its line without having been sent, or without success: what follows it there, and
+    /// what the alert's row says (`unknown`, if nobody can have seen the trigger).
+    fn without_trigger(
+        &mut self,
+        name: &Arc<str>,
+        sequence: u64,
+        key: &AlertKey,
+        (known, unknown): (bool, Told),
+        now: Moment,
+    ) {
+        let before = self.lane(name).last(key).map(|(_, last, _)| last.record.action);
+        match self.lane(name).after(key, sequence) {
+            // Nothing was opened: there is nothing to end.
+            Some((resolve, Action::Resolve)) if !known => drop(self.remove(name, resolve, now)),
+            Some((trigger, Action::Trigger)) if known => self.set_known(name, trigger),
+            Some(_) => (),
+            // An older trigger is under way: they will hear of it.
+            None if before == Some(Action::Trigger) => (),
+            None if self.told(key, name) != Some(Told::Waiting) => (),
+            None => self.tell(key, name, if known { Told::Unsure } else { unknown }),
+        }
     }
 
     /// A trigger that has just come back gives way to what follows it in its line.
@@ -654,16 +678,22 @@ impl Ledger {
         if lane.len() <= max {
             return;
         }
-        let mut victims: Vec<(u8, u64, UnixMillis)> = lane
+        let mut victims: Vec<(u8, u64)> = lane
             .entries()
             .filter(|(sequence, it)| it.record.action == Action::Trigger && !lane.is_in_flight(*sequence))
-            .map(|(sequence, it)| (it.record.rank(), sequence, it.record.at))
+            .map(|(sequence, it)| (it.record.rank(), sequence))
             .collect();
         victims.sort_unstable();
         let excess = lane.len() - max + OVERFLOW_STEP.min(max / 10);
-        for (_, sequence, at) in victims.into_iter().rev().take(excess) {
-            let text = format!("more than {max} events wait for this integration");
-            self.bury(name, sequence, (Reason::Overflow, text), at, now);
+        for (_, sequence) in victims.into_iter().rev().take(excess) {
+            let Some(entry) = self.remove(name, sequence, now) else { continue };
+            let key = entry.record.key.clone();
+            self.without_trigger(name, sequence, &key, (entry.known, Told::Later), now);
+            if self.told(&key, name) == Some(Told::Accepted) && self.lane(name).last(&key).is_none() {
+                // They have the alert, and not what is new of it.
+                self.tell(&key, name, Told::Unsure);
+            }
+            self.notes.push(Note::Postponed { lane: Arc::clone(name), key });
         }
     }
 
@@ -682,17 +712,37 @@ impl Ledger {
         let Some(row) = self.open.get(key) else { return };
         let changed = row.told.get(name).is_some_and(|it| *it != told);
         if changed {
-            let mut row = OpenRow::clone(row);
-            row.told.insert(Arc::clone(name), told);
-            self.put_open(Arc::new(row));
+            let row = OpenRow::clone(row);
+            let mut all = (*row.told).clone();
+            all.insert(Arc::clone(name), told);
+            let told = self.share(all);
+            self.put_open(key, OpenRow { told, ..row });
         }
     }
 
-    fn put_open(&mut self, row: Arc<OpenRow>) {
-        let key = row.last.facts.key.clone();
-        self.is_split |= is_of_severity(&key);
-        self.current.push(Op::PutOpen(key.clone(), Arc::clone(&row)));
-        self.open.insert(key, row);
+    fn share(&mut self, told: BTreeMap<Arc<str>, Told>) -> Heard {
+        if *self.heard != told {
+            self.heard = Arc::new(told);
+        }
+        Arc::clone(&self.heard)
+    }
+
+    fn put_open(&mut self, key: &AlertKey, row: OpenRow) {
+        self.is_split |= is_of_severity(key);
+        let row = Arc::new(row);
+        self.count(&row);
+        // The key that is there is shared by what else names the alert.
+        let previous = match self.open.get_mut(key) {
+            Some(place) => Some(std::mem::replace(place, Arc::clone(&row))),
+            None => self.open.insert(key.clone(), Arc::clone(&row)),
+        };
+        let mut is_new = row.here().is_some();
+        if let Some(previous) = previous {
+            self.discount(&previous);
+            is_new &= !matches!((&previous.last, &row.last), (Last::Here(old), Last::Here(new)) if Arc::ptr_eq(old, new));
+        }
+        self.warmed += usize::from(is_new);
+        self.current.push(Op::PutOpen(key.clone(), row, is_new));
     }
 
     fn trim_dead(&mut self) {

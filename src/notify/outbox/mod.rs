@@ -41,7 +41,7 @@ use super::NotifyError;
 use super::page_test::{TestAnswer, send_test};
 use super::retry::RetryPolicy;
 use super::settings::{IntegrationSettings, NotifySettings};
-use crate::alert::{OpenAlert, Transition};
+use crate::alert::{AlertKey, Transition};
 use crate::model::{Moment, Now, SystemClock, UnixMillis};
 use crate::telemetry;
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ use std::thread;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::MissedTickBehavior;
 
 /// Times that the defaults fit for operation, and tests make shorter.
@@ -86,8 +86,8 @@ pub struct Outbox;
 
 impl Outbox {
     /// Opens the outbox in `settings.state_folder` and begins to send what waits in it. Its tasks run
-    /// on `runtime`. Returns the alerts that went on when the process before ended, and warnings for
-    /// the operator: a file that is damaged or cannot be written does not keep paging from starting.
+    /// on `runtime`. Returns the alerts that went on when the process before ended ([`OutboxHandle::recall`]
+    /// says more of them), and warnings for the operator: a file that is damaged or cannot be written does not keep paging from starting.
     ///
     /// # Errors
     /// [`NotifyError::InUse`] if another process has the folder, [`NotifyError::Thread`].
@@ -95,7 +95,7 @@ impl Outbox {
         settings: &NotifySettings,
         clock: SystemClock,
         runtime: &Handle,
-    ) -> Result<(OutboxHandle, Vec<OpenAlert>, Vec<String>), NotifyError> {
+    ) -> Result<(OutboxHandle, Vec<AlertKey>, Vec<String>), NotifyError> {
         Self::open_tuned(settings, clock, runtime, Tuning::DEFAULT)
     }
 
@@ -108,7 +108,7 @@ impl Outbox {
         clock: SystemClock,
         runtime: &Handle,
         tuning: Tuning,
-    ) -> Result<(OutboxHandle, Vec<OpenAlert>, Vec<String>), NotifyError> {
+    ) -> Result<(OutboxHandle, Vec<AlertKey>, Vec<String>), NotifyError> {
         let seconds = move || clock.now().unix.0 / 1_000;
         let opener = Box::new(RedbOpener::new(&settings.state_folder, seconds));
         Self::open_with(settings, clock, runtime, tuning, opener)
@@ -120,15 +120,16 @@ impl Outbox {
         runtime: &Handle,
         tuning: Tuning,
         mut opener: Box<dyn Opener>,
-    ) -> Result<(OutboxHandle, Vec<OpenAlert>, Vec<String>), NotifyError> {
-        let (disk, rows, mut warnings, failure) = match opener.open() {
-            Ok(Opened { disk, rows, warnings }) => (Some(disk), rows, warnings, None),
+    ) -> Result<(OutboxHandle, Vec<AlertKey>, Vec<String>), NotifyError> {
+        let (disk, archive, rows, mut warnings, failure) = match opener.open() {
+            Ok(Opened { disk, archive, rows, warnings }) => (Some(disk), Some(archive), rows, warnings, None),
             Err(DiskError::InUse(path)) => return Err(NotifyError::InUse(path)),
-            Err(error) => (None, Rows::default(), Vec::new(), Some(error)),
+            Err(error) => (None, None, Rows::default(), Vec::new(), Some(error)),
         };
         let limits = Limits { waiting_max: tuning.waiting_max, ..Limits::DEFAULT };
         let mut rows = rows;
         let silences = std::mem::take(&mut rows.silences);
+        let rewrite = rows.is_old;
         let ledger = Ledger::new(limits, rows, clock.now());
         let state = State {
             intake: Intake::restore(&ledger, silences),
@@ -136,12 +137,13 @@ impl Outbox {
             pumps: Pumps::default(),
             tallies: BTreeMap::new(),
             disk: DiskHealth::Written,
-            rewrite: false,
+            rewrite,
             writing: false,
             stopped: false,
+            cooled: Moment::ZERO,
         };
-        let open_alerts = state.ledger.open_alerts();
-        let shared = Arc::new(Shared::new(state, settings.clone(), clock, tuning));
+        let open_alerts = state.ledger.open_keys();
+        let shared = Arc::new(Shared::new(state, settings.clone(), clock, tuning, archive));
         let mut reopen_at = Moment::ZERO;
         if let Some(error) = failure {
             shared.disk_failed(&error);
@@ -157,10 +159,16 @@ impl Outbox {
             let mut every = tokio::time::interval(TICK);
             every.set_missed_tick_behavior(MissedTickBehavior::Delay);
             let mut windows = None;
+            let mut fetching: Option<JoinHandle<()>> = None;
             loop {
                 every.tick().await;
                 let Some(shared) = ticks.upgrade() else { return };
                 shared.tick();
+                // A disk that hangs holds up nothing else.
+                if fetching.as_ref().is_none_or(JoinHandle::is_finished) {
+                    let shared = Arc::clone(&shared);
+                    fetching = Some(spawn_blocking(move || shared.fetch()));
+                }
                 shared.tell_windows(&mut windows, &Handle::current());
             }
         });
@@ -283,7 +291,7 @@ impl OutboxHandle {
             }
         }
         state.stopped = true;
-        let left = state.ledger.lanes().map(|(_, lane)| lane.len()).sum();
+        let left = state.ledger.waiting().map(|(_, waiting)| waiting).sum();
         drop(state);
         self.0.end();
         let writer = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -332,7 +340,7 @@ impl OutboxHandle {
         let settings = self.0.shared.settings.load();
         let mut names: Vec<Arc<str>> = settings.integrations.iter().map(|it| Arc::clone(&it.name)).collect();
         for (name, lane) in state.ledger.lanes() {
-            if 0 < lane.len() && !names.contains(name) {
+            if 0 < lane.len() + state.ledger.later(name) && !names.contains(name) {
                 names.push(Arc::clone(name));
             }
         }
@@ -410,7 +418,7 @@ fn integration_health(
         name: Arc::clone(name),
         configured: settings.integrations.iter().any(|it| it.name == *name),
         receiver: tally.receiver,
-        waiting: state.ledger.find_lane(name).map_or(0, lane::Lane::len),
+        waiting: state.ledger.find_lane(name).map_or(0, lane::Lane::len) + state.ledger.later(name),
         oldest: state
             .ledger
             .find_lane(name)
@@ -454,6 +462,8 @@ impl std::fmt::Debug for OutboxHandle {
     }
 }
 
+#[cfg(test)]
+mod disk_of_octets;
 #[cfg(test)]
 mod disk_test;
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! The ledger against a reference: alerts that begin and end, receivers that lose answers, and a
 //! process that is killed at any point.
 
-use super::codec;
+use super::disk_of_octets::Disk;
 use super::lane::{Job, Next};
 use super::ledger::{Announcement, Ledger, Limits};
-use super::record::{Op, Place, Record, Rows};
+use super::record::{Record, Rows};
 use crate::alert::{AlertKey, Transition, TransitionKind};
 use crate::model::{Moment, Now, Severity, UnixMillis};
 use crate::notify::fixtures;
@@ -61,62 +61,6 @@ impl Receiver {
         }
         *open = record.action == Action::Trigger;
     }
-}
-
-/// A disk that holds what was committed, as octets.
-#[derive(Debug, Default)]
-struct Disk {
-    events: BTreeMap<Place, Vec<u8>>,
-    open: BTreeMap<AlertKey, Vec<u8>>,
-    dead: BTreeMap<Place, Vec<u8>>,
-}
-
-impl Disk {
-    fn apply(&mut self, ops: &[Op]) {
-        for op in ops {
-            match op {
-                Op::PutWindow(..) | Op::PutSilence(_) | Op::DeleteSilence(_) => (),
-                Op::PutEvent(place, record, seen) => {
-                    let value = codec::encode_record(&octets(place), record, *seen);
-                    drop(self.events.insert(place.clone(), value));
-                }
-                Op::DeleteEvent(place) => drop(self.events.remove(place)),
-                Op::PutOpen(key, row) => {
-                    drop(self.open.insert(key.clone(), codec::encode_open(key.0.as_bytes(), row)));
-                }
-                Op::DeleteOpen(key) => drop(self.open.remove(key)),
-                Op::PutDead(place, row) => {
-                    drop(self.dead.insert(place.clone(), codec::encode_dead(&octets(place), row)));
-                }
-                Op::DeleteDead(place) => drop(self.dead.remove(place)),
-            }
-        }
-    }
-
-    fn rows(&self) -> Rows {
-        let event = |(place, value): (&Place, &Vec<u8>)| {
-            let (record, seen) = codec::decode_record(&octets(place), value).unwrap();
-            (place.clone(), Arc::new(record), seen)
-        };
-        let dead = |(place, value): (&Place, &Vec<u8>)| {
-            (place.clone(), Arc::new(codec::decode_dead(&octets(place), value).unwrap()))
-        };
-        Rows {
-            events: self.events.iter().map(event).collect(),
-            open: self
-                .open
-                .iter()
-                .map(|(key, value)| codec::decode_open(key.0.as_bytes(), value).unwrap())
-                .collect(),
-            dead: self.dead.iter().map(dead).collect(),
-            windows: Vec::new(),
-            silences: Vec::new(),
-        }
-    }
-}
-
-fn octets((lane, sequence): &Place) -> Vec<u8> {
-    codec::place_octets(lane, *sequence)
 }
 
 struct World {
@@ -229,9 +173,10 @@ impl World {
             }
         }
         self.ledger = Ledger::new(self.limits, self.disk.rows(), Now::default());
-        let open = self.ledger.open_alerts();
+        let open = self.ledger.open_keys();
         for (alert, (key, _)) in ALERTS.iter().enumerate() {
-            let known = open.iter().find(|it| &*it.facts.key.0 == *key).map(|it| it.severity);
+            let known = open.iter().find(|it| &*it.0 == *key);
+            let known = known.and_then(|it| self.ledger.row(it)).map(|it| it.severity());
             match (known, self.firing[alert]) {
                 (None, Some(severity)) => self.announce(alert, TransitionKind::Trigger, severity),
                 (Some(severity), None) => self.announce(alert, TransitionKind::Resolve, severity),
@@ -246,8 +191,10 @@ impl World {
     fn revive(&mut self, lane: usize) {
         let name: Arc<str> = LANES[lane].into();
         self.ledger.resolve_again(&name, Moment::ZERO);
-        for row in self.ledger.unheard(&name) {
-            self.ledger.announce_again(&name, &record(&row.last), Moment::ZERO);
+        for key in self.ledger.unheard(&name, self.ledger.room(&name)) {
+            let row = self.ledger.row(&key).cloned().unwrap();
+            let last = row.here().cloned().unwrap_or_else(|| self.disk.transition(&key));
+            self.ledger.announce_again(&name, &record(&last), Moment::ZERO);
         }
     }
 
@@ -300,6 +247,7 @@ impl World {
         assert!(self.ledger.lanes().all(|(_, lane)| lane.len() == 0), "{:?}", self.ledger);
         assert_eq!(self.ledger.pending(), 0);
         assert!(self.disk.events.is_empty());
+        assert_eq!(self.disk.open.len(), self.disk.facts.len());
         assert_eq!(self.disk.open.len(), self.firing.iter().flatten().count());
     }
 }

@@ -5,7 +5,7 @@ use super::intake::Intake;
 use super::ledger::Ledger;
 use super::record::{Hold, OpenRow, Record, Told};
 use super::shared::State;
-use crate::alert::AlertKey;
+use crate::alert::{AlertFacts, AlertKey, OpenAlert, Transition};
 use crate::model::{Severity, UnixMillis};
 use crate::notify::pagerduty::{Reason, event};
 use crate::notify::silence::{Matcher, Silence, Silencer};
@@ -58,6 +58,9 @@ pub struct AlertState {
     pub told: Vec<(Arc<str>, &'static str)>,
 }
 
+/// Announcements that are read from disk at once.
+const LOAD_AT_ONCE: usize = 1_000;
+
 impl OutboxHandle {
     /// Events of all integrations, at most so many: waiting ones in their order, then those given up.
     #[must_use]
@@ -90,9 +93,49 @@ impl OutboxHandle {
         let shared = &self.0.shared;
         let settings = shared.settings.load();
         let (state, now) = (shared.lock(), shared.clock.now());
-        let silencer =
-            |row: &OpenRow| state.intake.silencer(&settings, &row.last.facts, row.last.severity, now.unix);
-        state.ledger.rows().map(|(key, row)| alert_state(key, row, silencer(row))).collect()
+        let held = |(key, row): (&AlertKey, &Arc<OpenRow>)| {
+            let silencer = row
+                .here()
+                .filter(|_| row.hold == Some(Hold::Silence))
+                .and_then(|last| state.intake.silencer(&settings, &last.facts, last.severity, now.unix));
+            ((key.clone(), Arc::clone(row)), silencer)
+        };
+        let (rows, silencers): (Vec<_>, Vec<_>) = state.ledger.rows().map(held).unzip();
+        drop(state);
+        let mut states = Vec::with_capacity(rows.len());
+        // A few at a time: what the disk has need not be in memory all at once.
+        for (rows, silencers) in rows.chunks(LOAD_AT_ONCE).zip(silencers.chunks(LOAD_AT_ONCE)) {
+            let last = shared.load(rows);
+            let each = rows.iter().zip(last).zip(silencers);
+            states.extend(
+                each.map(|(((key, row), last), silencer)| alert_state(key, row, &last, silencer.as_ref())),
+            );
+        }
+        states
+    }
+
+    /// Alerts that go on, as they were last announced, by their own keys: for who goes on with them after a
+    /// start. May read from disk: not for a task.
+    #[must_use]
+    pub fn recall(&self, keys: &[AlertKey]) -> Vec<OpenAlert> {
+        let shared = &self.0.shared;
+        let state = shared.lock();
+        // Never two rows but for a damaged one: then the worse.
+        let worst = |key| state.ledger.rows_of(key).pop();
+        let (keys, rows): (Vec<&AlertKey>, Vec<_>) =
+            keys.iter().filter_map(|key| Some((key, worst(key)?))).unzip();
+        drop(state);
+        let last = shared.load(&rows);
+        let one = |key: &AlertKey, row: &OpenRow, last: &Transition| {
+            let facts = &last.facts;
+            let facts = if facts.key == *key {
+                Arc::clone(facts)
+            } else {
+                Arc::new(AlertFacts { key: key.clone(), ..(**facts).clone() })
+            };
+            OpenAlert { severity: row.severity(), facts, fired_at: row.fired_at }
+        };
+        keys.into_iter().zip(&rows).zip(&last).map(|((key, (_, row)), last)| one(key, row, last)).collect()
     }
 
     /// Somebody looks after an alert; PagerDuty is told. `false`: no such alert goes on.
@@ -182,7 +225,7 @@ fn view(name: &Arc<str>, number: u64, record: &Record, state: &'static str) -> E
     }
 }
 
-fn alert_state(key: &AlertKey, row: &OpenRow, silencer: Option<Silencer>) -> AlertState {
+fn alert_state(key: &AlertKey, row: &OpenRow, last: &Transition, silencer: Option<&Silencer>) -> AlertState {
     let silenced = silencer.map(|it| match it {
         Silencer::Silence(id) => format!("silence {id}"),
         Silencer::Maintenance(name) => format!("maintenance {name}"),
@@ -194,15 +237,15 @@ fn alert_state(key: &AlertKey, row: &OpenRow, silencer: Option<Silencer>) -> Ale
         None => None,
     };
     let told = |told: Told| match told {
-        Told::Waiting => "waiting",
+        Told::Waiting | Told::Later => "waiting",
         Told::Accepted => "accepted",
         Told::Dead => "given_up",
         Told::Unsure => "unsure",
     };
     AlertState {
         key: key.clone(),
-        severity: row.last.severity,
-        summary: event::summary(&row.last),
+        severity: row.severity(),
+        summary: event::summary(last),
         fired_at: row.fired_at,
         held,
         acknowledged: row.acknowledged.as_ref().map(|it| (Arc::clone(&it.by), it.at)),

@@ -231,6 +231,9 @@ impl Pumps {
         let Some(pump) = self.lanes.get_mut(name) else { return (Duration::ZERO, false) };
         let first = pump.last != verdict.reason;
         pump.last = verdict.reason;
+        // 429 is the key's alone: PagerDuty counts requests by integration key (RFC 6585, section 4, leaves that
+        // to the server), and a pause for the whole host would let one noisy key keep silent what is critical
+        // under another. If the whole account is over its limit, each key finds out with one request.
         let of_key = matches!(verdict.reason, Reason::Throttled | Reason::KeyRefused | Reason::KeyMissing);
         let endpoint = self.endpoints.entry(Arc::clone(&ticket.endpoint)).or_default();
         let circuit = if of_key {

@@ -1,9 +1,11 @@
 //! What the outbox keeps: events, open alerts, dead letters.
 
-use crate::alert::{AlertKey, Transition};
+use crate::alert::{AlertFacts, AlertKey, Transition, TransitionKind};
 use crate::model::{Severity, UnixMillis};
+use crate::notify::by_severity;
 use crate::notify::pagerduty::{Action, Reason};
 use crate::notify::silence::Silence;
+use crate::notify::storm::GROUP_RULE_TYPE;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,10 +39,12 @@ impl Record {
 }
 
 /// What one integration has heard of an open alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Told {
     /// Nothing yet: the event waits.
     Waiting,
+    /// Nothing yet: there is no event either, since too many wait. One is made when there is room.
+    Later,
     /// It took a trigger.
     Accepted,
     /// The event is a dead letter: nobody there knows.
@@ -52,26 +56,87 @@ pub(crate) enum Told {
 impl Told {
     /// Whether the alert should be announced there again when that may help.
     pub(crate) const fn is_unheard(self) -> bool {
-        matches!(self, Self::Dead | Self::Unsure)
+        matches!(self, Self::Dead | Self::Unsure | Self::Later)
     }
+}
+
+/// What each integration has heard. Most alerts have the same: they share it.
+pub(crate) type Heard = Arc<BTreeMap<Arc<str>, Told>>;
+
+/// The last announcement of an alert.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Last {
+    /// As it was made.
+    Here(Arc<Transition>),
+    /// It is on disk, and this was its severity: a million of them would not fit into memory.
+    Stored(Severity),
 }
 
 /// An alert that goes on.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct OpenRow {
     /// The last announcement of it.
-    pub(crate) last: Arc<Transition>,
+    pub(crate) last: Last,
     /// When it was first announced.
     pub(crate) fired_at: UnixMillis,
     /// By integration.
-    pub(crate) told: BTreeMap<Arc<str>, Told>,
+    pub(crate) told: Heard,
     /// When a trigger of it was last put on its way.
     pub(crate) announced_at: UnixMillis,
     /// Why nobody is told at present.
     pub(crate) hold: Option<Hold>,
     /// Who looks after it.
-    pub(crate) acknowledged: Option<Acknowledgement>,
+    pub(crate) acknowledged: Option<Box<Acknowledgement>>,
 }
+
+impl OpenRow {
+    /// Its severity.
+    pub(crate) fn severity(&self) -> Severity {
+        match &self.last {
+            Last::Here(transition) => transition.severity,
+            Last::Stored(severity) => *severity,
+        }
+    }
+
+    /// Its last announcement, if that is in memory.
+    pub(crate) const fn here(&self) -> Option<&Arc<Transition>> {
+        match &self.last {
+            Last::Here(transition) => Some(transition),
+            Last::Stored(_) => None,
+        }
+    }
+
+    /// Whether it is a group's: those stay in memory, as do alerts that are held back.
+    pub(crate) fn is_group(&self) -> bool {
+        self.here().is_some_and(|it| it.facts.rule_type == GROUP_RULE_TYPE)
+    }
+
+    /// Its last announcement; if that is not in memory, what can be said without it.
+    pub(crate) fn announcement(&self, key: &AlertKey) -> Arc<Transition> {
+        self.here().cloned().unwrap_or_else(|| Arc::new(self.without_facts(key)))
+    }
+
+    /// What is left to say of an alert whose facts the disk has lost: which it is, how bad, since when.
+    pub(crate) fn without_facts(&self, key: &AlertKey) -> Transition {
+        let parts = AlertKey(by_severity::base(&key.0).into()).parts();
+        let (rule, device) =
+            parts.map_or_else(|| (key.to_string(), key.to_string()), |it| (it.rule, it.device));
+        Transition {
+            kind: TransitionKind::Trigger,
+            severity: self.severity(),
+            at: self.announced_at,
+            reason: FACTS_LOST.to_owned(),
+            facts: Arc::new(AlertFacts::of_no_reading(
+                key.clone(),
+                (&rule, "", ""),
+                device.into(),
+                self.fired_at,
+            )),
+        }
+    }
+}
+
+const FACTS_LOST: &str = "its details were lost with the outbox's file";
 
 /// Why an alert that goes on is not announced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,8 +182,8 @@ pub(crate) enum Op {
     PutEvent(Place, Arc<Record>, bool),
     /// Forgets one.
     DeleteEvent(Place),
-    /// Keeps an open alert.
-    PutOpen(AlertKey, Arc<OpenRow>),
+    /// Keeps an open alert, and its last announcement if that is new (and [`Last::Here`]).
+    PutOpen(AlertKey, Arc<OpenRow>, bool),
     /// Forgets one.
     DeleteOpen(AlertKey),
     /// Keeps a dead letter.
@@ -141,12 +206,14 @@ pub(crate) type Window = (Arc<str>, Vec<(i64, u32)>);
 pub(crate) struct Rows {
     /// Events, by integration and number, and whether each may have left.
     pub(crate) events: Vec<(Place, Arc<Record>, bool)>,
-    /// Open alerts.
-    pub(crate) open: Vec<OpenRow>,
+    /// Open alerts. Announcements of those that are groups or held back are here, those of others stored.
+    pub(crate) open: Vec<(AlertKey, Arc<OpenRow>)>,
     /// Dead letters.
     pub(crate) dead: Vec<(Place, Arc<DeadRow>)>,
     /// Silences.
     pub(crate) silences: Vec<Silence>,
     /// Requests by integration and second.
     pub(crate) windows: Vec<Window>,
+    /// Whether some are of an older version: then all is to be written anew.
+    pub(crate) is_old: bool,
 }

@@ -2,15 +2,15 @@
 //!
 //! No lock is held over a write, a request or an await.
 
-use super::disk::DiskError;
+use super::disk::{Archive, DiskError};
 use super::health::{Tallies, Tally};
 use super::intake::{self, Intake};
 use super::ledger::{Announcement, Ledger, Note};
 use super::pump::{Ended, Pumps, Step, Ticket};
-use super::record::{OpenRow, Record};
+use super::record::OpenRow;
 use super::{Tuning, health};
-use crate::alert::Transition;
-use crate::model::{Moment, SystemClock, UnixMillis};
+use crate::alert::{AlertKey, Transition};
+use crate::model::{Moment, Now, SystemClock, UnixMillis};
 use crate::notify::pagerduty::{Action, Reason, Verdict};
 use crate::notify::settings::{IntegrationSettings, NotifySettings};
 use crate::telemetry;
@@ -40,7 +40,12 @@ pub(crate) struct State {
     pub(crate) writing: bool,
     /// Nothing more is taken in; the writer ends when all is written.
     pub(crate) stopped: bool,
+    /// When announcements were last left to the disk.
+    pub(crate) cooled: Moment,
 }
+
+/// How often announcements in memory are looked through: with a million alerts that takes a tenth of a second.
+const COOL_EVERY: Duration = Duration::from_secs(30);
 
 impl State {
     pub(crate) fn tally(&mut self, name: &Arc<str>) -> &mut Tally {
@@ -74,11 +79,20 @@ pub(crate) struct Shared {
     pub(crate) settings: ArcSwap<NotifySettings>,
     pub(crate) clock: SystemClock,
     pub(crate) tuning: Tuning,
+    /// What is on disk only, while there is a disk.
+    archive: Mutex<Option<Arc<dyn Archive>>>,
 }
 
 impl Shared {
-    pub(crate) fn new(state: State, settings: NotifySettings, clock: SystemClock, tuning: Tuning) -> Self {
+    pub(crate) fn new(
+        state: State,
+        settings: NotifySettings,
+        clock: SystemClock,
+        tuning: Tuning,
+        archive: Option<Arc<dyn Archive>>,
+    ) -> Self {
         Self {
+            archive: Mutex::new(archive),
             state: Mutex::new(state),
             work: Condvar::new(),
             progress: Condvar::new(),
@@ -92,6 +106,47 @@ impl Shared {
     /// The state. A panic under the lock leaves it consistent enough to go on paging.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The file has been opened anew.
+    pub(crate) fn set_archive(&self, archive: Arc<dyn Archive>) {
+        *self.archive.lock().unwrap_or_else(PoisonError::into_inner) = Some(archive);
+    }
+
+    /// Announcements that are not in memory, from the disk; what it has lost is told as well as can be
+    /// without. As slow as the disk: not under the lock, and not for a task.
+    pub(crate) fn load(&self, rows: &[(AlertKey, Arc<OpenRow>)]) -> Vec<Arc<Transition>> {
+        let archive = self.archive.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let stored: Vec<AlertKey> =
+            rows.iter().filter(|(_, row)| row.here().is_none()).map(|(key, _)| key.clone()).collect();
+        let mut loaded = archive.map_or_else(Vec::new, |it| it.load(&stored)).into_iter();
+        let one = |(key, row): &(AlertKey, Arc<OpenRow>)| match row.here() {
+            Some(here) => Arc::clone(here),
+            None => match loaded.next().flatten() {
+                // Its key is part of what the checksum covers.
+                Some(transition) => Arc::new(transition),
+                None => row.announcement(key),
+            },
+        };
+        rows.iter().map(one).collect()
+    }
+
+    /// Brings announcements that the last look at alerts asked for into memory.
+    pub(crate) fn fetch(&self) {
+        let mut state = self.lock();
+        let State { ledger, intake, .. } = &mut *state;
+        let wanted = intake.take_wanted().into_iter();
+        let rows: Vec<(AlertKey, Arc<OpenRow>)> =
+            wanted.filter_map(|key| ledger.row(&key).map(Arc::clone).map(|row| (key, row))).collect();
+        drop(state);
+        if rows.is_empty() {
+            return;
+        }
+        let loaded = self.load(&rows);
+        let mut state = self.lock();
+        for ((key, _), transition) in rows.iter().zip(loaded) {
+            state.ledger.warm(key, transition);
+        }
     }
 
     /// Waits on the progress of others, at most until `deadline`; `None` when that has passed.
@@ -156,8 +211,17 @@ impl Shared {
         let mut state = self.lock();
         let now = self.clock.now();
         let before = state.ledger.pending();
-        let State { ledger, intake, .. } = &mut *state;
+        cool(&mut state, &settings, now);
+        let State { ledger, intake, tallies, .. } = &mut *state;
         intake.tick(ledger, &settings, now);
+        for (name, tally) in tallies.iter_mut() {
+            tally.catching_up |= tally.overflowed && ledger.has_room(name);
+            if tally.catching_up {
+                tally.overflowed = false;
+                tally.catching_up = intake.catch_up(ledger, name, &settings, now.moment);
+            }
+            tally.overflowed |= 0 < ledger.later(name);
+        }
         for (name, lane) in ledger.lanes() {
             let waited = lane.oldest().map_or(Duration::ZERO, |it| now.moment.since(it));
             telemetry::notify::lag(name, waited);
@@ -201,7 +265,7 @@ impl Shared {
             count(&mut state, note);
         }
         let waiting: Vec<(Arc<str>, usize)> =
-            state.ledger.lanes().map(|(name, lane)| (Arc::clone(name), lane.len())).collect();
+            state.ledger.waiting().map(|(name, waiting)| (Arc::clone(name), waiting)).collect();
         let passed_by = state.pass_by_disk(self.clock.moment());
         drop(state);
         self.work.notify_one();
@@ -257,10 +321,6 @@ impl Shared {
         let State { ledger, pumps, .. } = &mut *state;
         let ended = pumps.ended(ledger, name, ticket, verdict, (&self.tuning.retry, jitter), now);
         let is_blocked = state.pumps.blocked(name).is_some();
-        let mut again = false;
-        if let Ended::Accepted(_) = ended {
-            again = state.tally(name).overflowed && state.ledger.has_room(name);
-        }
         note_end(state.tally(name), ended, verdict, now.unix);
         self.after_change(state);
         tell_end(name, ticket, verdict, ended, now.moment);
@@ -270,9 +330,6 @@ impl Shared {
         if was_blocked != is_blocked {
             // Others share the endpoint.
             self.wake_senders();
-        }
-        if again {
-            self.revive(name);
         }
     }
 
@@ -293,19 +350,14 @@ impl Shared {
     /// Announces again what an integration has not heard of, and resolves that it refused: after a
     /// start, a change of its settings, or when there is room again.
     pub(crate) fn revive(&self, name: &Arc<str>) {
-        let mut state = self.lock();
-        state.tally(name).overflowed = false;
-        let unheard: Vec<Arc<OpenRow>> = state.ledger.unheard(name);
-        drop(state);
         let settings = self.settings.load();
-        let records: Vec<Arc<Record>> =
-            unheard.iter().map(|it| intake::render(&settings, &it.last)).collect();
         let mut state = self.lock();
         let now = self.clock.moment();
-        state.ledger.resolve_again(name, now);
-        for record in records {
-            state.ledger.announce_again(name, &record, now);
-        }
+        let State { ledger, intake, .. } = &mut *state;
+        ledger.resolve_again(name, now);
+        let is_more = intake.catch_up(ledger, name, &settings, now);
+        // The next looks at it go on.
+        state.tally(name).catching_up = is_more;
         self.after_change(state);
     }
 
@@ -338,6 +390,21 @@ impl Shared {
         self.wake_senders();
         self.progress.notify_all();
     }
+}
+
+/// Leaves announcements to the disk, if there are many and it has them all.
+fn cool(state: &mut State, settings: &NotifySettings, now: Now) {
+    let is_whole = state.disk == health::DiskHealth::Written
+        && !state.rewrite
+        && !state.writing
+        && state.ledger.pending() == 0;
+    if !is_whole || !state.ledger.is_warm() || now.moment < state.cooled + COOL_EVERY {
+        return;
+    }
+    state.cooled = now.moment;
+    // Younger ones may yet join a group, which lists them.
+    let window = i64::try_from(settings.storm.window.as_millis()).unwrap_or(i64::MAX);
+    state.ledger.cool(UnixMillis(now.unix.0.saturating_sub(window.saturating_mul(2))));
 }
 
 fn note_end(tally: &mut Tally, ended: Ended, verdict: &Verdict, at: UnixMillis) {
@@ -392,11 +459,8 @@ pub(crate) fn describe(error: &dyn std::error::Error) -> String {
 fn count(state: &mut State, note: &Note) {
     match note {
         Note::Merged { lane, .. } | Note::Collapsed { lane, .. } => state.tally(lane).merged += 1,
-        Note::Dead { lane, reason, .. } => {
-            let tally = state.tally(lane);
-            tally.given_up += 1;
-            tally.overflowed |= *reason == Reason::Overflow;
-        }
+        Note::Postponed { lane, .. } => state.tally(lane).overflowed = true,
+        Note::Dead { lane, .. } => state.tally(lane).given_up += 1,
     }
 }
 
@@ -404,6 +468,7 @@ fn tell(note: &Note) {
     match note {
         Note::Merged { lane, key } => telemetry::notify::merged(lane, &key.0),
         Note::Collapsed { lane, key } => telemetry::notify::collapsed(lane, &key.0),
+        Note::Postponed { lane, key } => telemetry::notify::postponed(lane, &key.0),
         Note::Dead { lane, key, action, reason, text } => {
             telemetry::notify::dead_letter(lane, reason.name(), &key.0, action.name(), text);
         }

@@ -10,11 +10,11 @@
 //! `RACKWARDEN_SEEDS=FIRST..END cargo test --lib simulation` runs those seeds; the seed that fails is
 //! printed, and belongs into [`KEPT`].
 
-use super::codec;
+use super::disk_of_octets::Disk;
 use super::intake::{self, Intake};
 use super::ledger::{Ledger, Limits};
 use super::pump::{Pumps, Step, Ticket};
-use super::record::{Hold, Op, Place, Record, Rows};
+use super::record::{Hold, Op, Record, Rows};
 use crate::alert::{AlertFacts, AlertKey, Transition, TransitionKind};
 use crate::model::{Labels, Moment, Now, Secret, Severity, UnixMillis};
 use crate::notify::by_severity;
@@ -96,71 +96,6 @@ impl Receiver {
 fn number_of(record: &Record) -> Option<u64> {
     let rest = record.body.split("\"reason\":\"#").nth(1)?;
     rest.split('"').next()?.parse().ok()
-}
-
-/// What was committed, as octets.
-#[derive(Debug, Default, Clone)]
-struct Disk {
-    events: BTreeMap<Place, Vec<u8>>,
-    open: BTreeMap<AlertKey, Vec<u8>>,
-    dead: BTreeMap<Place, Vec<u8>>,
-    silences: BTreeMap<u64, Vec<u8>>,
-    windows: BTreeMap<Arc<str>, Vec<u8>>,
-}
-
-impl Disk {
-    fn apply(&mut self, ops: &[Op]) {
-        for op in ops {
-            match op {
-                Op::PutEvent(place, record, seen) => {
-                    self.events.insert(place.clone(), codec::encode_record(&octets(place), record, *seen));
-                }
-                Op::DeleteEvent(place) => drop(self.events.remove(place)),
-                Op::PutOpen(key, row) => {
-                    self.open.insert(key.clone(), codec::encode_open(key.0.as_bytes(), row));
-                }
-                Op::DeleteOpen(key) => drop(self.open.remove(key)),
-                Op::PutDead(place, row) => {
-                    self.dead.insert(place.clone(), codec::encode_dead(&octets(place), row));
-                }
-                Op::DeleteDead(place) => drop(self.dead.remove(place)),
-                Op::PutSilence(it) => {
-                    self.silences.insert(it.id, codec::encode_silence(&it.id.to_be_bytes(), it));
-                }
-                Op::DeleteSilence(id) => drop(self.silences.remove(id)),
-                Op::PutWindow(lane, seconds) => {
-                    self.windows.insert(Arc::clone(lane), codec::encode_window(lane.as_bytes(), seconds));
-                }
-            }
-        }
-    }
-
-    fn rows(&self) -> Rows {
-        let mut rows = Rows::default();
-        for (place, value) in &self.events {
-            let (record, seen) = codec::decode_record(&octets(place), value).unwrap();
-            rows.events.push((place.clone(), Arc::new(record), seen));
-        }
-        for (key, value) in &self.open {
-            rows.open.push(codec::decode_open(key.0.as_bytes(), value).unwrap());
-        }
-        for (place, value) in &self.dead {
-            let row = codec::decode_dead(&octets(place), value).unwrap();
-            rows.dead.push((place.clone(), Arc::new(row)));
-        }
-        for (id, value) in &self.silences {
-            rows.silences.push(codec::decode_silence(&id.to_be_bytes(), value).unwrap());
-        }
-        for (lane, value) in &self.windows {
-            let seconds = codec::decode_window(lane.as_bytes(), value).unwrap();
-            rows.windows.push((Arc::clone(lane), seconds));
-        }
-        rows
-    }
-}
-
-fn octets((lane, sequence): &Place) -> Vec<u8> {
-    codec::place_octets(lane, *sequence)
 }
 
 /// How receivers answer at present.
@@ -297,6 +232,7 @@ impl World {
             95 => self.jump(),
             96 => self.revive(),
             97 => self.fail_disk(),
+            98 => self.cool(),
             _ => self.kill(),
         }
         for said in self.ledger.take_notes() {
@@ -380,8 +316,7 @@ impl World {
     fn rewrite(&mut self, now: Now) {
         let ops = self.ledger.all(now);
         self.ledger.drop_ops(now.moment);
-        self.disk = Disk::default();
-        self.disk.apply(&ops);
+        self.disk.replace(&ops);
         for silence in self.intake.silences().iter() {
             self.disk.apply(&[Op::PutSilence(Arc::clone(silence))]);
         }
@@ -464,6 +399,25 @@ impl World {
     fn tick(&mut self) {
         let now = self.now();
         self.intake.tick(&mut self.ledger, &self.settings, now);
+        self.fetch();
+    }
+
+    /// What is asked for is read from disk: it has what is not in memory, whatever has happened.
+    fn fetch(&mut self) {
+        for key in self.intake.take_wanted() {
+            if self.ledger.row(&key).is_some_and(|it| it.here().is_none()) {
+                self.ledger.warm(&key, self.disk.transition(&key));
+            }
+        }
+    }
+
+    /// Announcements are left to the disk.
+    fn cool(&mut self) {
+        if self.disk_works {
+            self.commit_all();
+            let since = self.now().unix.0 - [0, 60_000][self.dice.below(2)];
+            self.ledger.cool(UnixMillis(since));
+        }
     }
 
     fn silence(&mut self) {
@@ -519,10 +473,9 @@ impl World {
     fn revive_lane(&mut self, lane: usize) {
         let (name, now) = (LANES[lane].into(), self.now().moment);
         self.ledger.resolve_again(&name, now);
-        for row in self.ledger.unheard(&name) {
-            let record = intake::render(&self.settings, &row.last);
-            self.ledger.announce_again(&name, &record, now);
-        }
+        self.intake.catch_up(&mut self.ledger, &name, &self.settings, now);
+        self.fetch();
+        self.intake.catch_up(&mut self.ledger, &name, &self.settings, now);
     }
 
     /// What is not on disk is gone; then the rules find out what is true. A last commit may have come to
@@ -559,8 +512,11 @@ impl World {
         self.intake = Intake::restore(&self.ledger, silences);
         self.pumps = Pumps::default();
         self.begin();
-        let known: BTreeMap<AlertKey, Severity> =
-            self.ledger.open_alerts().into_iter().map(|it| (it.key().clone(), it.severity)).collect();
+        let worst = |key: AlertKey| {
+            let (_, row) = self.ledger.rows_of(&key).pop().unwrap();
+            (key, row.severity())
+        };
+        let known: BTreeMap<AlertKey, Severity> = self.ledger.open_keys().into_iter().map(worst).collect();
         for alert in 0..ALERTS {
             match (known.get(&key(alert)).copied(), self.firing[alert]) {
                 (None, Some(severity)) => self.report(alert, TransitionKind::Trigger, severity),

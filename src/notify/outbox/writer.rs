@@ -139,7 +139,8 @@ impl Writer {
                 for warning in &opened.warnings {
                     telemetry::notify::disk_warning(warning);
                 }
-                // What the file held is older than what is in memory.
+                // What the file held is older than what is in memory, but for announcements that only it has.
+                shared.set_archive(opened.archive);
                 self.disk = Some(opened.disk);
                 self.reopen_at = Moment::ZERO;
                 shared.lock().rewrite = true;

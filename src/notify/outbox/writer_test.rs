@@ -1,12 +1,12 @@
 //! The writer with a disk that fails, hangs or panics. The receivers of these tests refuse connections:
 //! what matters is what is kept.
 
-use super::disk::{Disk, DiskError, Opened, Opener};
+use super::disk::{Archive, Disk, DiskError, Opened, Opener};
 use super::health::DiskHealth;
 use super::record::{Op, Rows};
 use super::shared::State;
 use super::{Outbox, OutboxHandle, Tuning};
-use crate::alert::{Transition, TransitionKind};
+use crate::alert::{AlertKey, Transition, TransitionKind};
 use crate::model::{Secret, Severity, SystemClock};
 use crate::notify::fixtures;
 use crate::notify::settings::{IntegrationSettings, NotifySettings, SecretSource};
@@ -56,7 +56,7 @@ impl FakeDisk {
         }
         for op in ops {
             match op {
-                Op::PutOpen(key, _) => drop(platter.alerts.insert(key.to_string())),
+                Op::PutOpen(key, ..) => drop(platter.alerts.insert(key.to_string())),
                 Op::DeleteOpen(key) => drop(platter.alerts.remove(&*key.0)),
                 Op::PutEvent(..) => platter.events += 1,
                 Op::DeleteEvent(_)
@@ -81,12 +81,22 @@ impl Disk for FakeDisk {
     }
 }
 
+/// Nothing is left to this disk.
+struct Nothing;
+
+impl Archive for Nothing {
+    fn load(&self, keys: &[AlertKey]) -> Vec<Option<Transition>> {
+        keys.iter().map(|_| None).collect()
+    }
+}
+
 impl Opener for FakeDisk {
     fn open(&mut self) -> Result<Opened, DiskError> {
         if self.0.0.lock().unwrap().full {
             return Err(DiskError::Failed("No space left on device".to_owned()));
         }
-        Ok(Opened { disk: Box::new(self.clone()), rows: Rows::default(), warnings: Vec::new() })
+        let archive = Arc::new(Nothing);
+        Ok(Opened { disk: Box::new(self.clone()), archive, rows: Rows::default(), warnings: Vec::new() })
     }
 }
 

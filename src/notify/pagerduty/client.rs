@@ -9,10 +9,8 @@ use super::event;
 use crate::model::{Secret, UnixMillis};
 use crate::notify::formats::{self, Request};
 use crate::notify::settings::{IntegrationSettings, Receiver};
+use crate::web_client::{causes, install_crypto, is_loopback, tls_error};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER};
-use std::error::Error;
-use std::io;
-use std::net::IpAddr;
 use std::time::Duration;
 
 /// What makes a client impossible.
@@ -62,7 +60,7 @@ impl Client {
             .tcp_nodelay(true);
         if let Some(proxy) = &settings.proxy {
             let proxy = reqwest::Proxy::all(proxy)
-                .map_err(|error| ClientError::Build(chain(&error.without_url())))?;
+                .map_err(|error| ClientError::Build(causes(&error.without_url()).join(": ")))?;
             builder = builder.proxy(proxy);
         } else if is_loopback(host) {
             // A proxy's loopback is not ours.
@@ -75,7 +73,8 @@ impl Client {
             Some(port) => format!("{}://{host}:{port}", url.scheme()),
             None => format!("{}://{host}", url.scheme()),
         };
-        let http = builder.build().map_err(|error| ClientError::Build(chain(&error.without_url())))?;
+        let http =
+            builder.build().map_err(|error| ClientError::Build(causes(&error.without_url()).join(": ")))?;
         Ok(Self { http, url, shown, receiver: settings.receiver })
     }
 
@@ -147,7 +146,7 @@ impl Client {
 
     fn fault(&self, error: reqwest::Error) -> Exchange {
         let error = error.without_url();
-        let fault = if is_tls(&error) {
+        let fault = if tls_error(&error).is_some() {
             TransportFault::Tls
         } else if error.is_connect() || error.is_builder() {
             TransportFault::Connect
@@ -163,7 +162,7 @@ impl Client {
             TransportFault::Timeout => "no answer in time",
             TransportFault::Interrupted => "the connection ended before the answer",
         };
-        Exchange::Failed(fault, format!("{what} ({}): {}", self.shown, clip(&chain(&error))))
+        Exchange::Failed(fault, format!("{what} ({}): {}", self.shown, clip(&causes(&error).join(": "))))
     }
 }
 
@@ -172,17 +171,11 @@ fn authorities(path: &std::path::Path) -> Result<Vec<reqwest::Certificate>, Clie
     let unusable = |why: String| ClientError::Build(format!("ca_file {}: {why}", path.display()));
     let octets = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
     let found = reqwest::Certificate::from_pem_bundle(&octets)
-        .map_err(|error| unusable(chain(&error.without_url())))?;
+        .map_err(|error| unusable(causes(&error.without_url()).join(": ")))?;
     if found.is_empty() {
         return Err(unusable("there is no certificate in it".to_owned()));
     }
     Ok(found)
-}
-
-/// Installs ring as the process's TLS provider, unless there is one already.
-pub fn install_crypto() {
-    // The error says that another one is installed: as good.
-    drop(rustls::crypto::ring::default_provider().install_default());
 }
 
 fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
@@ -192,39 +185,13 @@ fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 /// Longer than any date or media type.
 const HEADER_CHARS_MAX: usize = 200;
 
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|it| it.is_loopback())
-}
-
 fn redact(text: &str, key: &Secret) -> String {
     if key.expose().is_empty() { text.to_owned() } else { text.replace(key.expose(), "***") }
 }
 
-/// The causes, outermost first, each once.
-fn chain(error: &dyn Error) -> String {
-    let mut parts = vec![error.to_string()];
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if parts.last().is_none_or(|it| !it.contains(&text)) {
-            parts.push(text);
-        }
-        source = cause.source();
-    }
-    parts.join(": ")
-}
-
-/// Whether a TLS error is among the causes. An I/O error hides the one that it wraps from its causes.
-fn is_tls(error: &(dyn Error + 'static)) -> bool {
-    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    let within = wrapped.is_some_and(|it| is_tls(it));
-    error.is::<rustls::Error>() || within || error.source().is_some_and(is_tls)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Client, ClientError, is_loopback, redact};
+    use super::{Client, ClientError, redact};
     use crate::model::Secret;
     use crate::notify::settings::{IntegrationSettings, SecretSource};
     fn client(url: &str) -> Result<Client, ClientError> {
@@ -242,12 +209,6 @@ mod tests {
         for wrong in ["", "events.example", "ftp://events.example", "file:///etc/passwd"] {
             assert!(matches!(client(wrong), Err(ClientError::Url)), "{wrong}");
         }
-    }
-
-    #[test]
-    fn knows_loopback() {
-        assert!(is_loopback("localhost") && is_loopback("127.0.0.2") && is_loopback("[::1]"));
-        assert!(!is_loopback("events.pagerduty.com") && !is_loopback("10.0.0.1"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Dead letters: what was given up, and what of it is tried again.
 
 use super::Ledger;
+use crate::alert::AlertKey;
 use crate::model::{Moment, UnixMillis};
 use crate::notify::outbox::record::{DeadRow, Op, OpenRow, Record, Told};
 use crate::notify::pagerduty::{Action, Reason};
@@ -23,8 +24,14 @@ impl Ledger {
     }
 
     /// Gives up events of an integration that happened before `oldest`: it has been gone from the
-    /// config for too long.
+    /// config for too long. What waited without an event goes without a word: there is none.
     pub(crate) fn abandon(&mut self, name: &Arc<str>, oldest: UnixMillis, at: UnixMillis, now: Moment) {
+        let later = |row: &OpenRow| row.told.get(name) == Some(&Told::Later) && row.announced_at < oldest;
+        let keys: Vec<AlertKey> =
+            self.open.iter().filter(|(_, row)| later(row)).map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.tell(&key, name, Told::Dead);
+        }
         let Some(lane) = self.lanes.get(name) else { return };
         let old: Vec<u64> =
             lane.entries().filter(|(_, it)| it.record.at < oldest).map(|(sequence, _)| sequence).collect();
@@ -33,12 +40,6 @@ impl Ledger {
             self.bury(name, sequence, (Reason::Abandoned, text), at, now);
         }
         self.seal();
-    }
-
-    /// Open alerts of which that integration has heard nothing, since their events were given up.
-    pub(crate) fn unheard(&self, name: &str) -> Vec<Arc<OpenRow>> {
-        let unheard = |it: &&Arc<OpenRow>| it.told.get(name).is_some_and(|told| told.is_unheard());
-        self.open.values().filter(unheard).map(Arc::clone).collect()
     }
 
     /// Announces an unheard alert to that integration again; its dead letter goes.

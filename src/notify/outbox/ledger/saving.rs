@@ -71,7 +71,7 @@ impl Ledger {
         self.saved(u64::MAX, now);
     }
 
-    /// Everything, to be written into an empty file.
+    /// Everything, to be written in place of what the file has, but for announcements that only it has.
     pub(crate) fn all(&self, now: Now) -> Vec<Op> {
         let mut ops = Vec::new();
         for (name, lane) in &self.lanes {
@@ -80,7 +80,7 @@ impl Ledger {
             }));
             ops.push(Op::PutWindow(Arc::clone(name), lane.limiter.seconds(now)));
         }
-        ops.extend(self.open.iter().map(|(key, row)| Op::PutOpen(key.clone(), Arc::clone(row))));
+        ops.extend(self.open.iter().map(|(key, row)| Op::PutOpen(key.clone(), Arc::clone(row), true)));
         ops.extend(
             self.dead
                 .iter()
