@@ -216,10 +216,10 @@ impl GetJob {
         &self.cells
     }
 
-    /// The same, when the job is done.
+    /// The same, when the job is done; it is left without.
     #[must_use = "the cells are what the job was for"]
-    pub fn into_cells(self) -> Cells {
-        self.cells
+    pub fn take_cells(&mut self) -> Cells {
+        std::mem::take(&mut self.cells)
     }
 
     /// What the agent turned out to bear.
