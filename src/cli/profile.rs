@@ -174,7 +174,14 @@ fn candidates(profiles: &ProfileSet, source: &Source) {
     println!("\ncandidates, best first:");
     let mibs = Mibs::embedded();
     let mut found = false;
-    for candidate in profiles.candidates(&system) {
+    let mut candidates = profiles.candidates(&system);
+    // Found by its vendor's objects, where its sysObjectID is of no vendor.
+    if !candidates.iter().any(|it| *it.name == *source.profile)
+        && let Some(fitting) = profiles.find(&source.profile)
+    {
+        candidates.insert(0, Arc::clone(fitting));
+    }
+    for candidate in candidates {
         let fits = *candidate.name == *source.profile;
         let probes: Vec<String> = candidate.probes().iter().map(|it| mibs.lookup(it).to_string()).collect();
         let said = match (fits, found, probes.as_slice()) {

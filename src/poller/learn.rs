@@ -35,6 +35,8 @@ pub struct Learner {
     candidates: VecDeque<Arc<Profile>>,
     /// Of their probes, as far as it is known.
     present: Present,
+    /// Whose sysObjectID is of no vendor that we know: its tables tell.
+    is_foreign: bool,
     learned: Learned,
     /// The last profile that fitted but had no rows.
     empty: Option<String>,
@@ -121,6 +123,7 @@ impl Learner {
             system: SystemGroup::default(),
             candidates: VecDeque::new(),
             present: Present::new(),
+            is_foreign: false,
             learned: Learned::default(),
             empty: None,
             requests: 0,
@@ -202,7 +205,10 @@ impl Learner {
             }
             Stage::Sweep(sweep) => match sweep.on_response(pdu) {
                 None => LearnStep::Ask,
-                Some(present) => self.swept(present),
+                Some(present) => {
+                    let named = sweep.named().to_vec();
+                    self.swept(present, &named)
+                }
             },
             Stage::Probe { walk, .. } => match walk.on_response(pdu) {
                 None if walk.rows().is_empty() => LearnStep::Ask,
@@ -298,6 +304,7 @@ impl Learner {
             Some(name) => self.profiles.find(name).cloned().into_iter().collect(),
             None => self.profiles.candidates(&self.system).into(),
         };
+        self.is_foreign = self.chosen.is_none() && self.profiles.is_foreign(&self.system);
         match self.sweep() {
             Some(sweep) if self.chosen.is_none() => {
                 self.stage = Stage::Sweep(sweep);
@@ -309,7 +316,8 @@ impl Learner {
 
     /// The probes of the candidates, best first: of no more than it, and those that may fit it, bear at a time.
     fn sweep(&self) -> Option<Sweep> {
-        let mut roots: Vec<Oid> = Vec::new();
+        // Beside them, where nothing is known of its vendor: whose objects it has.
+        let mut roots = if self.is_foreign { ProfileSet::enterprise_marks() } else { Vec::new() };
         let mut most = self.reach.get.cells.asked().try_into().unwrap_or(Sweep::ROOTS_MAX);
         // One without probes fits: what comes after it is not tried.
         for profile in self.candidates.iter().take_while(|it| !it.probes().is_empty()) {
@@ -325,11 +333,37 @@ impl Learner {
     }
 
     /// That it has none of them is believed only of an agent that has one: the others are asked one by one.
-    fn swept(&mut self, present: Present) -> LearnStep {
+    fn swept(&mut self, present: Present, named: &[Oid]) -> LearnStep {
         if present.values().any(|has| *has) {
-            self.present = present;
+            self.present.extend(present);
+        }
+        if std::mem::take(&mut self.is_foreign) && self.vendors_found(named) {
+            let is_met = |it: &Arc<Profile>| it.probes().iter().any(|it| self.present.get(it) == Some(&true));
+            // A vendor's probe that this answer does not settle is worth one more request where nothing else fits.
+            match self.candidates.iter().position(is_met) {
+                Some(at) => drop(self.candidates.drain(..at)),
+                None => {
+                    if let Some(sweep) = self.sweep() {
+                        self.stage = Stage::Sweep(sweep);
+                        return LearnStep::Ask;
+                    }
+                }
+            }
         }
         self.next_candidate()
+    }
+
+    /// The profiles of the vendors whose objects the agent has come before all others.
+    fn vendors_found(&mut self, named: &[Oid]) -> bool {
+        let found = self.profiles.of_enterprises(named);
+        for root in found.iter().flat_map(|it| it.probes()) {
+            if named.iter().any(|it| it.starts_with(root)) {
+                self.present.insert(root.clone(), true);
+            }
+        }
+        let any = !found.is_empty();
+        found.into_iter().rev().for_each(|it| self.candidates.push_front(it));
+        any
     }
 
     fn next_candidate(&mut self) -> LearnStep {

@@ -20,6 +20,8 @@ pub(super) struct Sweep {
     names: Names,
     /// What an agent of v1 has settled by refusing.
     absent: Present,
+    /// The objects that the agent named, of whatever branch.
+    named: Vec<Oid>,
 }
 
 impl Sweep {
@@ -29,7 +31,7 @@ impl Sweep {
     /// A question for these objects; `None`: there is nothing to win over asking for each.
     pub(super) fn new(roots: Vec<Oid>) -> Option<Self> {
         let names = Names::new(&roots).ok()?;
-        (1 < roots.len()).then_some(Self { roots, names, absent: Present::new() })
+        (1 < roots.len()).then_some(Self { roots, names, absent: Present::new(), named: Vec::new() })
     }
 
     /// The request that is due.
@@ -49,14 +51,22 @@ impl Sweep {
         }
     }
 
+    /// The objects that the agent named when it was asked what comes after the roots.
+    pub(super) fn named(&self) -> &[Oid] {
+        &self.named
+    }
+
     fn settled(&mut self, pdu: &Pdu<'_>) -> Present {
         let mut present = std::mem::take(&mut self.absent);
         let mut varbinds = pdu.varbinds.clone();
         for root in &self.roots {
             let Some(Ok(varbind)) = varbinds.next() else { return Present::new() };
             let Ok(name) = varbind.oid() else { return Present::new() };
-            let is_below = varbind.value != ValueRef::EndOfMibView && name != *root && name.starts_with(root);
-            present.insert(root.clone(), is_below);
+            let is_another = varbind.value != ValueRef::EndOfMibView && name != *root;
+            present.insert(root.clone(), is_another && name.starts_with(root));
+            if is_another {
+                self.named.push(name);
+            }
         }
         present
     }

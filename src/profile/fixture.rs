@@ -117,10 +117,19 @@ pub fn system_group(cells: &Learned) -> SystemGroup {
 /// The first candidate whose probe, if it has any, finds an instance.
 #[must_use]
 pub fn choose(profiles: &ProfileSet, cells: &Learned, system: &SystemGroup) -> Option<Arc<Profile>> {
-    profiles.candidates(system).into_iter().find(|profile| {
+    let of_vendors =
+        if profiles.is_foreign(system) { profiles.of_enterprises(&named(cells)) } else { Vec::new() };
+    of_vendors.into_iter().chain(profiles.candidates(system)).find(|profile| {
         let probes = profile.probes();
         probes.is_empty() || probes.iter().any(|it| cells.below(it).next().is_some())
     })
+}
+
+/// The objects that come next after the marks of [`ProfileSet::enterprise_marks`].
+fn named(cells: &Learned) -> Vec<Oid> {
+    let all = Oid::new(&[1, 3, 6, 1]);
+    let after = |mark: Oid| cells.below(&all).map(|(oid, _)| oid).find(|it| mark < **it).cloned();
+    ProfileSet::enterprise_marks().into_iter().filter_map(after).collect()
 }
 
 /// The cells that a walk of the profile's columns and a GET of its scalars bring.

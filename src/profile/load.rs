@@ -4,7 +4,7 @@ use super::definition::{Definition, Match};
 use super::matcher::{self, SystemGroup};
 use super::{Profile, check, inherit};
 use crate::mib::Mibs;
-use crate::model::Diagnostic;
+use crate::model::{Diagnostic, Oid};
 use include_dir::{Dir, include_dir};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -158,6 +158,27 @@ impl ProfileSet {
     pub fn candidates(&self, system: &SystemGroup) -> Vec<Arc<Profile>> {
         let matches = self.slots.iter().filter_map(|(name, slot)| Some((&**name, slot.matching.as_ref()?)));
         let names = matcher::candidates(matches, system);
+        names.into_iter().filter_map(|name| self.find(name).cloned()).collect()
+    }
+
+    /// Whether a device says a sysObjectID of no vendor that any profile names: whose it is must be asked of its
+    /// objects, see [`Self::enterprise_marks`].
+    #[must_use]
+    pub fn is_foreign(&self, system: &SystemGroup) -> bool {
+        matcher::is_foreign(self.slots.values().filter_map(|it| it.matching.as_ref()), system)
+    }
+
+    /// The places after which GETNEXT names an object of each vendor that an agent may have beside net-snmp's.
+    #[must_use]
+    pub fn enterprise_marks() -> Vec<Oid> {
+        matcher::ENTERPRISE_MARKS.iter().map(|it| Oid::new(it)).collect()
+    }
+
+    /// The profiles with probes, best first, of the vendors that these objects belong to.
+    #[must_use]
+    pub fn of_enterprises(&self, objects: &[Oid]) -> Vec<Arc<Profile>> {
+        let matches = self.slots.iter().filter_map(|(name, slot)| Some((&**name, slot.matching.as_ref()?)));
+        let names = matcher::of_enterprises(matches, objects);
         names.into_iter().filter_map(|name| self.find(name).cloned()).collect()
     }
 

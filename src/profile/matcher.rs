@@ -81,9 +81,61 @@ fn of_vendor(matching: &Match, system: &SystemGroup) -> Option<usize> {
 /// 1.3.6.1.4.1 and the vendor's number.
 const VENDOR_ARCS: usize = 7;
 
+/// Where the objects of vendors begin, before and behind those that net-snmp's agent has of its own (UCD-SNMP-MIB,
+/// 2021, and NET-SNMP-MIB, 8072): the objects that come next after them tell whose a card is that says net-snmp's
+/// sysObjectID, or none.
+pub(super) const ENTERPRISE_MARKS: [&[u32]; 3] =
+    [&[1, 3, 6, 1, 4, 1], &[1, 3, 6, 1, 4, 1, 2022], &[1, 3, 6, 1, 4, 1, 8073]];
+
+/// Whether no profile asks for a sysObjectID of this one's vendor.
+pub(super) fn is_foreign<'a>(mut matches: impl Iterator<Item = &'a Match>, system: &SystemGroup) -> bool {
+    let vendor = system.sys_object_id.arcs().get(..VENDOR_ARCS);
+    let is_vendors = |it: &Oid| vendor.is_some() && it.arcs().get(..VENDOR_ARCS) == vendor;
+    !matches.any(|it| it.sys_object_id.iter().any(is_vendors))
+}
+
+/// The names of the profiles that can be put to the test and are of vendors that these objects belong to, best first.
+pub(super) fn of_enterprises<'a>(
+    matches: impl Iterator<Item = (&'a str, &'a Match)>,
+    objects: &[Oid],
+) -> Vec<&'a str> {
+    let is_below = |root: &Oid| {
+        let vendor = root.arcs().get(..VENDOR_ARCS);
+        vendor.is_some() && objects.iter().any(|it| it.arcs().get(..VENDOR_ARCS) == vendor)
+    };
+    let fits = |it: &Match| {
+        it.sys_descr.is_empty() && !it.probes.is_empty() && it.sys_object_id.iter().any(is_below)
+    };
+    let mut found: Vec<_> =
+        matches.filter(|(_, it)| fits(it)).map(|(name, it)| (Reverse(it.priority), name)).collect();
+    found.sort_unstable();
+    found.into_iter().map(|(_, name)| name).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_agent_of_nobody_is_asked_whose_objects_it_has() {
+        let oid = |text: &str| text.parse::<Oid>().unwrap();
+        let of = |root: &str, priority| Match {
+            sys_object_id: vec![oid(root)],
+            probes: vec![oid(root)],
+            priority,
+            ..Match::default()
+        };
+        let (ups, smu, apc) =
+            (of("1.3.6.1.4.1.2011.6.174", 1), of("1.3.6.1.4.1.2011.6.164", 0), of("1.3.6.1.4.1.318", 0));
+        let all = || [("smu", &smu), ("ups", &ups), ("apc", &apc)].into_iter();
+        let system = |object: &str| SystemGroup { sys_object_id: oid(object), ..SystemGroup::default() };
+        assert!(is_foreign(all().map(|(_, it)| it), &system("1.3.6.1.4.1.8072.3.2.10")));
+        assert!(is_foreign(all().map(|(_, it)| it), &SystemGroup::default()));
+        assert!(!is_foreign(all().map(|(_, it)| it), &system("1.3.6.1.4.1.2011.2.1")));
+        let named = [oid("1.3.6.1.4.1.2011.6.174.1.1"), oid("1.3.6.1.6.3.1")];
+        assert_eq!(of_enterprises(all(), &named), ["ups", "smu"]);
+        assert!(of_enterprises(all(), &[oid("1.3.6.1.2.1.1.1.0")]).is_empty());
+    }
 
     #[test]
     fn a_description_names_the_model() {

@@ -28,6 +28,7 @@ mod paging_storms;
 mod profile_engine;
 mod profile_mistakes;
 mod profile_properties;
+mod profile_vocabulary;
 mod profiles;
 mod prometheus;
 mod promtool;

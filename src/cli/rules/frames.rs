@@ -8,7 +8,7 @@ use crate::model::{
     Cells, Component, ComponentKind, Health, Identity, Labels, Locator, Missing, Oid, Quantity, ReadingShape,
     Sample, Shape, Source, StateTable, StateValue, UnixMillis, Value,
 };
-use crate::profile::{Learned, ProfileSet, SystemGroup};
+use crate::profile::{Learned, ProfileSet, SystemGroup, fixture};
 use crate::recording::{self, Frame, failure};
 use crate::simulator::Recording;
 use serde_json::Value as Json;
@@ -203,10 +203,7 @@ impl Reader<'_> {
         let rows = walk.tree().iter().map(|(oid, value)| (oid.clone(), value.clone()));
         let cells: Learned = rows.collect();
         let system = system_group(&cells);
-        let fitting = self.profiles.candidates(&system).into_iter().find(|profile| {
-            let probes = profile.probes();
-            probes.is_empty() || probes.iter().any(|it| cells.below(it).next().is_some())
-        });
+        let fitting = fixture::choose(&self.profiles, &cells, &system);
         let profile =
             fitting.ok_or_else(|| format!("no profile fits sysObjectID {}", system.sys_object_id))?;
         let walked = profile.columns().iter().flat_map(|it| cells.below(it));
