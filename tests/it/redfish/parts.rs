@@ -7,7 +7,7 @@ use rackwarden::redfish::Polled;
 use rackwarden::simulator::redfish::Mockup;
 use serde_json::{Value, json};
 
-fn root(more: &Value) -> (String, Value) {
+pub(super) fn root(more: &Value) -> (String, Value) {
     let mut document = json!({
         "@odata.id": "/redfish/v1/", "RedfishVersion": "1.15.0",
         "Chassis": link("/redfish/v1/Chassis"), "Facilities": link("/redfish/v1/Facilities"),
@@ -20,16 +20,16 @@ fn root(more: &Value) -> (String, Value) {
     ("/redfish/v1".to_owned(), document)
 }
 
-fn of(uri: &str, document: Value) -> (String, Value) {
+pub(super) fn of(uri: &str, document: Value) -> (String, Value) {
     (format!("/redfish/v1/{uri}"), document)
 }
 
-fn members(uri: &str, ids: &[&str]) -> (String, Value) {
+pub(super) fn members(uri: &str, ids: &[&str]) -> (String, Value) {
     let uri = format!("/redfish/v1/{uri}");
     collection(&uri, &ids.iter().map(|it| format!("{uri}/{it}")).collect::<Vec<_>>())
 }
 
-fn reading(number: f64) -> Value {
+pub(super) fn reading(number: f64) -> Value {
     json!({ "Reading": number })
 }
 
@@ -109,7 +109,7 @@ fn shelf() -> Mockup {
 }
 
 /// `kind/index/quantity/name` of all readings, with value, or the state's name.
-fn rows(polled: &Polled) -> Vec<(String, String)> {
+pub(super) fn rows(polled: &Polled) -> Vec<(String, String)> {
     let shape = &polled.batch.shape;
     let each = shape.readings.iter().zip(&polled.batch.samples).map(|(reading, sample)| {
         let component = shape.component_of(reading).unwrap();
@@ -117,14 +117,14 @@ fn rows(polled: &Polled) -> Vec<(String, String)> {
         let value = match (sample, &reading.states) {
             (Sample::Value(value), Some(states)) => states.state(*value).unwrap().name.to_string(),
             (Sample::Value(value), None) => format!("{:.2}", value),
-            other => format!("{other:?}"),
+            (missing, _) => format!("{missing:?}"),
         };
         (name.trim_end_matches('/').to_owned(), value)
     });
     each.collect()
 }
 
-fn assert_rows(polled: &Polled, expected: &[(&str, &str)]) {
+pub(super) fn assert_rows(polled: &Polled, expected: &[(&str, &str)]) {
     assert_eq!(polled.batch.error, None);
     let rows = rows(polled);
     for (name, value) in expected {
