@@ -108,6 +108,9 @@ impl Role {
                 ("/Outlets", Self::Parts(Part::Outlet)),
                 ("/OutletGroups", Self::Parts(Part::OutletGroup)),
                 ("/Metrics", Self::Readings),
+                // Of shelves.
+                ("/PowerSupplies", Self::Parts(Part::PowerSupply)),
+                ("/Batteries", Self::Parts(Part::Battery)),
                 ("/Sensors", Self::Parts(Part::Sensor)),
                 ("/Links/Chassis", Self::Chassis),
             ],

@@ -131,8 +131,9 @@ impl Mapper<'_> {
         power.is_some_and(|it| !items(it.document, "/PowerSupplies").is_empty())
     }
 
-    fn supply(&mut self, chassis: &str, supply: Node<'_>) {
-        if is_absent(supply.document) {
+    /// A power supply of a chassis or shelf; of one that both name, once.
+    pub(super) fn supply(&mut self, chassis: &str, supply: Node<'_>) {
+        if is_absent(supply.document) || !self.mapped.insert(supply.uri.clone()) {
             return;
         }
         let index = format!("{chassis}.{}", supply.uri.segment(0));
@@ -162,8 +163,8 @@ impl Mapper<'_> {
         self.status(input, supply, "/Status");
     }
 
-    fn battery(&mut self, chassis: &str, battery: Node<'_>) {
-        if is_absent(battery.document) {
+    pub(super) fn battery(&mut self, chassis: &str, battery: Node<'_>) {
+        if is_absent(battery.document) || !self.mapped.insert(battery.uri.clone()) {
             return;
         }
         let index = format!("{chassis}.{}", battery.uri.segment(0));

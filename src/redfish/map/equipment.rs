@@ -76,6 +76,13 @@ impl Mapper<'_> {
         for group in tree.nodes_at(self.origin, unit.document, "/OutletGroups") {
             self.outlet(&format!("{index}.OutletGroups.{}", group.uri.segment(0)), group);
         }
+        self.redundancy(device, unit, "/PowerSupplyRedundancy", "supply_redundancy");
+        for supply in tree.nodes_at(self.origin, unit.document, "/PowerSupplies") {
+            self.supply(&index, supply);
+        }
+        for battery in tree.nodes_at(self.origin, unit.document, "/Batteries") {
+            self.battery(&index, battery);
+        }
         for chassis in links_at(unit.document, "/Links/Chassis") {
             self.equipped.extend(self.origin.resource(chassis));
         }

@@ -40,6 +40,7 @@ pub fn map(origin: &Origin, tree: &Tree) -> Mapped {
         equipped: BTreeSet::new(),
         unit_indices: BTreeSet::new(),
         unknown_units: BTreeSet::new(),
+        mapped: BTreeSet::new(),
     };
     for unit in tree.of_role(Role::Unit) {
         mapper.unit(unit);
@@ -69,6 +70,8 @@ struct Mapper<'t> {
     unit_indices: BTreeSet<String>,
     /// Of sensors that are left out for them.
     unknown_units: BTreeSet<String>,
+    /// Supplies and batteries that are components already.
+    mapped: BTreeSet<ResourceUri>,
 }
 
 /// What a quantity's property is called, how it becomes base units, and what else is in an excerpt of it.
