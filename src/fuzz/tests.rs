@@ -80,3 +80,98 @@ fn every_target_bears_mutants_of_its_corpus() {
         }
     }
 }
+
+/// Properties that lead on or are read, wherever they stand.
+const WORDS: [&str; 44] = [
+    "PowerEquipment",
+    "Chassis",
+    "Facilities",
+    "Managers",
+    "TelemetryService",
+    "MetricReports",
+    "RackPDUs",
+    "PowerShelves",
+    "TransferSwitches",
+    "Members",
+    "Members@odata.nextLink",
+    "Mains",
+    "Branches",
+    "Outlets",
+    "OutletGroups",
+    "Metrics",
+    "Sensors",
+    "PowerSubsystem",
+    "PowerSupplies",
+    "Batteries",
+    "ThermalSubsystem",
+    "ThermalMetrics",
+    "LeakDetection",
+    "LeakDetectors",
+    "Fans",
+    "Power",
+    "Thermal",
+    "EnvironmentMetrics",
+    "PowerControl",
+    "Temperatures",
+    "Redundancy",
+    "Status",
+    "CurrentAmps",
+    "PolyPhaseCurrentAmps",
+    "Line1",
+    "PolyPhasePowerWatts",
+    "Line1ToNeutral",
+    "Reading",
+    "DataSourceUri",
+    "Thresholds",
+    "MetricValues",
+    "ReadingType",
+    "TemperatureReadingsCelsius",
+    "@odata.id",
+];
+
+/// A document, or a part of one, that no schema has.
+fn wild(below: &mut dyn FnMut(usize) -> usize, depth: usize) -> serde_json::Value {
+    use serde_json::json;
+    let link = |it: usize| json!({ "@odata.id": format!("/redfish/v1/R{it}") });
+    match below(if depth == 0 { 7 } else { 12 }) {
+        0 => json!(null),
+        1 => json!("Temperature"),
+        2 => json!(1e308),
+        3 => json!("-17.5"),
+        4 => json!(format!("/redfish/v1/R{}", below(12))),
+        5 => json!({ "Health": "OK", "State": ["Absent"] }),
+        6 | 7 => link(below(12)),
+        8 => (0..below(4)).map(|_| wild(below, depth - 1)).collect(),
+        _ => (0..below(7)).map(|_| (WORDS[below(WORDS.len())].to_owned(), wild(below, depth - 1))).collect(),
+    }
+}
+
+/// Trees of Redfish's words in any order; `REDFISH_TREES` says how many.
+#[test]
+fn wild_redfish_trees_are_borne() {
+    let trees = std::env::var("REDFISH_TREES").ok().and_then(|it| it.parse().ok()).unwrap_or(400);
+    let mut random = 11_u64;
+    let mut below = |end: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(random >> 33).unwrap() % end.max(1)
+    };
+    for _ in 0..trees {
+        let mut documents = serde_json::Map::new();
+        for number in 0..12 {
+            let mut document = serde_json::Map::new();
+            for _ in 0..below(12) {
+                document.insert(WORDS[below(WORDS.len())].to_owned(), wild(&mut below, 4));
+            }
+            documents.insert(format!("/redfish/v1/R{number}"), document.into());
+        }
+        let mut root = serde_json::Map::new();
+        for word in &WORDS[..5] {
+            let uri = format!("/redfish/v1/R{}", below(12));
+            root.insert((*word).to_owned(), serde_json::json!({ "@odata.id": uri }));
+        }
+        let expand = serde_json::json!({ "ExpandQuery": { "NoLinks": true, "Levels": below(2) == 0 } });
+        root.insert("ProtocolFeaturesSupported".to_owned(), expand);
+        documents.insert("/redfish/v1".to_owned(), root.into());
+        redfish(serde_json::Value::Object(documents).to_string().as_bytes());
+    }
+}

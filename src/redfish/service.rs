@@ -459,6 +459,9 @@ impl Service {
         }
         if let Some(fault) = &haul.fault {
             self.notes.push(fault.reason.clone());
+            if let Some(pause) = fault.retry_after.filter(|_| fault.ends_poll() || BUSY_MAX <= haul.busy) {
+                self.left_alone_until = self.clock.moment() + pause;
+            }
         }
         if left != 0 {
             self.notes.push(format!("{left} resources were not asked: the poll hit its limit"));

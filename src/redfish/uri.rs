@@ -2,7 +2,8 @@
 //!
 //! Invariants: a [`ResourceUri`] is a path on the service itself, below `/redfish`, without `.` and `..`, query
 //! and fragment; the text is kept as the service wrote it, but two that differ in a trailing slash alone
-//! are one. URIs are never made of pieces: each was given by the service, but for its root.
+//! are one. URIs are never made of pieces: each was given by the service, but for its root and two collections
+//! that DSP0266 lays down.
 
 use reqwest::Url;
 use std::cmp::Ordering;
