@@ -101,7 +101,7 @@ fn answer(criterion: &mut Criterion) {
         bencher.iter(|| {
             let mut job = GetJob::new(Arc::clone(&names), GetLimits::default());
             job.on_response(&wire_decode(black_box(&datagram)).unwrap().pdu, &mut room);
-            room = job.into_cells();
+            room = job.take_cells();
             plan.decode(&room, &mut samples);
         });
     });

@@ -356,7 +356,7 @@ pub fn get_job(octets: &[u8]) {
         };
         assert_eq!(step == GetStep::Done, job.is_done());
     }
-    assert_eq!(job.into_cells().len(), oids.len());
+    assert_eq!(job.take_cells().len(), oids.len());
 }
 
 /// A walk's answers.

@@ -2,6 +2,9 @@
 
 use super::exit::Exit;
 use super::{ConfigArguments, target};
+use crate::config::{Config, Secrets, render};
+use crate::http::WebFile;
+use reqwest::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -12,7 +15,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct DaemonArguments {
     /// The daemon, as https://collector.example:10916; default: the address that the configuration says
-    #[arg(long, value_name = "URL", env = "RACKWARDEN_URL")]
+    #[arg(long, value_name = "URL", env = "RACKWARDEN_URL", hide_env_values = true)]
     url: Option<String>,
     /// A file whose first line is a bearer token
     #[arg(long, value_name = "FILE")]
@@ -30,6 +33,8 @@ pub(super) struct Daemon {
     pub(super) url: String,
     client: reqwest::Client,
     runtime: tokio::runtime::Runtime,
+    /// Why the address may be another one.
+    refusal: Option<String>,
 }
 
 /// What it says of itself; what is not used here is left out.
@@ -168,7 +173,8 @@ impl Daemon {
             .enable_all()
             .build()
             .map_err(|error| fail(format!("cannot start a runtime: {error}")))?;
-        Ok(Self { url, client, runtime })
+        let refusal = if arguments.url.is_none() { arguments.config.refusal() } else { None };
+        Ok(Self { url, client, runtime, refusal })
     }
 
     /// The answer of a path, or why there is none, for a person.
@@ -185,15 +191,29 @@ impl Daemon {
             }
             Ok::<_, reqwest::Error>((answer.status(), body))
         };
-        let (status, body) = self
-            .runtime
-            .block_on(asked)
-            .map_err(|error| format!("{:#}", anyhow::Error::from(error.without_url())))?;
+        let (status, body) = self.runtime.block_on(asked).map_err(|error| self.explain(error))?;
+        if status == StatusCode::UNAUTHORIZED {
+            return Err("it wants to know who asks: give a bearer token with --token-file".to_owned());
+        }
         if !status.is_success() {
             return Err(format!("{path} answers {status}"));
         }
         serde_json::from_slice(&body)
             .map_err(|error| format!("{path} answers what is not understood: {error}"))
+    }
+
+    /// Why there is no answer, and what may help.
+    fn explain(&self, error: reqwest::Error) -> String {
+        let words = format!("{:#}", anyhow::Error::from(error.without_url()));
+        let is_certificate = words.contains("certificate");
+        let help = match &self.refusal {
+            _ if is_certificate => {
+                Some("name the daemon as its certificate does, with --url, or take any with --insecure")
+            }
+            Some(refusal) => Some(refusal.as_str()),
+            None => None,
+        };
+        help.map_or_else(|| words.clone(), |help| format!("{words} ({help})"))
     }
 
     /// All devices that are not up, and how many there are.
@@ -227,17 +247,24 @@ pub(super) fn encoded(text: &str) -> String {
 
 /// Where the configuration has it listen; from here, whatever address that is.
 fn configured(config: &ConfigArguments) -> Result<String, Exit> {
-    if !config.config.exists() {
+    if !config.is_there() {
         return Ok(DEFAULT_URL.to_owned());
     }
-    let mut listen = target::load(config)?.http.listen;
+    // What it may hold beside, a device's secret say, is none of our business.
+    let loaded = Config::new(&config.config).secrets(Secrets::Optional).read().map_err(|mistakes| {
+        eprint!("{}", render(&mistakes, target::colour()));
+        Exit::Config
+    })?;
+    let http = loaded.settings.http;
+    let mut listen = http.listen;
     if listen.ip().is_unspecified() {
         listen.set_ip(match listen.ip() {
             IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
         });
     }
-    Ok(format!("http://{listen}"))
+    let is_encrypted = http.web_config.is_some_and(|it| WebFile::load(&it).is_ok_and(|it| it.is_encrypted()));
+    Ok(format!("{}://{listen}", if is_encrypted { "https" } else { "http" }))
 }
 
 /// How long ago or how long: two units, as people say it.

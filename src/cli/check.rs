@@ -1,7 +1,7 @@
 //! `check`: every mistake in configuration, profiles and rules, without touching the running daemon.
 
 use super::exit::Exit;
-use super::{ConfigArguments, target};
+use super::{ConfigArguments, counted, target};
 use crate::config::{Config, Secrets, render, render_warnings};
 use crate::profile::ProfileSet;
 
@@ -42,16 +42,17 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     }
     let settings = &loaded.settings;
     println!(
-        "{}: {} files, {} devices, {} rules, {} integrations, {} profiles: no mistakes",
+        "{}: {}, {}, {}, {}, {}: no mistakes",
         path.display(),
-        loaded.files.len(),
-        settings.devices.len() + settings.services.len(),
-        settings.rules.len(),
-        settings.notify.integrations.len(),
-        profiles.iter().filter(|it| !it.is_abstract()).count(),
+        counted(loaded.files.len(), "file"),
+        counted(settings.devices.len() + settings.services.len(), "device"),
+        counted(settings.rules.len(), "rule"),
+        counted(settings.notify.integrations.len(), "integration"),
+        counted(profiles.iter().filter(|it| !it.is_abstract()).count(), "profile"),
     );
     if !settings.inventories.is_empty() {
-        println!("{} inventory sources; `rackwarden inventory check` asks them", settings.inventories.len());
+        let sources = counted(settings.inventories.len(), "inventory source");
+        println!("{sources}; `rackwarden inventory check` takes a snapshot of each");
     }
     if arguments.strict && !loaded.warnings.is_empty() { Exit::Config } else { Exit::Ok }
 }

@@ -10,7 +10,8 @@ mod sweep;
 
 use super::exit::Exit;
 use super::fleet::{self, Found, duplicates, file};
-use super::{ConfigArguments, target};
+use super::status::Canvas;
+use super::{ConfigArguments, counted, target};
 use crate::config::Settings;
 use crate::model::{Secret, SystemClock};
 use crate::poller::settings::{Credential, SnmpVersion};
@@ -87,7 +88,7 @@ fn fail(exit: Exit, message: impl std::fmt::Display) -> Exit {
 
 fn search(arguments: &Arguments) -> Result<Exit, Exit> {
     let addresses = addresses(&arguments.networks)?;
-    let settings = match arguments.config.config.exists() {
+    let settings = match arguments.config.is_there() {
         true => Some(target::load(&arguments.config)?),
         false => None,
     };
@@ -317,13 +318,20 @@ fn print_table(found: &[Found]) {
     let rows: Vec<[String; 7]> = std::iter::once(head).chain(found.iter().map(row)).collect();
     let width =
         |at: usize| rows.iter().filter_map(|it| it.get(at)).map(|it| it.chars().count()).max().unwrap_or(0);
-    let [a, b, c, d, e, f] = [0, 1, 2, 3, 4, 5].map(width);
+    let [a, b, c, d, e, f, g] = [0, 1, 2, 3, 4, 5, 6].map(width);
+    // In a terminal the product's name gives way: what is told of it is in --json too.
+    let over = (a + b + c + d + e + f + g + 6 * "  ".len()).saturating_sub(Canvas::of_output(0).width);
+    let c = c.saturating_sub(over).max(c.min(DEVICE_WIDTH_LEAST));
     for [address, name, device, serial, profile, credential, readings] in &rows {
+        let device = Canvas { colour: false, list: 0, width: c }.cut(device);
         println!(
             "{address:a$}  {name:b$}  {device:c$}  {serial:d$}  {profile:e$}  {credential:f$}  {readings}"
         );
     }
 }
+
+/// Of a product's name enough to tell it from others.
+const DEVICE_WIDTH_LEAST: usize = 12;
 
 fn print_services(services: &[Service]) {
     if !services.is_empty() {
@@ -384,7 +392,11 @@ fn write(
         .collect();
     let gone = before.keys().filter(|name| !kept.iter().any(|it| it.name == **name)).count();
     if gone != 0 {
-        let why = format!("{} has {gone} devices that do not answer now: it stays as it is", path.display());
+        let why = format!(
+            "{} has {} that did not answer this time: it stays as it is",
+            path.display(),
+            counted(gone, "device")
+        );
         return Err(fail(Exit::Failed, format!("{why}. Choose another name for what is new")));
     }
     let new = kept.iter().filter(|it| !before.contains_key(&it.name)).count();
@@ -399,7 +411,8 @@ fn write(
     } else {
         format!(", {} left out as comments", left_out.len())
     };
-    println!("\n{}: {new} new devices{also}; `systemctl reload rackwarden` takes them over", path.display());
+    let new = counted(new, "new device");
+    println!("\n{}: {new}{also}; `systemctl reload rackwarden` puts it in force", path.display());
     Ok(())
 }
 

@@ -132,7 +132,7 @@ impl Wanted {
 
 /// The rules of the configuration, bound to what was polled; `None` without a configuration.
 fn rules(arguments: &TargetArguments, name: &str, batch: &Batch) -> Option<(Ruleset, Arc<Program>)> {
-    if !arguments.config.config.exists() {
+    if !arguments.config.is_there() {
         return None;
     }
     let settings = target::load(&arguments.config).ok()?;

@@ -5,7 +5,7 @@
 
 use super::exit::Exit;
 use super::fleet::{self, Found, duplicates, file};
-use super::{ConfigArguments, target};
+use super::{ConfigArguments, counted, target};
 use crate::config::Settings;
 use crate::inventory::settings::{Access, FileAccess, FileFormat};
 use crate::inventory::{Collector, InventorySettings, Object};
@@ -83,18 +83,16 @@ fn import(arguments: &Arguments) -> Result<Exit, Exit> {
     if changes.is_empty() {
         println!("{}: nothing changes", path.display());
     } else if arguments.diff {
-        println!("{}: {} changes; without --diff they are written", path.display(), changes.len());
+        let count = counted(changes.len(), "change");
+        println!("{}: {count}, not written: that was --diff", path.display());
     } else if kept.is_empty() {
         let why = format!("the source has no devices now: {} stays as it is", path.display());
         return Err(fail(Exit::Failed, why));
     } else {
         let text = file::text("import", &kept, &left_out);
         file::write(&arguments.config.config, &path, &text).map_err(|error| fail(Exit::Config, error))?;
-        let count = changes.len();
-        println!(
-            "{}: {count} changes written; `systemctl reload rackwarden` takes them over",
-            path.display()
-        );
+        let count = counted(changes.len(), "change");
+        println!("{}: {count} written; `systemctl reload rackwarden` puts it in force", path.display());
     }
     Ok(Exit::Ok)
 }

@@ -40,9 +40,10 @@ mod walk;
 pub use exit::Exit;
 
 use clap::{Parser, Subcommand};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
-/// Polls PDUs, UPSes and environmental sensors, keeps every reading, and pages.
+/// Polls PDUs, UPSes and environmental sensors over SNMP and Redfish, keeps every reading, and pages.
 #[derive(Debug, Parser)]
 #[command(name = "rackwarden", version, max_term_width = 100, after_help = exit::HELP)]
 pub struct Cli {
@@ -118,9 +119,29 @@ struct ConfigArguments {
         long,
         value_name = "FILE",
         env = "RACKWARDEN_CONFIG",
+        hide_env_values = true,
         default_value = "/etc/rackwarden/rackwarden.toml"
     )]
     config: PathBuf,
+}
+
+impl ConfigArguments {
+    /// Whether there is one for whoever asks. Its main file belongs to root and to the daemon's group: for others it
+    /// is as if there were none, where a command can do without.
+    fn is_there(&self) -> bool {
+        let opened = std::fs::File::open(&self.config);
+        !opened.is_err_and(|it| matches!(it.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied))
+    }
+
+    /// What to say of it where it was missed: that there is one, but not for this user.
+    fn refusal(&self) -> Option<String> {
+        let opened = std::fs::File::open(&self.config);
+        let is_refused = opened.is_err_and(|it| it.kind() == ErrorKind::PermissionDenied);
+        is_refused.then(|| {
+            let file = self.config.display();
+            format!("{file} was not read, because this user may not: try sudo, or be in the group rackwarden")
+        })
+    }
 }
 
 /// Parses the arguments, does what they say, and tells how it ended.
@@ -167,6 +188,11 @@ fn print_line(text: std::fmt::Arguments<'_>) {
     if writeln!(out, "{text}").is_err() {
         std::process::exit(SIGPIPE_STATUS);
     }
+}
+
+/// So many of them: `1 device`, `3 devices`.
+fn counted(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// Until SIGINT or SIGTERM, or that long.

@@ -1,5 +1,6 @@
 //! `poll TARGET`: one poll of one device, as a table for people or as the JSON contract.
 
+use super::counted;
 use super::exit::Exit;
 use super::redfish::{self, ServiceArguments};
 use super::target::{self, Ready, TargetArguments};
@@ -329,7 +330,8 @@ fn print_table(shown_poll: &Shown<'_>) {
     let took = humantime::format_duration(Duration::from_millis(
         u64::try_from(batch.duration.as_millis()).unwrap_or(u64::MAX),
     ));
-    println!("  {} readings of {} components in {took}\n", batch.samples.len(), batch.shape.components.len());
+    let readings = counted(batch.samples.len(), "reading");
+    println!("  {readings} of {} in {took}\n", counted(batch.shape.components.len(), "component"));
     let rows: Vec<[String; 4]> = batch
         .shape
         .readings

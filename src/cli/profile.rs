@@ -3,6 +3,7 @@
 mod draft;
 mod test;
 
+use super::counted;
 use super::exit::Exit;
 use super::target::{self, TargetArguments};
 use crate::mib::Mibs;
@@ -92,7 +93,7 @@ fn list(folders: &Folders, json: bool) -> Result<Exit, Exit> {
     for profile in &shown {
         println!("{:width$}  {}", profile.name, profile.description);
     }
-    println!("\n{} profiles. `rackwarden profile show NAME` tells more of one.", shown.len());
+    println!("\n{}. `rackwarden profile show NAME` tells more of one.", counted(shown.len(), "profile"));
     Ok(Exit::Ok)
 }
 
@@ -158,7 +159,7 @@ fn matching(arguments: &TargetArguments, folders: &Folders) -> Result<Exit, Exit
         eprintln!("rackwarden: {}: {}", ready.name, super::poll::explain(error, &ready));
         return Err(Exit::of_poll(error));
     }
-    println!("\n{} fits: {} readings", source.profile, outcome.batch.samples.len());
+    println!("\n{} fits: {}", source.profile, counted(outcome.batch.samples.len(), "reading"));
     Ok(Exit::Ok)
 }
 

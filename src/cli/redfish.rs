@@ -22,21 +22,23 @@ const PASSWORD_VARIABLE: &str = "RACKWARDEN_PASSWORD";
 /// Controllers answer in 0.1 to 2 s, some expanded answers take longer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Of the help. Not `next_help_heading`: that would hold for what follows elsewhere, too.
+const HEADING: &str = "Redfish (https://HOST)";
+
 /// What Redfish services need beside a target.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Redfish (https://HOST)")]
 pub(super) struct ServiceArguments {
     /// File whose first line is the password of the user (-u); or set RACKWARDEN_PASSWORD
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = HEADING, long, value_name = "FILE")]
     password_file: Option<PathBuf>,
     /// Take the certificate with this SHA-256 fingerprint: `rackwarden redfish pin` shows it
-    #[arg(long, value_name = "SHA-256", value_parser = pin)]
+    #[arg(help_heading = HEADING, long, value_name = "SHA-256", value_parser = pin)]
     tls_pin: Vec<[u8; 32]>,
     /// Trust the certificates in this PEM file alone
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = HEADING, long, value_name = "FILE")]
     tls_ca_file: Option<PathBuf>,
     /// Take any certificate: whoever answers gets the password
-    #[arg(long, conflicts_with_all = ["tls_pin", "tls_ca_file"])]
+    #[arg(help_heading = HEADING, long, conflicts_with_all = ["tls_pin", "tls_ca_file"])]
     insecure: bool,
 }
 
@@ -84,7 +86,11 @@ pub(super) fn service(
         eprintln!("rackwarden: {message}");
         Exit::Usage
     })?;
-    let known = configured(&target.target, named.as_ref(), target.user_name(), &target.config)?;
+    // A community is of SNMP: whatever the configuration holds, mistakes included, has no part in it.
+    let known = match &named {
+        None if target.has_community() => None,
+        _ => configured(&target.target, named.as_ref(), target.user_name(), &target.config)?,
+    };
     let settings = match (known, named) {
         (Some(known), _) => known,
         (None, Some(origin)) => fresh(&target.target, origin),
@@ -137,7 +143,7 @@ fn configured(
     config: &ConfigArguments,
 ) -> Result<Option<ServiceSettings>, Exit> {
     let is_said = origin.is_some() && user.is_some();
-    if is_said || !config.config.exists() {
+    if is_said || !config.is_there() {
         return Ok(None);
     }
     let found = |settings: Settings| {

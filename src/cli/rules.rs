@@ -126,7 +126,7 @@ impl RuleArguments {
     }
 
     fn load_with(&self, secrets: Secrets) -> Result<Loaded, Exit> {
-        let settings = match self.rules.is_empty() || self.config.config.exists() {
+        let settings = match self.rules.is_empty() || self.config.is_there() {
             true => match Config::new(&self.config.config).secrets(secrets).read() {
                 Ok(loaded) => Some(loaded),
                 // With rules of its own, the command can do without.

@@ -1,6 +1,7 @@
 //! `status`: one screen that says whether all is well, and what is not. `top` draws the same again and again.
 
 use super::ask::{Alert, AlertList, Daemon, DaemonArguments, Device, Status, span};
+use super::counted;
 use super::exit::Exit;
 use crate::model::SystemClock;
 use anstyle::{AnsiColor, Style};
@@ -127,8 +128,8 @@ impl Picture {
             canvas.cut(&format!("alerts     {} firing, {} pending", alerts.firing, alerts.pending)),
         ];
         if sources.total != 0 {
-            let (total, down, objects) = (sources.total, sources.down, sources.objects);
-            lines.push(canvas.cut(&format!("inventory  {total} sources, {down} down, {objects} objects")));
+            let (total, objects) = (counted(sources.total, "source"), counted(sources.objects, "object"));
+            lines.push(canvas.cut(&format!("inventory  {total}, {} down, {objects}", sources.down)));
         }
         for it in outbox {
             let mut line = format!("paging     {}: {} sent, {} waiting", it.name, it.sent, it.waiting);
@@ -154,7 +155,7 @@ fn alert(alert: &Alert, now: i64, canvas: Canvas) -> String {
     let since = alert.since.parse::<jiff::Timestamp>().map_or(now / 1000, jiff::Timestamp::as_second);
     let age = u32::try_from((now / 1000).saturating_sub(since).max(0)).unwrap_or(u32::MAX);
     let part = match (&alert.component, &alert.label) {
-        (Some(_), Some(label)) if !label.is_empty() => format!(" {label}"),
+        (Some(_), Some(label)) if !label.is_empty() && *label != alert.device => format!(" {label}"),
         (Some(component), _) if component != "device" => format!(" {component}"),
         _ => String::new(),
     };

@@ -50,6 +50,11 @@ impl TargetArguments {
         self.usm.user.as_deref()
     }
 
+    /// Whether a community was given.
+    pub(super) const fn has_community(&self) -> bool {
+        self.community.is_some()
+    }
+
     /// The time-out that was named, in seconds.
     pub(super) const fn timeout_seconds(&self) -> Option<f64> {
         self.timeout
@@ -104,7 +109,7 @@ impl TargetArguments {
             Some("3") => self.usm.user.is_some(),
             _ => self.community.is_some() || self.usm.user.is_some(),
         };
-        if is_said || !self.config.config.exists() {
+        if is_said || !self.config.is_there() {
             return Ok(None);
         }
         let settings = load(&self.config)?;
@@ -167,8 +172,9 @@ impl TargetArguments {
             (Some(text), _) => (None, Secret::new(text.clone())),
             (None, Some(Credential::Community { version, community })) => (Some(*version), community.clone()),
             (None, _) => {
+                let refusal = self.config.refusal().map(|it| format!(" ({it})")).unwrap_or_default();
                 return Err(Self::refuse(&format!(
-                    "no community for {}: give one with -c (for SNMPv3, a user with -u), or name the device in {}",
+                    "no community for {}: give one with -c (for SNMPv3, a user with -u), or name the device in {}{refusal}",
                     self.target,
                     self.config.config.display()
                 )));
@@ -210,7 +216,7 @@ pub(super) fn profiles(folders: &[PathBuf]) -> Result<Arc<ProfileSet>, Exit> {
 
 /// The folders of the user's own profiles that exist: those of the configuration, if there is one.
 pub(super) fn profile_folders(arguments: &ConfigArguments) -> Vec<PathBuf> {
-    if arguments.config.exists()
+    if arguments.is_there()
         && let Ok(loaded) = Config::load(&arguments.config)
     {
         return loaded.settings.profile_folders;

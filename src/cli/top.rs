@@ -4,9 +4,12 @@
 use super::ask::{Daemon, DaemonArguments, Device, DevicePage};
 use super::exit::Exit;
 use super::status::{Canvas, Picture};
+use super::{counted, until_stopped};
 use anstyle::Style;
-use std::io::Write as _;
+use rustix::termios::{self, LocalModes, OptionalActions, Termios};
+use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// Arguments of `top`.
 #[derive(Debug, clap::Args)]
@@ -21,7 +24,7 @@ pub(super) struct Arguments {
     daemon: DaemonArguments,
 }
 
-/// Draws until Ctrl-C.
+/// Draws until `q` or Ctrl-C.
 pub(super) fn run(arguments: &Arguments) -> Exit {
     let daemon = match Daemon::of(&arguments.daemon) {
         Ok(daemon) => daemon,
@@ -35,35 +38,41 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         }
     };
     let mut left = arguments.looks;
-    let screen = Screen::enter(left.is_none());
+    let mut screen = Screen::enter(left.is_none());
     let mut exit = Exit::Ok;
     while left != Some(0) {
         left = left.map(|it| it - 1);
-        let (lines, seen) = look(&daemon);
+        let (mut lines, seen) = look(&daemon);
         exit = seen;
+        if screen.is_own {
+            let hint = format!("every {} s; q ends", arguments.every);
+            lines.resize(rows().saturating_sub(1).max(lines.len()), String::new());
+            lines.push(Canvas::of_output(0).styled(Style::new().dimmed(), &hint));
+        }
         screen.draw(&lines);
-        if left == Some(0) || runtime.block_on(stopped_within(Duration::from_secs(arguments.every))) {
+        if left == Some(0) || runtime.block_on(screen.left_within(Duration::from_secs(arguments.every))) {
             break;
         }
     }
     exit
 }
 
-/// Whether somebody ends it before that time is over.
-async fn stopped_within(time: Duration) -> bool {
-    tokio::time::timeout(time, super::until_stopped(None)).await.is_ok()
+/// Lines of the terminal; where there is none, as many as are read with ease.
+fn rows() -> usize {
+    terminal_size::terminal_size().map_or(40, |(_, height)| usize::from(height.0))
 }
 
 fn look(daemon: &Daemon) -> (Vec<String>, Exit) {
-    let height = terminal_size::terminal_size().map_or(40, |(_, height)| usize::from(height.0));
-    // Three lists share what the head leaves.
-    let canvas = Canvas::of_output((height.saturating_sub(18) / 3).max(3));
+    let rows = rows();
+    // Alerts and silent devices share what the head leaves, the slowest get the rest.
+    let canvas = Canvas::of_output((rows.saturating_sub(18) / 2).max(3));
     match Picture::take(daemon).and_then(|picture| Ok((picture, slowest(daemon)?))) {
         Ok((picture, slowest)) => {
             let mut lines = picture.lines(&daemon.url, canvas);
             lines.push(String::new());
             lines.push(canvas.styled(Style::new().bold(), "Slowest devices"));
-            lines.extend(slowest.iter().take(canvas.list).map(|it| canvas.cut(&row(it))));
+            let room = rows.saturating_sub(lines.len() + 2).max(3);
+            lines.extend(slowest.iter().take(room).map(|it| canvas.cut(&row(it))));
             (lines, Exit::Ok)
         }
         Err(error) => (vec![canvas.cut(&format!("no answer from {}: {error}", daemon.url))], Exit::NoAnswer),
@@ -87,40 +96,108 @@ fn row(device: &Device) -> String {
     let repeats =
         if requests.repeated == 0 { String::new() } else { format!(", {} repeated", requests.repeated) };
     format!(
-        "  {name:24}  {:>7.1} ms  {} sent{repeats}  {readings_total} readings{missing}  {age_seconds:.0} s ago",
+        "  {name:20}  {:>7.1} ms  {}{repeats}  {}{missing}  {age_seconds:.0} s ago",
         poll_duration_seconds * 1000.0,
-        requests.sent,
+        counted(usize::try_from(requests.sent).unwrap_or(usize::MAX), "request"),
+        counted(*readings_total, "reading"),
     )
 }
 
 /// The terminal, given back as it was.
 struct Screen {
     is_own: bool,
+    /// How it was, where keys are taken at once.
+    before: Option<Termios>,
+    /// Says when somebody pressed the key that ends it.
+    ended: Option<mpsc::Receiver<()>>,
 }
 
 impl Screen {
     /// A screen of its own (xterm's alternate screen, without a cursor), or lines below each other.
     fn enter(is_own: bool) -> Self {
-        if is_own {
-            write("\x1b[?1049h\x1b[?25l");
+        if !is_own {
+            return Self { is_own, before: None, ended: None };
         }
-        Self { is_own }
+        write("\x1b[?1049h\x1b[?25l");
+        let before = keys_at_once();
+        let ended = before.is_some().then(ending_key);
+        Self { is_own, before, ended }
+    }
+
+    /// Whether somebody ends it before that time is over.
+    async fn left_within(&mut self, time: Duration) -> bool {
+        let key = async {
+            let pressed = match &mut self.ended {
+                Some(ended) => ended.recv().await,
+                None => None,
+            };
+            // Without a keyboard nothing ends it.
+            if pressed.is_none() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let either = async {
+            tokio::select! {
+                () = key => (),
+                () = until_stopped(None) => (),
+            }
+        };
+        tokio::time::timeout(time, either).await.is_ok()
     }
 
     fn draw(&self, lines: &[String]) {
-        let (home, end_of_line, rest) =
-            if self.is_own { ("\x1b[H", "\x1b[K\n", "\x1b[J") } else { ("", "\n", "") };
-        let text: String = lines.iter().flat_map(|it| [it.as_str(), end_of_line]).collect();
-        write(&format!("{home}{text}{rest}"));
+        if self.is_own {
+            // A line feed in the last line would push the first one out.
+            let shown: Vec<&str> = lines.iter().take(rows()).map(String::as_str).collect();
+            write(&format!("\x1b[H{}\x1b[K\x1b[J", shown.join("\x1b[K\r\n")));
+        } else {
+            write(&lines.iter().flat_map(|it| [it.as_str(), "\n"]).collect::<String>());
+        }
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
+        if let Some(before) = &self.before
+            && let Err(error) = termios::tcsetattr(std::io::stdin(), OptionalActions::Now, before)
+        {
+            tracing::debug!("the terminal stays as it is: {error}");
+        }
         if self.is_own {
             write("\x1b[?25h\x1b[?1049l");
         }
     }
+}
+
+/// Has keys come without Return and unseen; Ctrl-C and Ctrl-Z stay what they are. How it was before; `None` where
+/// nobody types.
+fn keys_at_once() -> Option<Termios> {
+    let input = std::io::stdin();
+    if !input.is_terminal() {
+        return None;
+    }
+    let before = termios::tcgetattr(&input).ok()?;
+    let mut at_once = before.clone();
+    at_once.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
+    termios::tcsetattr(&input, OptionalActions::Now, &at_once).ok()?;
+    Some(before)
+}
+
+/// A word once `q` was pressed. Its thread waits for keys until the process ends.
+fn ending_key() -> mpsc::Receiver<()> {
+    let (said, ended) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        let mut keys = std::io::stdin().lock().bytes();
+        while let Some(Ok(key)) = keys.next() {
+            if key.eq_ignore_ascii_case(&b'q') {
+                if said.blocking_send(()).is_err() {
+                    tracing::debug!("it has ended already");
+                }
+                return;
+            }
+        }
+    });
+    ended
 }
 
 /// At once: the picture is whole or not there.

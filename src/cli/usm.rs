@@ -5,22 +5,25 @@ use crate::model::Secret;
 use crate::snmp::v3::{AuthProtocol, EngineId, KeySource, PrivProtocol, SecurityLevel, User};
 use std::sync::Arc;
 
+/// Of the help. Not `next_help_heading`: that would hold for what follows elsewhere, too.
+const HEADING: &str = "SNMPv3";
+
 /// The user and what belongs to it.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "SNMPv3")]
 pub(super) struct UsmArguments {
     /// User of SNMPv3, or of a Redfish service; default: the one that the configuration has for this device
-    #[arg(short = 'u', long, value_name = "NAME")]
+    #[arg(help_heading = HEADING, short = 'u', long, value_name = "NAME")]
     pub(super) user: Option<String>,
     /// Level of security; default: what the protocols that are given amount to
-    #[arg(short = 'l', long, value_name = "LEVEL", ignore_case = true,
+    #[arg(help_heading = HEADING, short = 'l', long, value_name = "LEVEL", ignore_case = true,
           value_parser = ["noAuthNoPriv", "authNoPriv", "authPriv"])]
     level: Option<String>,
     /// Authentication protocol: MD5, SHA-1, SHA-224, SHA-256, SHA-384, SHA-512
-    #[arg(short = 'a', long, value_name = "PROTOCOL")]
+    #[arg(help_heading = HEADING, short = 'a', long, value_name = "PROTOCOL")]
     authentication: Option<AuthProtocol>,
     /// Authentication passphrase
     #[arg(
+        help_heading = HEADING,
         short = 'A',
         long,
         value_name = "TEXT",
@@ -30,10 +33,11 @@ pub(super) struct UsmArguments {
     )]
     authentication_passphrase: Option<Secret>,
     /// Privacy protocol: DES, AES-128, AES-192, AES-256; AES-192-C and AES-256-C as Cisco has them
-    #[arg(short = 'x', long, value_name = "PROTOCOL")]
+    #[arg(help_heading = HEADING, short = 'x', long, value_name = "PROTOCOL")]
     privacy: Option<PrivProtocol>,
     /// Privacy passphrase
     #[arg(
+        help_heading = HEADING,
         short = 'X',
         long,
         value_name = "TEXT",
@@ -43,10 +47,10 @@ pub(super) struct UsmArguments {
     )]
     privacy_passphrase: Option<Secret>,
     /// Context
-    #[arg(short = 'n', long = "context", value_name = "NAME")]
+    #[arg(help_heading = HEADING, short = 'n', long = "context", value_name = "NAME")]
     context_name: Option<String>,
     /// Engine that has the context, in hexadecimal, where it is not the agent's own
-    #[arg(short = 'E', long, value_name = "HEX", value_parser = engine_id)]
+    #[arg(help_heading = HEADING, short = 'E', long, value_name = "HEX", value_parser = engine_id)]
     context_engine_id: Option<EngineId>,
 }
 

@@ -56,6 +56,9 @@ pub(super) fn gather(main: &Path, environment: &Environment, report: &mut Report
             if at == 0 && matches!(&refusal, Refusal::Unreadable(it) if it.kind() == std::io::ErrorKind::NotFound) {
                 finding.help("name another file with --config, or copy the commented default, packaging/rackwarden.toml");
             }
+            if matches!(&refusal, Refusal::Unreadable(it) if it.kind() == std::io::ErrorKind::PermissionDenied) {
+                finding.help("files with secrets are for root and the group rackwarden: try sudo");
+            }
             report.breaks(at, 0);
             String::new()
         });

@@ -17,31 +17,39 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_rustls::TlsAcceptor;
 
 /// Whether a connection is at work on a request: from its head to the last octet of the answer handed
-/// to the socket.
-#[derive(Clone)]
-pub(super) struct Lease(Arc<watch::Sender<bool>>);
+/// to the socket. Each request has it among its extensions.
+#[derive(Debug, Clone)]
+pub(super) struct Lease {
+    busy: Arc<watch::Sender<bool>>,
+    cut: Arc<Notify>,
+}
 
 impl Lease {
     pub(super) fn new() -> Self {
-        Self(Arc::new(watch::channel(false).0))
+        Self { busy: Arc::new(watch::channel(false).0), cut: Arc::default() }
     }
 
     pub(super) fn is_busy(&self) -> bool {
-        *self.0.borrow()
+        *self.busy.borrow()
+    }
+
+    /// Ends the connection at once.
+    pub(super) fn cut(&self) {
+        self.cut.notify_one();
     }
 
     fn begin(&self) -> Busy {
-        self.0.send_replace(true);
-        Busy(Arc::clone(&self.0))
+        self.busy.send_replace(true);
+        Busy(Arc::clone(&self.busy))
     }
 
     /// Done when one request has taken longer than that.
     async fn overdue(&self, after: Duration) {
-        let mut busy = self.0.subscribe();
+        let mut busy = self.busy.subscribe();
         loop {
             let at_work = *busy.borrow_and_update();
             if !at_work {
@@ -96,8 +104,9 @@ async fn serve<Stream: AsyncRead + AsyncWrite + Unpin>(
 ) {
     let routes = TowerToHyperService::new(router);
     let of_requests = lease.clone();
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let busy = of_requests.begin();
+        request.extensions_mut().insert(of_requests.clone());
         let answer = routes.call(request);
         async move { Ok::<_, Infallible>(answer.await?.map(|body| Leased { body, _busy: busy })) }
     });
@@ -113,6 +122,7 @@ async fn serve<Stream: AsyncRead + AsyncWrite + Unpin>(
     tokio::select! {
         ended = served.as_mut() => note(ended),
         () = lease.overdue(limits.response_time_max) => events::connection_overdue(),
+        () = lease.cut.notified() => events::connection_stalled(),
         () = stopped(&mut stop) => last_answer(served, limits).await,
         () = tokio::time::sleep(limits.connection_age_max) => last_answer(served, limits).await,
     }

@@ -75,6 +75,10 @@ fn help_of(problem: &Problem) -> String {
     problem.help.as_ref().map(|it| format!("; {it}")).unwrap_or_default()
 }
 
+/// What an answer says is wrong, for [`page::failure`](super::page::failure).
+#[derive(Debug, Clone)]
+pub(super) struct Told(pub(super) String);
+
 #[derive(Serialize)]
 struct ErrorBody {
     error: &'static str,
@@ -84,7 +88,10 @@ struct ErrorBody {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (error, status) = self.class_and_status();
-        let mut response = (status, Json(ErrorBody { error, message: self.to_string() })).into_response();
+        let message = self.to_string();
+        let told = Told(message.clone());
+        let mut response = (status, Json(ErrorBody { error, message })).into_response();
+        response.extensions_mut().insert(told);
         if status == StatusCode::SERVICE_UNAVAILABLE {
             let soon = axum::http::HeaderValue::from_static("1");
             response.headers_mut().insert(header::RETRY_AFTER, soon);

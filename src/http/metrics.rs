@@ -1,12 +1,13 @@
 //! /metrics: one snapshot of all devices or of some, written while it is sent; /metrics/collector: our own alone.
 
 use super::api::{Filter, Pairs};
+use super::connection::Lease;
 use super::error::ApiError;
 use super::exposition::{AlertCounts, Exposition, Format, Scrape, ScrapeBody, Wanted};
 use super::router::Shared;
 use crate::telemetry::http as events;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use std::sync::Arc;
@@ -14,20 +15,22 @@ use std::sync::Arc;
 /// A scrape: of all, with our own metrics; or of the devices that `device` and `match` name, without.
 pub(super) async fn metrics(
     State(shared): State<Shared>,
+    Extension(lease): Extension<Lease>,
     pairs: Pairs,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let filter = Filter::read(pairs, &["device", "match"])?;
     let of = if filter == Filter::EVERYTHING { Of::All } else { Of::Some(filter) };
-    scrape(shared, of, &headers).await
+    scrape(shared, lease, of, &headers).await
 }
 
 /// A scrape of the collector itself, for where each device is a target of its own.
 pub(super) async fn collector(
     State(shared): State<Shared>,
+    Extension(lease): Extension<Lease>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    scrape(shared, Of::Collector, &headers).await
+    scrape(shared, lease, Of::Collector, &headers).await
 }
 
 /// What a scrape is of.
@@ -37,8 +40,8 @@ enum Of {
     Collector,
 }
 
-async fn scrape(shared: Shared, of: Of, headers: &HeaderMap) -> Result<Response, ApiError> {
-    let turn = shared.scrape_turn().await?;
+async fn scrape(shared: Shared, lease: Lease, of: Of, headers: &HeaderMap) -> Result<Response, ApiError> {
+    let turn = shared.scrape_turn(lease).await?;
     let (gzip, format) = (accepts_gzip(headers), Format::accepted(headers));
     let app = shared.app.clone();
     let begun = tokio::task::spawn_blocking(move || {

@@ -20,6 +20,7 @@ mod router;
 mod server;
 pub mod settings;
 mod state;
+mod turns;
 
 pub use access::{Access, Role, WebFile, WebFileError};
 pub use exposition::{Exposition, Format};

@@ -1,14 +1,16 @@
 //! The paths, and what every request passes on its way: a counter, a time limit, a body limit, the
 //! question who asks.
 
-use super::error::ApiError;
+use super::connection::Lease;
+use super::error::{ApiError, Told};
 use super::history::History;
+use super::turns::{Turn, Turns};
 use super::{AppState, Limits, access, api, health, metrics, page};
 use crate::telemetry::http as events;
 use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -21,7 +23,7 @@ pub(super) struct Shared {
     pub(super) app: AppState,
     pub(super) limits: Limits,
     pub(super) history: Arc<History>,
-    scrapes: Arc<Semaphore>,
+    scrapes: Arc<Turns>,
     queries: Arc<Semaphore>,
 }
 
@@ -31,18 +33,19 @@ impl Shared {
             app,
             limits,
             history: Arc::default(),
-            scrapes: Arc::new(Semaphore::new(limits.scrapes_max)),
+            scrapes: Turns::new(limits.scrapes_max),
             queries: Arc::new(Semaphore::new(limits.queries_max)),
         }
     }
 
     /// Waits for a scrape's turn.
-    pub(super) async fn scrape_turn(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        self.turn(&self.scrapes).await
+    pub(super) async fn scrape_turn(&self, of: Lease) -> Result<Turn, ApiError> {
+        self.scrapes.take(of, self.limits.turn_time_max).await
     }
 
-    async fn turn(&self, of: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ApiError> {
-        match tokio::time::timeout(self.limits.turn_time_max, Arc::clone(of).acquire_owned()).await {
+    async fn query_turn(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        let free = Arc::clone(&self.queries).acquire_owned();
+        match tokio::time::timeout(self.limits.turn_time_max, free).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(ApiError::Busy),
         }
@@ -53,7 +56,7 @@ impl Shared {
         &self,
         work: impl FnOnce(&AppState) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let permit = self.turn(&self.queries).await?;
+        let permit = self.query_turn().await?;
         let app = self.app.clone();
         let made = tokio::task::spawn_blocking(move || {
             let answer = work(&app);
@@ -100,12 +103,21 @@ pub(super) fn router(shared: Shared) -> Router {
 
 async fn pass(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let is_browser = page::is_for_a_browser(&request);
     let mut response = if shared.limits.body_bytes_max < request.body().size_hint().lower() {
         ApiError::BodyTooLarge.into_response()
     } else {
         let answer = tokio::time::timeout(shared.limits.request_time_max, next.run(request)).await;
         answer.unwrap_or_else(|_| ApiError::Overdue.into_response())
     };
+    // Who is not known is told no version; a browser asks for the password by itself.
+    let is_known = response.status() != StatusCode::UNAUTHORIZED;
+    if is_browser
+        && is_known
+        && let Some(Told(message)) = response.extensions_mut().remove::<Told>()
+    {
+        response = page::failure(response, &message, shared.app.now());
+    }
     for (name, value) in EVERY_ANSWER {
         // An answer that never changes may say so.
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));

@@ -101,12 +101,24 @@ impl Oid {
     /// no object identifier. What both begin with is not looked at twice, so that a walk whose names differ in
     /// their last number costs little more than a comparison of octets.
     #[must_use]
+    #[inline]
     pub fn order_of_content(left: &[u8], right: &[u8]) -> Option<Ordering> {
         // More octets than these may be more than ARCS_MAX sub-identifiers.
         if right.is_empty() || Self::ARCS_MAX <= right.len() {
             return Some(Self::decode_content(left).ok()?.cmp(&Self::decode_content(right).ok()?));
         }
-        let same = left.iter().zip(right).take_while(|(left, right)| left == right).count();
+        let same = Self::shared_octets(left, right);
+        match (left.get(same), right.get(same)) {
+            (None, None) => return Some(Ordering::Equal),
+            // Where both sub-identifiers end in the octet that differs, they are of one length: their octets
+            // order them. What follows is sound if no octet of it leads on.
+            (Some(one), Some(other))
+                if (one | other) & 0x80 == 0 && right.get(same..)?.iter().all(|it| it & 0x80 == 0) =>
+            {
+                return Some(one.cmp(other));
+            }
+            _ => {}
+        }
         let shared = right.get(..same)?;
         let from = shared.iter().rposition(|it| it & 0x80 == 0).map_or(0, |it| it + 1);
         let (mut left, mut right) = (left.get(from..)?, right.get(from..)?);
@@ -123,6 +135,29 @@ impl Oid {
             }
         }
         Some(if left.is_empty() { order } else { order.then(Ordering::Greater) })
+    }
+
+    /// How many octets two names begin with alike, looked at eight at a time.
+    #[must_use]
+    #[inline]
+    pub fn shared_octets(left: &[u8], right: &[u8]) -> usize {
+        let both = left.len().min(right.len());
+        let (Some(left), Some(right)) = (left.get(..both), right.get(..both)) else { return 0 };
+        let differing = |left: &[u8; 8], right: &[u8; 8]| {
+            let bits = u64::from_le_bytes(*left) ^ u64::from_le_bytes(*right);
+            // At most seven.
+            (bits != 0).then_some((bits.trailing_zeros() / u8::BITS) as usize)
+        };
+        for (at, (left, right)) in left.as_chunks::<8>().0.iter().zip(right.as_chunks::<8>().0).enumerate() {
+            if let Some(octets) = differing(left, right) {
+                return at * 8 + octets;
+            }
+        }
+        match (left.last_chunk::<8>(), right.last_chunk::<8>()) {
+            // The last eight, some of them once more.
+            (Some(last), Some(other)) => differing(last, other).map_or(both, |octets| both - 8 + octets),
+            _ => left.iter().zip(right).take_while(|(left, right)| left == right).count(),
+        }
     }
 
     /// Reads BER content octets.
@@ -254,6 +289,21 @@ mod tests {
             let mut out = Vec::new();
             oid.encode_content(&mut out).unwrap();
             prop_assert_eq!(Oid::decode_content(&out).unwrap(), oid);
+        }
+
+        #[test]
+        fn names_are_ordered_by_their_octets(
+            shared in prop::collection::vec(any::<u8>(), 0..20),
+            left in prop::collection::vec(any::<u8>(), 0..6),
+            right in prop::collection::vec(any::<u8>(), 0..6),
+        ) {
+            let (left, right) = ([&shared[..], &left].concat(), [&shared[..], &right].concat());
+            if let Ok(sound) = Oid::decode_content(&left) {
+                let order = Oid::decode_content(&right).ok().map(|it| sound.cmp(&it));
+                prop_assert_eq!(Oid::order_of_content(&left, &right), order);
+            }
+            let same = left.iter().zip(&right).take_while(|(left, right)| left == right).count();
+            prop_assert_eq!(Oid::shared_octets(&left, &right), same);
         }
 
         #[test]

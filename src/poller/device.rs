@@ -192,14 +192,20 @@ impl Device {
 
     /// Shares what it has in common with others that share `kinds`.
     #[must_use]
-    pub fn sharing(self, kinds: Arc<Kinds>) -> Self {
+    pub fn sharing(mut self, kinds: Arc<Kinds>) -> Self {
+        if let Session::Community { community, .. } = &mut self.session {
+            *community = kinds.share_community(community);
+        }
         Self { kinds, ..self }
     }
 
     /// With randomness of its own: what it encrypts under SNMPv3 must not begin as it did before a restart.
     #[must_use]
-    pub fn seeded(self, entropy: u64) -> Self {
-        Self { session: session(&self.settings.credential, entropy), ..self }
+    pub fn seeded(mut self, entropy: u64) -> Self {
+        if let credential @ Credential::Usm(_) = &self.settings.credential {
+            self.session = session(credential, entropy);
+        }
+        self
     }
 
     /// Its settings.
@@ -292,7 +298,7 @@ impl Device {
         // Doubts that arise from here on are about what is being learnt now.
         self.learning_for = std::mem::replace(&mut self.learn_anew, LearnAnew::No);
         self.learning_since = now;
-        self.reach.get.cells.forget();
+        self.reach.get.forget();
         self.reach.repetitions.forget();
         let chosen = self.settings.profile.clone();
         let (profiles, getbulk) = (Arc::clone(&self.profiles), self.session.knows_getbulk());
@@ -603,15 +609,14 @@ impl Device {
         if step == GetStep::Ask {
             return Step::Ask;
         }
-        let Activity::Poll(job) = std::mem::replace(&mut self.activity, Activity::Idle) else {
-            return self.fail(PollError::Timeout, now);
-        };
+        // In its place: a job is too large to be moved at each poll.
+        let Activity::Poll(job) = &mut self.activity else { return self.fail(PollError::Timeout, now) };
         if !job.was_answered() {
             return self.fail(PollError::Timeout, now);
         }
         let Some(ready) = &self.outcome.ready else { return self.fail(PollError::Timeout, now) };
         let reasons = job.cells().reasons();
-        if (reasons.contains(Missing::AgentError) || reasons.contains(Missing::TooBig)) && is_refused(&job) {
+        if (reasons.contains(Missing::AgentError) || reasons.contains(Missing::TooBig)) && is_refused(job) {
             let status = job.refusal();
             return self.fail(PollError::AgentError { status }, now);
         }
@@ -619,7 +624,8 @@ impl Device {
         self.apart = job.at_fault();
         self.failures = 0;
         self.is_unreadable = false;
-        let cells = job.into_cells();
+        let cells = job.take_cells();
+        self.activity = Activity::Idle;
         std::mem::swap(&mut self.outcome.batch.samples, &mut room.samples);
         let missing = ready.plan.decode(&cells, &mut self.outcome.batch.samples);
         // A time-out is no sign that rows are gone. A scale that was settled on a dead line does not fit the

@@ -9,21 +9,41 @@ use super::engines::Engines;
 use crate::profile::Plan;
 use crate::snmp::wire::Names;
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// The last device that was learnt of each kind: same profile, same cells.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Kinds {
     latest: Mutex<HashMap<u64, Weak<Ready>>>,
+    /// The last community that a device was given: nearly all of a room's have the same, and a poll then finds
+    /// it where the one before left it in the processor's cache.
+    community: Mutex<Arc<[u8]>>,
     /// Which SNMPv3 engine each device is: no two should be the same.
     pub(super) engines: Arc<Engines>,
+}
+
+// By hand: a community is a secret.
+impl fmt::Debug for Kinds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kinds").field("engines", &self.engines).finish_non_exhaustive()
+    }
 }
 
 impl Kinds {
     /// Those of one shard; engine IDs are looked after for all of them.
     pub(super) fn with(engines: Arc<Engines>) -> Self {
         Self { engines, ..Self::default() }
+    }
+
+    /// The same octets, shared with other devices if the one before had them.
+    pub(super) fn share_community(&self, community: &Arc<[u8]>) -> Arc<[u8]> {
+        let mut latest = self.community.lock().unwrap_or_else(PoisonError::into_inner);
+        if *latest != *community {
+            *latest = Arc::clone(community);
+        }
+        Arc::clone(&latest)
     }
 
     /// Lets `plan` share what it has in common with the last device of its kind; that one's encoded names,

@@ -84,7 +84,7 @@ fn opaque_float(octets: &[u8]) -> Option<f64> {
 
 /// The shortest decimal that stands for this float: 23.4, not 23.399999618530273.
 fn shortest(float: f32) -> Option<f64> {
-    let mut digits = ryu::Buffer::new();
+    let mut digits = zmij::Buffer::new();
     if float.is_finite() { digits.format_finite(float).parse().ok() } else { None }
 }
 

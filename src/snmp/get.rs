@@ -21,8 +21,13 @@ pub struct GetLimits {
     /// What a value takes in an answer beyond the two octets of the request's NULL, in sixteenths of an
     /// octet: the average of the agent's last answers.
     value_sixteenths: u32,
-    /// Octets of varbinds that fill a frame, beside the message's head.
-    varbinds_octets_max: u32,
+    /// Octets of varbinds in one answer, by what the cells are expected to take. Agents count octets: some cells
+    /// fit where as many others do not.
+    octets: RequestSize,
+    /// The most of them in an answer that came whole.
+    octets_whole: u32,
+    /// How often an answer was too long although one of as many cells came.
+    contradictions: u8,
 }
 
 impl GetLimits {
@@ -39,6 +44,8 @@ impl GetLimits {
     pub const VARBINDS_OCTETS_MAX: u32 = Self::ANSWER_OCTETS_MAX - Self::HEAD_OCTETS;
     /// As many cells as a full frame holds with the shortest vendor OIDs.
     pub const CELLS_MAX: u32 = 128;
+    /// So often it may be garbage.
+    const CONTRADICTIONS_MAX: u8 = 3;
     /// Most values are integers of one or two octets.
     const VALUE_SIXTEENTHS: u32 = 2 * 16;
 
@@ -49,14 +56,49 @@ impl GetLimits {
         Self {
             cells: RequestSize::new(most, most),
             value_sixteenths: Self::VALUE_SIXTEENTHS,
-            varbinds_octets_max: Self::VARBINDS_OCTETS_MAX,
+            octets: RequestSize::new(Self::VARBINDS_OCTETS_MAX, Self::VARBINDS_OCTETS_MAX),
+            octets_whole: 0,
+            contradictions: 0,
         }
     }
 
     /// The same agent, spoken to by SNMPv3.
     #[must_use]
-    pub const fn within_usm(self) -> Self {
-        Self { varbinds_octets_max: Self::VARBINDS_OCTETS_MAX - Self::USM_OCTETS, ..self }
+    pub fn within_usm(self) -> Self {
+        Self { octets: self.octets.at_most(Self::VARBINDS_OCTETS_MAX - Self::USM_OCTETS), ..self }
+    }
+
+    /// Firmware changes and paths heal: what failed may be tried again.
+    pub const fn forget(&mut self) {
+        self.cells.forget();
+        self.octets.forget();
+        (self.octets_whole, self.contradictions) = (0, 0);
+    }
+
+    /// An answer to so many cells, expected to have so many octets, came whole. `is_full`: another cell would have
+    /// been one too many for its octets.
+    fn on_whole(&mut self, cells: u32, octets: u32, is_full: bool) {
+        self.cells.on_whole(cells);
+        self.octets_whole = self.octets_whole.max(octets);
+        self.octets.on_whole(if is_full { octets.max(self.octets.asked()) } else { octets });
+    }
+
+    /// An answer to so many cells was too long; `next` of them are tried now.
+    fn on_too_long(&mut self, cells: u32, octets: u32, next: u32) {
+        // Where far longer answers came, a cell is at fault and not the length.
+        let is_long = self.octets_whole - self.octets_whole / 4 < octets;
+        if self.cells.whole() < cells || !is_long {
+            self.cells.on_doubted(cells, next);
+            return;
+        }
+        let whole = self.octets_whole.min(octets.saturating_sub(1));
+        if self.contradictions < Self::CONTRADICTIONS_MAX {
+            self.contradictions += 1;
+            self.octets.on_doubted(octets, whole);
+        } else {
+            // A longer one that came clears a doubt, again and again: it is none.
+            self.octets.on_failed(octets, whole);
+        }
     }
 
     /// The same agent, asked for `cells_max` cells at most.
@@ -122,9 +164,9 @@ pub struct GetJob {
     at_fault: Vec<u32>,
     /// Answers in a row about none of what was asked.
     useless: u32,
-    /// Cells asked and cells that came, of an answer that was short: was it too long, or lacks the agent
-    /// some cells?
-    short: Option<(u32, u32)>,
+    /// Cells asked, cells that came, and octets expected, of an answer that was short: was it too long, or lacks
+    /// the agent some cells?
+    short: Option<(u32, u32, u32)>,
 }
 
 impl GetJob {
@@ -216,10 +258,10 @@ impl GetJob {
         &self.cells
     }
 
-    /// The same, when the job is done.
+    /// The same, when the job is done; it is left without.
     #[must_use = "the cells are what the job was for"]
-    pub fn into_cells(self) -> Cells {
-        self.cells
+    pub fn take_cells(&mut self) -> Cells {
+        std::mem::take(&mut self.cells)
     }
 
     /// What the agent turned out to bear.
@@ -361,17 +403,27 @@ impl GetJob {
         let Some((from, to)) = self.runs.pop() else { return };
         let most = from.saturating_add(self.limits.cells.asked().max(1) as usize);
         let mut end = to.min(most);
-        let expected = |end: usize| {
-            let octets = u32::try_from(self.names.run(from, end).len()).unwrap_or(u32::MAX);
-            self.limits.answer_octets(octets, length_of(from, end))
-        };
-        while from + 1 < end && self.limits.varbinds_octets_max < expected(end) {
+        while from + 1 < end && self.limits.octets.asked() < self.expected_octets(from, end) {
             end -= 1;
         }
         if end < to {
             self.runs.push((end, to));
         }
         self.runs.push((from, end));
+    }
+
+    /// The answer to a run came whole.
+    fn note_whole(&mut self, from: usize, to: usize) {
+        let octets = self.expected_octets(from, to);
+        let is_full =
+            to < self.names.len() && self.limits.octets.asked() < self.expected_octets(from, to + 1);
+        self.limits.on_whole(length_of(from, to), octets, is_full);
+    }
+
+    /// What the answer to a run is expected to have.
+    fn expected_octets(&self, from: usize, to: usize) -> u32 {
+        let octets = u32::try_from(self.names.run(from, to).len()).unwrap_or(u32::MAX);
+        self.limits.answer_octets(octets, length_of(from, to))
     }
 
     fn take(&mut self, pdu: &Pdu<'_>, from: usize, to: usize) {
@@ -417,10 +469,8 @@ impl GetJob {
             self.useless = 0;
             match self.short.take() {
                 // What was left out comes when it is asked alone: the agent cuts off what does not fit.
-                Some((asked, came)) => {
-                    self.limits.cells.on_doubted(asked, came);
-                }
-                None => self.limits.cells.on_whole(length_of(from, to)),
+                Some((asked, came, octets)) => self.limits.on_too_long(asked, octets, came),
+                None => self.note_whole(from, to),
             }
             // The few cells that were left for a second request say little of the others.
             if self.limits.cells.whole() < 2 * length_of(from, to) {
@@ -445,7 +495,8 @@ impl GetJob {
         // An agent that cuts its answers off sends the first cells, all of them sound.
         let is_cut = at == from + settled && foreign.count == 0 && !foreign.is_garbled;
         if is_cut {
-            self.short = self.short.or_else(|| Some((length_of(from, to), length_of(0, settled))));
+            let octets = self.expected_octets(from, to);
+            self.short = self.short.or_else(|| Some((length_of(from, to), length_of(0, settled), octets)));
         }
         self.ask_unsettled(from, to);
     }
@@ -485,7 +536,8 @@ impl GetJob {
             // Whatever was sent again came to nothing as well.
             self.limits.cells.on_failed(asked, next);
         } else {
-            self.limits.cells.on_doubted(asked, next);
+            let octets = self.expected_octets(from, to);
+            self.limits.on_too_long(asked, octets, next);
         }
         self.split(from, to);
     }

@@ -5,10 +5,11 @@
 //! an agent that cannot do GETBULK, or not that many repetitions, or sends wrong rows then, is walked with less.
 
 use super::size::RequestSize;
-use super::wire::{ErrorStatus, Names, Pdu, PduKind, ValueRef, Varbinds, encode_name};
+use super::wire::{ErrorStatus, Names, Pdu, PduKind, ValueRef, Varbind, Varbinds, encode_name};
 use super::{GetLimits, Request};
 use crate::model::{Cells, Oid, Value};
 use std::cmp::Ordering;
+use std::ops::ControlFlow;
 
 /// How a walk asks, and where it stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,13 +115,9 @@ impl Rows {
         for at in 0..self.len() {
             let name = self.name(at);
             while next < names.len() {
-                let wanted = names.name(next);
-                let order =
-                    if wanted == name { Some(Ordering::Equal) } else { Oid::order_of_content(wanted, name) };
-                if order == Some(Ordering::Equal)
-                    && let Ok(value) = self.values.value_ref(at)
-                {
-                    cells.set(next, value);
+                let order = Oid::order_of_content(names.name(next), name);
+                if order == Some(Ordering::Equal) {
+                    cells.copy(next, &self.values, at);
                 }
                 if order != Some(Ordering::Less) {
                     next += usize::from(order == Some(Ordering::Equal));
@@ -138,6 +135,7 @@ impl Rows {
         self.names.get(from..end(at)).unwrap_or_default()
     }
 
+    #[inline(always)]
     fn push(&mut self, name: &[u8], value: ValueRef<'_>) {
         self.names.extend_from_slice(name);
         self.ends.push(self.names.len());
@@ -317,40 +315,80 @@ impl Walk {
     }
 
     fn take_rows(&mut self, pdu: &Pdu<'_>) -> Option<WalkEnd> {
-        let mut any = false;
-        let mut varbinds = pdu.varbinds.clone();
-        while let Some(varbind) = varbinds.next() {
-            let Ok(varbind) = varbind else { break };
-            if varbind.value == ValueRef::EndOfMibView {
-                return Some(WalkEnd::EndOfMib);
+        let asked_from = std::mem::take(&mut self.cursor);
+        let (last, end) = self.take_rows_after(&asked_from, pdu.varbinds.clone());
+        self.cursor = asked_from;
+        let Some(last) = last else {
+            // Nothing readable: agents answer a GETBULK that they cannot fit with an empty list.
+            return end.or_else(|| self.ask_less().then_some(WalkEnd::Malformed));
+        };
+        self.cursor.clear();
+        self.cursor.extend_from_slice(last);
+        end
+    }
+
+    /// Takes the rows of an answer, and gives the last name among them.
+    fn take_rows_after<'a>(
+        &mut self,
+        asked_from: &[u8],
+        mut varbinds: Varbinds<'a>,
+    ) -> (Option<&'a [u8]>, Option<WalkEnd>) {
+        let (mut after, mut last): (&[u8], _) = (asked_from, None);
+        loop {
+            // What nearly all rows are.
+            let before = varbinds.clone();
+            if let Some(row) = varbinds.next_short()
+                && Oid::order_of_content(after, row.name) == Some(Ordering::Less)
+                && Oid::shared_octets(&self.root_octets, row.name) == self.root_octets.len()
+                && self.rows.len() < self.rows_max
+                && let Some(value) = row.value()
+            {
+                self.rows.push(row.name, value);
+                (after, last) = (row.name, Some(row.name));
+                continue;
             }
-            let Some(order) = Oid::order_of_content(&self.cursor, varbind.name) else { break };
-            let is_within = varbind.name.starts_with(&self.root_octets)
-                || varbind.oid().is_ok_and(|it| it.starts_with(&self.root));
-            if order != Ordering::Less || !is_within {
-                let Ok(came) = varbind.oid() else { break };
-                let after = || Oid::decode_content(&self.cursor).unwrap_or_default();
-                return Some(match order {
-                    Ordering::Less => match self.returning(varbinds) {
-                        Some(back) => WalkEnd::NotIncreasing { after: came, came: back },
-                        None => WalkEnd::Complete { beyond: came },
-                    },
-                    _ => WalkEnd::NotIncreasing { after: after(), came },
-                });
-            }
-            if self.rows_max <= self.rows.len() {
-                return Some(WalkEnd::RowsMax);
-            }
-            any = true;
-            self.cursor.clear();
-            self.cursor.extend_from_slice(varbind.name);
-            // A value that cannot be read leaves no row; the walk goes on after it.
-            if varbind.value != ValueRef::Unreadable {
-                self.rows.push(varbind.name, varbind.value);
+            varbinds = before;
+            let Some(Ok(row)) = varbinds.next() else { return (last, None) };
+            match self.take_row(after, row, &varbinds) {
+                ControlFlow::Continue(()) => (after, last) = (row.name, Some(row.name)),
+                ControlFlow::Break(end) => return (last, end),
             }
         }
-        // Nothing readable: agents answer a GETBULK that they cannot fit with an empty list.
-        if any || !self.ask_less() { None } else { Some(WalkEnd::Malformed) }
+    }
+
+    /// Takes a row after the name `after`, before `rest`. Breaks where the walk ends, or where a name cannot be
+    /// read.
+    #[cold]
+    fn take_row(
+        &mut self,
+        after: &[u8],
+        row: Varbind<'_>,
+        rest: &Varbinds<'_>,
+    ) -> ControlFlow<Option<WalkEnd>> {
+        if row.value == ValueRef::EndOfMibView {
+            return ControlFlow::Break(Some(WalkEnd::EndOfMib));
+        }
+        let Some(order) = Oid::order_of_content(after, row.name) else { return ControlFlow::Break(None) };
+        let is_within =
+            row.name.starts_with(&self.root_octets) || row.oid().is_ok_and(|it| it.starts_with(&self.root));
+        if order != Ordering::Less || !is_within {
+            let Ok(came) = row.oid() else { return ControlFlow::Break(None) };
+            return ControlFlow::Break(Some(match order {
+                Ordering::Less => match self.returning(rest.clone()) {
+                    Some(back) => WalkEnd::NotIncreasing { after: came, came: back },
+                    None => WalkEnd::Complete { beyond: came },
+                },
+                _ => WalkEnd::NotIncreasing { after: Oid::decode_content(after).unwrap_or_default(), came },
+            }));
+        }
+        if self.rows_max <= self.rows.len() {
+            return ControlFlow::Break(Some(WalkEnd::RowsMax));
+        }
+        // A value that cannot be read leaves no row; the walk goes on after it.
+        if row.value != ValueRef::Unreadable {
+            self.rows.push(row.name, row.value);
+        }
+        ControlFlow::Continue(())
     }
 }
 

@@ -11,13 +11,15 @@
 //! those who want to say "23.4 A, 40 s ago; now: timeout".
 
 mod label_text;
+mod padded;
 mod published;
 mod series;
 
 pub(crate) use label_text::push_escaped;
+pub(crate) use padded::{Padded, STEP};
 pub use published::{Published, Standing};
 use series::Orders;
-pub(crate) use series::Series;
+pub(crate) use series::{Rating, Series};
 
 use crate::model::Batch;
 use crate::telemetry::store as events;

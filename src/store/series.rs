@@ -6,6 +6,7 @@
 //! own a device has its components' texts: some 50 octets for each.
 
 use super::label_text::{label_name, object_label_name, push_label};
+use super::padded::{Padded, STEP};
 use crate::model::{Component, Quantity, Ratings, ReadingShape, Shape, Source};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -15,8 +16,12 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 pub(crate) struct Piece(u32, u32);
 
 impl Piece {
-    fn of(self, text: &[u8]) -> &[u8] {
-        text.get(self.0 as usize..self.1 as usize).unwrap_or_default()
+    fn of(self, text: &[u8]) -> Padded<'_> {
+        Padded::new(text, self.0 as usize, self.len())
+    }
+
+    fn len(self) -> usize {
+        (self.1 - self.0) as usize
     }
 }
 
@@ -63,7 +68,7 @@ impl Order {
             }
             *end = small(lines.len());
         }
-        Self { readings: Arc::clone(readings), text: names.text.into(), lines: lines.into(), starts }
+        Self { readings: Arc::clone(readings), text: names.padded(), lines: lines.into(), starts }
     }
 
     fn is_for(&self, shape: &Shape) -> bool {
@@ -105,8 +110,34 @@ pub(crate) struct Series {
     components: Box<[Piece]>,
     /// Components whose text is that of an earlier one: nearly always none.
     repeats: Box<[u32]>,
-    rated: bool,
+    /// Which ratings any component has, in the order of [`Rating::ALL`].
+    rated: [bool; Rating::ALL.len()],
+    /// Octets of the longest line beside the family's name, head and value.
+    rest_bytes_max: usize,
     dropped: u32,
+}
+
+/// The ratings of components.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rating {
+    CurrentAmperes,
+    ActivePowerWatts,
+    ApparentPowerVoltAmperes,
+}
+
+impl Rating {
+    pub(crate) const ALL: [Self; 3] =
+        [Self::CurrentAmperes, Self::ActivePowerWatts, Self::ApparentPowerVoltAmperes];
+
+    /// That one, if it is known.
+    #[inline]
+    pub(crate) fn of(self, ratings: &Ratings) -> Option<f64> {
+        match self {
+            Self::CurrentAmperes => ratings.current_amperes,
+            Self::ActivePowerWatts => ratings.active_power_watts,
+            Self::ApparentPowerVoltAmperes => ratings.apparent_power_volt_amperes,
+        }
+    }
 }
 
 impl Series {
@@ -128,31 +159,36 @@ impl Series {
         } else {
             Arc::new(Order::new(&shape.readings, &components))
         };
-        let ratings = |it: &Component| it.ratings != Ratings::default();
-        let rated = shape.components.iter().any(ratings);
+        let rated =
+            Rating::ALL.map(|rating| shape.components.iter().any(|it| rating.of(&it.ratings).is_some()));
         let dropped = small(shape.readings.len() - order.lines.len());
-        Self { order, text: texts.text.into(), head, tail, components, repeats, rated, dropped }
+        let longest = |pieces: &mut dyn Iterator<Item = Piece>| pieces.map(Piece::len).max().unwrap_or(0);
+        let rest_bytes_max = longest(&mut components.iter().copied())
+            + longest(&mut order.lines.iter().map(|it| it.name))
+            + tail.len();
+        let text = texts.padded();
+        Self { order, text, head, tail, components, repeats, rated, rest_bytes_max, dropped }
     }
 
     /// `{device="pdu-1"`, of inventories `{source="cmdb"`.
     pub(crate) fn head(&self) -> &[u8] {
-        self.head.of(&self.text)
+        self.head.of(&self.text).octets()
     }
 
     /// The operator's labels and the end: `,site="ams1"} `.
-    pub(crate) fn tail(&self) -> &[u8] {
+    pub(crate) fn tail(&self) -> Padded<'_> {
         self.tail.of(&self.text)
     }
 
     /// `,component="outlet",index="3",name="Outlet 3"`.
     #[inline]
-    pub(crate) fn component(&self, line: Line) -> &[u8] {
-        self.components.get(line.component as usize).map_or(&[], |it| it.of(&self.text))
+    pub(crate) fn component(&self, line: Line) -> Padded<'_> {
+        self.components.get(line.component as usize).map_or(Padded::NONE, |it| it.of(&self.text))
     }
 
     /// `,reading="line_to_line"`, or nothing.
     #[inline]
-    pub(crate) fn name(&self, line: Line) -> &[u8] {
+    pub(crate) fn name(&self, line: Line) -> Padded<'_> {
         line.name.of(&self.order.text)
     }
 
@@ -163,13 +199,18 @@ impl Series {
         self.order.lines.get(start as usize..end as usize).unwrap_or_default()
     }
 
-    /// Whether any component has a rating.
-    pub(crate) fn is_rated(&self) -> bool {
-        self.rated
+    /// Octets that a component's, a reading's and the last labels of a series have together at most.
+    pub(crate) fn rest_bytes_max(&self) -> usize {
+        self.rest_bytes_max
+    }
+
+    /// Whether any component has that rating.
+    pub(crate) fn is_rated(&self, rating: Rating) -> bool {
+        self.rated.get(rating as usize).is_some_and(|it| *it)
     }
 
     /// The components with different labels, each with its place in the shape and its text.
-    pub(crate) fn components(&self) -> impl Iterator<Item = (u32, &[u8])> {
+    pub(crate) fn components(&self) -> impl Iterator<Item = (u32, Padded<'_>)> {
         let all = (0_u32..).zip(&self.components);
         all.filter(|(at, _)| !self.repeats.contains(at)).map(|(at, it)| (at, it.of(&self.text)))
     }
@@ -193,6 +234,12 @@ struct Texts {
 }
 
 impl Texts {
+    /// All of them, and as much as the last one's last step may take too much.
+    fn padded(mut self) -> Box<[u8]> {
+        self.text.resize(self.text.len() + STEP, 0);
+        self.text.into()
+    }
+
     fn piece(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Piece {
         let start = small(self.text.len());
         write(&mut self.text);

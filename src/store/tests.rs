@@ -174,13 +174,13 @@ fn operator_labels_and_duplicates_in_label_texts() {
     let text = |it: &[u8]| String::from_utf8(it.to_vec()).unwrap();
     assert_eq!(text(series.head()), r#"{device="p\"du""#);
     let tail = r#",label_device="mine",rack_row="7",label_rack_row="8",site="ams\n1"} "#;
-    assert_eq!(text(series.tail()), tail);
+    assert_eq!(text(series.tail().octets()), tail);
     assert_eq!(series.of(Quantity::Current).len(), READINGS);
     assert_eq!(series.of(Quantity::Voltage).len(), 0);
     assert_eq!(series.dropped(), u32::try_from(READINGS).unwrap());
     let line = series.of(Quantity::Current)[7];
-    assert_eq!(text(series.component(line)), r#",component="outlet",index="1",name="Outlet 1""#);
-    assert_eq!(text(series.name(line)), r#",reading="7""#);
+    assert_eq!(text(series.component(line).octets()), r#",component="outlet",index="1",name="Outlet 1""#);
+    assert_eq!(text(series.name(line).octets()), r#",reading="7""#);
 }
 
 #[test]
@@ -196,8 +196,9 @@ fn devices_of_a_kind_share_the_order_of_their_series() {
     }
     let (first, second) = (series(&one), series(&other));
     assert!(first.shares_order_with(&second));
-    let of =
-        |it: &super::Series| String::from_utf8(it.component(it.of(Quantity::Current)[1]).to_vec()).unwrap();
+    let of = |it: &super::Series| {
+        String::from_utf8(it.component(it.of(Quantity::Current)[1]).octets().to_vec()).unwrap()
+    };
     assert_eq!(of(&first), r#",component="outlet",index="1",name="Outlet 1""#);
     assert_eq!(of(&second), r#",component="outlet",index="1",name="Mail server""#);
     // Components that cannot be told apart: the first stays.

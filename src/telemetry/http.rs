@@ -20,7 +20,7 @@ static CONNECTIONS: LazyLock<IntGauge> =
 static CONNECTIONS_ENDED: LazyLock<IntCounterVec> = LazyLock::new(|| {
     counter_vec(
         "rackwarden_http_connections_cut_total",
-        "Connections that the server cut: refused or evicted at the limit, TLS that failed, or over a deadline.",
+        "Connections that the server cut: refused or evicted at the limit, TLS that failed, stalled while others waited, or over a deadline.",
         &["reason"],
     )
 });
@@ -62,7 +62,7 @@ static SCRAPE_SERIES: LazyLock<IntGauge> = LazyLock::new(|| {
 
 /// Makes those whose labels are known, so that they stand in /metrics from the start.
 pub(crate) fn init() {
-    for reason in ["refused", "evicted", "handshake", "head_overdue", "answer_overdue"] {
+    for reason in ["refused", "evicted", "handshake", "head_overdue", "answer_overdue", "stalled"] {
         CONNECTIONS_ENDED.with_label_values(&[reason]);
     }
     for reason in ["unauthenticated", "forbidden", "busy"] {
@@ -107,6 +107,12 @@ pub(crate) fn connection_evicted() {
 pub(crate) fn connection_overdue() {
     tracing::info!("connection cut: its client did not take the answer in time");
     CONNECTIONS_ENDED.with_label_values(&["answer_overdue"]).inc();
+}
+
+/// A client took nothing of a scrape while others waited for their turn.
+pub(crate) fn connection_stalled() {
+    tracing::info!("connection cut: its client took nothing of a scrape while others waited for theirs");
+    CONNECTIONS_ENDED.with_label_values(&["stalled"]).inc();
 }
 
 /// A client took too long to send a head, or had nothing more to ask.

@@ -200,3 +200,45 @@ fn bench_polls_every_agent_it_was_told_of() {
     let refused = rackwarden(&["bench", "snmp", "--target", "127.0.0.1:9", "--loss", "10"]);
     assert!(err(&refused).contains("simulated agents only"), "{}", err(&refused));
 }
+
+/// The configuration belongs to root and the daemon's group: who may not read it polls by hand all the same, and is
+/// told why where it is missed.
+#[test]
+fn what_this_user_may_not_read_stands_in_the_way_of_nothing_else() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    use std::os::unix::process::CommandExt as _;
+    const NOBODY: u32 = 65_534;
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(folder.path(), 0o755);
+    let main = folder.path().join("rackwarden.toml");
+    std::fs::write(&main, "[credentials.default]\ncommunity = \"s3cret\"\n").unwrap();
+    mode(&main, 0);
+    let is_root = std::fs::metadata(&main).unwrap().uid() == 0;
+    let simulator = ups();
+    let target = simulator.agent(0).unwrap().address().to_string();
+    for (arguments, code, told) in [
+        (&["poll", &target, "--community", "s3cret"] as &[&str], 0, "Invented Steady 1500"),
+        (&["walk", &target, "--community", "s3cret"], 0, "Steady 1500"),
+        (&["poll", &target], 2, "was not read, because this user may not: try sudo"),
+        (&["check"], 3, "files with secrets are for root and the group rackwarden: try sudo"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rackwarden"));
+        command.args(arguments).arg("--config").arg(&main);
+        if is_root {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let output = match command.output() {
+            Ok(output) => output,
+            // The checkout is not for others.
+            Err(error) => {
+                return crate::support::left_out(&format!("commands of another user: {error}"));
+            }
+        };
+        let said = out(&output) + &err(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(said.contains(told), "{arguments:?}: {said}");
+    }
+}

@@ -1,4 +1,5 @@
-//! Reloads under load: devices that a reload does not touch miss no interval.
+//! Polling under load: devices that a reload does not touch miss no interval, nor does any for the sake of a
+//! hundred slow clients of the HTTP side.
 //!
 //! `RELOAD_DEVICES=10000 cargo test --release --test it reload` is the same with a larger fleet.
 
@@ -9,7 +10,7 @@ use rackwarden::simulator::tree::Tree;
 use rackwarden::simulator::{Simulator, fleet};
 use std::fmt::Write as _;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -117,42 +118,68 @@ impl Watch {
     }
 }
 
+/// A fleet and the daemon that polls it.
+struct Room {
+    simulator: Simulator,
+    http: SocketAddr,
+    folder: tempfile::TempDir,
+    touched: usize,
+    daemon: Daemon,
+    clock: SystemClock,
+}
+
+impl Room {
+    /// So many devices, each polled once.
+    async fn open(first: Ipv4Addr, count: usize) -> Self {
+        let touched = count / 20;
+        let port = UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
+        let simulator = Simulator::start(fleet(&ups(), count, SocketAddrV4::new(first, port))).unwrap();
+        let http = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let main = folder.path().join("rackwarden.toml");
+        let text = configuration(&simulator, http, &folder.path().join("state"), 0, touched);
+        std::fs::write(&main, text).unwrap();
+        let log = std::fs::File::create(folder.path().join("log")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rackwarden"));
+        command.args(["run", "--config"]).arg(&main).stdout(Stdio::null()).stderr(log);
+        let daemon = Daemon(command.spawn().unwrap());
+        let room = Self { simulator, http, folder, touched, daemon, clock: SystemClock::new() };
+        let wanted = f64::from(u32::try_from(count).unwrap());
+        while metric(http, "rackwarden_store_devices") != Some(wanted) {
+            let log = || std::fs::read_to_string(room.folder.path().join("log")).unwrap();
+            assert!(room.clock.moment().since(Moment::ZERO) < Duration::from_secs(90), "{}", log());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        room
+    }
+
+    /// Has it reload the configuration of that round.
+    fn reload(&self, round: u32) {
+        let state = self.folder.path().join("state");
+        let text = configuration(&self.simulator, self.http, &state, round, self.touched);
+        std::fs::write(self.folder.path().join("rackwarden.toml"), text).unwrap();
+        let id = self.daemon.0.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+    }
+}
+
+fn devices() -> usize {
+    std::env::var("RELOAD_DEVICES").map_or(1000, |it| it.parse().unwrap())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn untouched_devices_miss_no_interval() {
-    let count = std::env::var("RELOAD_DEVICES").map_or(1000, |it| it.parse().unwrap());
-    let touched = count / 20;
-    let port = UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
-    let first = SocketAddrV4::new(std::net::Ipv4Addr::new(127, 0, 16, 1), port);
-    let simulator = Simulator::start(fleet(&ups(), count, first)).unwrap();
-    let http = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let main = folder.path().join("rackwarden.toml");
-    let write = |round: u32| {
-        let text = configuration(&simulator, http, &folder.path().join("state"), round, touched);
-        std::fs::write(&main, text).unwrap();
-    };
-    write(0);
-    let log = std::fs::File::create(folder.path().join("log")).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rackwarden"));
-    command.args(["run", "--config"]).arg(&main).stdout(Stdio::null()).stderr(log);
-    let daemon = Daemon(command.spawn().unwrap());
-    let clock = SystemClock::new();
-    let wanted = f64::from(u32::try_from(count).unwrap());
-    while metric(http, "rackwarden_store_devices") != Some(wanted) {
-        let log = || std::fs::read_to_string(folder.path().join("log")).unwrap();
-        assert!(clock.moment().since(Moment::ZERO) < Duration::from_secs(90), "{}", log());
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    let mut watch = Watch::new(&simulator);
+    let room = Room::open(Ipv4Addr::new(127, 0, 16, 1), devices()).await;
+    let Room { simulator, http, touched, clock, .. } = &room;
+    let (http, touched, clock) = (*http, *touched, *clock);
+    let mut watch = Watch::new(simulator);
     let reloads = |http| metric(http, "rackwarden_config_reloads_total{result=\"ok\"}").unwrap_or(0.0);
     for round in 1..=RELOADS {
-        write(round);
-        let id = daemon.0.id().to_string();
-        assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+        room.reload(round);
         let begun = clock.moment();
         // Half an interval each, and until it has taken effect.
         while clock.moment().since(begun) < INTERVAL / 2 || reloads(http) < f64::from(round) {
-            watch.look(&simulator, touched);
+            watch.look(simulator, touched);
             tokio::time::sleep(Duration::from_millis(50)).await;
             assert!(
                 clock.moment().since(begun) < Duration::from_secs(60),
@@ -162,13 +189,53 @@ async fn untouched_devices_miss_no_interval() {
     }
     let begun = clock.moment();
     while clock.moment().since(begun) < INTERVAL + INTERVAL {
-        watch.look(&simulator, touched);
+        watch.look(simulator, touched);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let longest = watch.longest;
     println!(
-        "{count} devices, {RELOADS} reloads of {touched} of them: longest gap {longest:?} at {INTERVAL:?}"
+        "{} devices, {RELOADS} reloads of {touched} of them: longest gap {longest:?} at {INTERVAL:?}",
+        devices()
     );
     assert!(longest < GAP_MOST, "a device that no reload touched was not asked for {longest:?}");
     assert!(INTERVAL.mul_f64(0.8) < longest, "nothing was measured: {longest:?}");
+}
+
+/// Clients of three kinds: a head that never ends, a connection that asks nothing, a scrape that nobody reads.
+fn slow_clients(http: SocketAddr) -> Vec<TcpStream> {
+    let kinds = ["GET /metrics HTTP/1.1\r\nHost: te", "", "GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n"];
+    let begin = |kind: &&str| {
+        let mut stream = TcpStream::connect(http).unwrap();
+        stream.write_all(kind.as_bytes()).unwrap();
+        stream
+    };
+    kinds.iter().cycle().take(100).map(begin).collect()
+}
+
+/// More than the median of a busy machine, less than anybody would call a disturbance.
+const SCRAPE_MOST: Duration = Duration::from_secs(3);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_clients_disturb_neither_polls_nor_scrapes() {
+    let room = Room::open(Ipv4Addr::new(127, 0, 96, 1), devices()).await;
+    let clients = slow_clients(room.http);
+    let mut watch = Watch::new(&room.simulator);
+    let begun = room.clock.moment();
+    let (mut slowest, mut scrapes) = (Duration::ZERO, 0);
+    while room.clock.moment().since(begun) < INTERVAL * 3 {
+        let asked = room.clock.moment();
+        let known = metric(room.http, "rackwarden_store_devices");
+        assert_eq!(known, Some(f64::from(u32::try_from(devices()).unwrap())));
+        slowest = slowest.max(room.clock.moment().since(asked));
+        scrapes += 1;
+        watch.look(&room.simulator, 0);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let (longest, clients) = (watch.longest, clients.len());
+    println!(
+        "{} devices, {clients} slow clients: longest gap {longest:?} at {INTERVAL:?}; slowest of {scrapes} scrapes {slowest:?}",
+        devices()
+    );
+    assert!(longest < GAP_MOST, "a device was not asked for {longest:?}");
+    assert!(slowest < SCRAPE_MOST, "a scrape took {slowest:?}");
 }

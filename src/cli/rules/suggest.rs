@@ -81,7 +81,7 @@ impl Arguments {
             return self.rules.load_to_poll();
         }
         // Recordings are enough: a configuration is not needed for them.
-        if !self.recording.is_empty() && !self.rules.config.config.exists() {
+        if !self.recording.is_empty() && !self.rules.config.is_there() {
             return Ok(Loaded::none());
         }
         self.rules.load()

@@ -128,6 +128,12 @@ const HEADERS: [&str; 5] = [
 const DIGEST: &str = "sha256:";
 
 impl WebFile {
+    /// Whether connections are encrypted.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// Hundreds of users and tokens.
     pub const BYTES_MAX: u64 = 1 << 20;
 

@@ -2,12 +2,11 @@
 //!
 //! Names and labels are a contract, docs/metrics.md describes them: a change breaks dashboards.
 
+use super::lines::Lines;
 use super::number::push_number;
 use super::{Device, Format};
-use crate::model::{
-    Batch, Component, ComponentKind, Effort, Health, Missing, Now, Quantity, ReadingShape, Sample,
-};
-use crate::store::{Series, Standing, push_escaped};
+use crate::model::{Batch, ComponentKind, Effort, Health, Missing, Now, Quantity, Sample, StateValue};
+use crate::store::{Padded, Rating, Series, Standing, push_escaped};
 
 /// One family of series.
 pub(super) struct Family {
@@ -36,7 +35,7 @@ enum Of {
     },
     StateSeverity,
     StateInfo,
-    Rated(fn(&Component) -> Option<f64>),
+    Rated(Rating),
     Inventory(OfInventory),
 }
 
@@ -51,7 +50,7 @@ enum OfInventory {
     Age,
     Objects,
     Missing,
-    Rated(fn(&Component) -> Option<f64>),
+    Rated(Rating),
 }
 
 impl Family {
@@ -70,8 +69,8 @@ impl Family {
             Of::Error => device.standing != Standing::Up && !device.is_inventory,
             Of::Reading { quantity, .. } => device.has.quantity(quantity),
             Of::StateSeverity | Of::StateInfo => device.has.quantity(Quantity::State),
-            Of::Rated(_) => device.has.ratings() && !device.is_inventory,
-            Of::Inventory(OfInventory::Rated(_)) => device.has.ratings() && device.is_inventory,
+            Of::Rated(rating) => device.has.rating(rating) && !device.is_inventory,
+            Of::Inventory(OfInventory::Rated(rating)) => device.has.rating(rating) && device.is_inventory,
             Of::Inventory(OfInventory::Error) => device.standing != Standing::Up && device.is_inventory,
             Of::Inventory(_) => device.is_inventory,
         }
@@ -100,30 +99,12 @@ impl Family {
             Of::Rated(rated) => self.rated(out, device, batch, rated),
             Of::Inventory(of) => self.inventory(out, device, of, now),
             Of::Reading { quantity, factor, divisor } => {
-                self.readings(out, device, batch, quantity, |out, series, _, value| {
-                    out.extend_from_slice(series.tail());
-                    push_number(out, value * factor / divisor);
-                })
+                self.readings(out, device, batch, quantity, |_, value| value * factor / divisor)
             }
-            Of::StateSeverity => {
-                self.readings(out, device, batch, Quantity::State, |out, series, shape, value| {
-                    let health = state_of(shape, value).map_or(Health::Unknown, |it| it.health);
-                    out.extend_from_slice(series.tail());
-                    push_number(out, f64::from(health as u8));
-                })
-            }
-            Of::StateInfo => {
-                self.readings(out, device, batch, Quantity::State, |out, series, shape, value| {
-                    out.extend_from_slice(b",state=\"");
-                    match state_of(shape, value) {
-                        Some(state) => push_escaped(out, &state.name),
-                        None => push_number(out, value),
-                    }
-                    out.push(b'"');
-                    out.extend_from_slice(series.tail());
-                    out.push(b'1');
-                })
-            }
+            Of::StateSeverity => self.readings(out, device, batch, Quantity::State, |at, value| {
+                f64::from(state_of(batch, at, value).map_or(Health::Unknown, |it| it.health) as u8)
+            }),
+            Of::StateInfo => self.state_info(out, device, batch),
         }
     }
 
@@ -181,7 +162,7 @@ impl Family {
             push_escaped(out, value);
             out.push(b'"');
         }
-        out.extend_from_slice(series.tail());
+        out.extend_from_slice(series.tail().octets());
         push_number(out, value);
         out.push(b'\n');
         1
@@ -225,30 +206,20 @@ impl Family {
         lines
     }
 
-    fn rated(
-        &self,
-        out: &mut Vec<u8>,
-        device: &Device,
-        batch: &Batch,
-        rated: fn(&Component) -> Option<f64>,
-    ) -> u64 {
+    fn rated(&self, out: &mut Vec<u8>, device: &Device, batch: &Batch, rating: Rating) -> u64 {
         let series = device.series();
-        let mut lines = 0;
+        let components = &batch.shape.components;
+        let mut lines = self.lines(out, series, components.len());
         for (place, text) in series.components() {
-            let Some(value) = batch.shape.components.get(place as usize).and_then(rated) else { continue };
-            out.extend_from_slice(self.name.as_bytes());
-            out.extend_from_slice(series.head());
-            out.extend_from_slice(text);
-            out.extend_from_slice(series.tail());
-            push_number(out, value);
-            out.push(b'\n');
-            lines += 1;
+            if let Some(value) = components.get(place as usize).and_then(|it| rating.of(&it.ratings)) {
+                lines.push([text, Padded::NONE, series.tail()], value);
+            }
         }
-        lines
+        lines.end()
     }
 
-    /// The series of a quantity that have a value now. The hot loop of a scrape. `end` writes what
-    /// follows the reading's own labels: further ones, the tail, the value.
+    /// The series of a quantity that have a value now. The hot loop of a scrape. `shown` makes the value of a
+    /// reading's place and what it reads.
     #[inline]
     fn readings(
         &self,
@@ -256,33 +227,42 @@ impl Family {
         device: &Device,
         batch: &Batch,
         quantity: Quantity,
-        end: impl Fn(&mut Vec<u8>, &Series, Option<&ReadingShape>, f64),
+        shown: impl Fn(usize, f64) -> f64,
     ) -> u64 {
         let series = device.series();
-        let lines = series.of(quantity);
-        out.reserve(lines.len() * LINE_BYTES_TYPICAL);
-        // All lines of the device begin alike: each copies the first one's beginning, which is near.
-        let start = out.len();
-        out.extend_from_slice(self.name.as_bytes());
-        out.extend_from_slice(series.head());
-        let alike = start..out.len();
-        let mut written = 0;
-        for line in lines {
-            let Ok(value) = current(batch, line.reading as usize) else { continue };
-            if written != 0 {
-                out.extend_from_within(alike.clone());
-            }
-            out.extend_from_slice(series.component(*line));
-            let name = series.name(*line);
-            if !name.is_empty() {
-                out.extend_from_slice(name);
-            }
-            end(out, series, batch.shape.readings.get(line.reading as usize), value);
-            out.push(b'\n');
-            written += 1;
+        let of = series.of(quantity);
+        let mut lines = self.lines(out, series, of.len());
+        for line in of {
+            let reading = line.reading as usize;
+            let Ok(value) = current(batch, reading) else { continue };
+            lines.push([series.component(*line), series.name(*line), series.tail()], shown(reading, value));
         }
-        if written == 0 {
-            out.truncate(start);
+        lines.end()
+    }
+
+    fn lines<'a>(&self, out: &'a mut Vec<u8>, series: &Series, count: usize) -> Lines<'a> {
+        Lines::new(out, [self.name.as_bytes(), series.head()], series.rest_bytes_max(), count)
+    }
+
+    fn state_info(&self, out: &mut Vec<u8>, device: &Device, batch: &Batch) -> u64 {
+        let series = device.series();
+        let mut written = 0;
+        for line in series.of(Quantity::State) {
+            let reading = line.reading as usize;
+            let Ok(value) = current(batch, reading) else { continue };
+            out.extend_from_slice(self.name.as_bytes());
+            out.extend_from_slice(series.head());
+            out.extend_from_slice(series.component(*line).octets());
+            out.extend_from_slice(series.name(*line).octets());
+            out.extend_from_slice(b",state=\"");
+            match state_of(batch, reading, value) {
+                Some(state) => push_escaped(out, &state.name),
+                None => push_number(out, value),
+            }
+            out.push(b'"');
+            out.extend_from_slice(series.tail().octets());
+            out.extend_from_slice(b"1\n");
+            written += 1;
         }
         written
     }
@@ -290,9 +270,6 @@ impl Family {
 
 /// The reason of readings whose device has not been polled for too long.
 const STALE: &str = "stale";
-
-/// A line with two labels from the operator.
-const LINE_BYTES_TYPICAL: usize = 160;
 
 /// A reading of a batch; what is no finite number is missing, as it is in the JSON API.
 #[inline]
@@ -313,8 +290,8 @@ fn error_class<'a>(device: &Device, batch: &'a Batch) -> Option<&'a str> {
     }
 }
 
-fn state_of(shape: Option<&ReadingShape>, value: f64) -> Option<&crate::model::StateValue> {
-    shape?.states.as_ref()?.state(value)
+fn state_of(batch: &Batch, reading: usize, value: f64) -> Option<&StateValue> {
+    batch.shape.readings.get(reading)?.states.as_ref()?.state(value)
 }
 
 /// How old a snapshot is now: as old as it was when it was taken, and what has passed since.
@@ -431,17 +408,17 @@ pub(super) const FAMILIES: &[Family] = &[
     gauge(
         "rackwarden_rated_current_amperes",
         "Rated current of the component.",
-        Of::Rated(|it| it.ratings.current_amperes),
+        Of::Rated(Rating::CurrentAmperes),
     ),
     gauge(
         "rackwarden_rated_active_power_watts",
         "Rated active power of the component.",
-        Of::Rated(|it| it.ratings.active_power_watts),
+        Of::Rated(Rating::ActivePowerWatts),
     ),
     gauge(
         "rackwarden_rated_apparent_power_voltamperes",
         "Rated apparent power of the component.",
-        Of::Rated(|it| it.ratings.apparent_power_volt_amperes),
+        Of::Rated(Rating::ApparentPowerVoltAmperes),
     ),
     of_inventory(
         "rackwarden_inventory_up",
@@ -523,16 +500,16 @@ pub(super) const FAMILIES: &[Family] = &[
     of_inventory(
         "rackwarden_inventory_rated_current_amperes",
         "Rated current of a power unit by the inventory's word.",
-        OfInventory::Rated(|it| it.ratings.current_amperes),
+        OfInventory::Rated(Rating::CurrentAmperes),
     ),
     of_inventory(
         "rackwarden_inventory_rated_active_power_watts",
         "Rated active power of a power unit by the inventory's word.",
-        OfInventory::Rated(|it| it.ratings.active_power_watts),
+        OfInventory::Rated(Rating::ActivePowerWatts),
     ),
     of_inventory(
         "rackwarden_inventory_rated_apparent_power_voltamperes",
         "Rated apparent power of a power unit by the inventory's word.",
-        OfInventory::Rated(|it| it.ratings.apparent_power_volt_amperes),
+        OfInventory::Rated(Rating::ApparentPowerVoltAmperes),
     ),
 ];

@@ -11,6 +11,7 @@
 
 mod families;
 mod format;
+mod lines;
 mod number;
 mod own;
 mod registry;
@@ -21,7 +22,7 @@ pub(super) use own::AlertCounts;
 pub(super) use scrape::{Scrape, ScrapeBody, Wanted};
 
 use crate::model::{Batch, Now, Quantity};
-use crate::store::{Published, Series, Standing};
+use crate::store::{Published, Rating, Series, Standing};
 use families::FAMILIES;
 use std::sync::Arc;
 
@@ -51,15 +52,16 @@ struct Device {
     has: Has,
 }
 
-/// What a device has to show: a bit a quantity with current readings, and one for ratings.
+/// What a device has to show: a bit a quantity with current readings, and one a rating.
 #[derive(Debug, Clone, Copy)]
 struct Has(u32);
 
 impl Has {
-    const RATINGS: u32 = 1 << Quantity::ALL.len();
-
     fn of(series: &Series, is_current: bool) -> Self {
-        let mut bits = if series.is_rated() { Self::RATINGS } else { 0 };
+        let mut bits = 0;
+        for it in Rating::ALL.into_iter().filter(|it| series.is_rated(*it)) {
+            bits |= Self::bit_of(it);
+        }
         if is_current {
             for it in Quantity::ALL.into_iter().filter(|it| !series.of(*it).is_empty()) {
                 bits |= 1 << it as u32;
@@ -72,8 +74,12 @@ impl Has {
         self.0 & (1 << quantity as u32) != 0
     }
 
-    fn ratings(self) -> bool {
-        self.0 & Self::RATINGS != 0
+    fn rating(self, rating: Rating) -> bool {
+        self.0 & Self::bit_of(rating) != 0
+    }
+
+    const fn bit_of(rating: Rating) -> u32 {
+        1 << (Quantity::ALL.len() + rating as usize)
     }
 }
 

@@ -3,24 +3,45 @@
 /// Integers up to here are exact in an f64, and are written without a point or an exponent.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// Appends a number.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::float_cmp,
-    reason = "the comparison finds out whether the cast was exact, below 2^53"
-)]
-pub(super) fn push_number(out: &mut Vec<u8>, value: f64) {
-    let whole = value as i64;
-    if whole as f64 == value && value.abs() < EXACT_MAX {
-        out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
-    } else if value.is_finite() {
-        out.extend_from_slice(ryu::Buffer::new().format_finite(value).as_bytes());
-    } else if value.is_nan() {
-        out.extend_from_slice(b"NaN");
-    } else {
-        out.extend_from_slice(if value.is_sign_positive() { b"+Inf" } else { b"-Inf" });
+/// Room for a number's text.
+pub(super) struct Digits {
+    whole: itoa::Buffer,
+    decimal: zmij::Buffer,
+}
+
+impl Digits {
+    #[inline]
+    pub(super) fn new() -> Self {
+        Self { whole: itoa::Buffer::new(), decimal: zmij::Buffer::new() }
     }
+
+    /// The text of a number.
+    #[inline]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::float_cmp,
+        reason = "the comparison finds out whether the cast was exact, below 2^53"
+    )]
+    pub(super) fn of(&mut self, value: f64) -> &[u8] {
+        let whole = value as i64;
+        if whole as f64 == value && value.abs() < EXACT_MAX {
+            self.whole.format(whole).as_bytes()
+        } else if value.is_finite() {
+            self.decimal.format_finite(value).as_bytes()
+        } else if value.is_nan() {
+            b"NaN"
+        } else if value.is_sign_positive() {
+            b"+Inf"
+        } else {
+            b"-Inf"
+        }
+    }
+}
+
+/// Appends a number.
+pub(super) fn push_number(out: &mut Vec<u8>, value: f64) {
+    out.extend_from_slice(Digits::new().of(value));
 }
 
 #[cfg(test)]
@@ -44,7 +65,7 @@ mod tests {
             (-5.25, "-5.25"),
             (1_700_000_000_123.0, "1700000000123"),
             (9_007_199_254_740_992.0, "9007199254740992.0"),
-            (1e300, "1e300"),
+            (1e300, "1e+300"),
             (f64::NAN, "NaN"),
             (f64::INFINITY, "+Inf"),
             (f64::NEG_INFINITY, "-Inf"),

@@ -3,6 +3,7 @@
 
 use super::registry::push_own;
 use super::{AlertCounts, Exposition, Format};
+use crate::http::turns::Turn;
 use crate::model::{Moment, Now};
 use crate::telemetry::http as events;
 use axum::body::{Bytes, HttpBody};
@@ -14,7 +15,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
 /// Octets of text made at a time: small beside what a process may hold, large beside the cost of going
@@ -44,18 +44,18 @@ pub(in crate::http) struct Scrape {
     text: Vec<u8>,
     rendering: Duration,
     done: bool,
-    _turn: OwnedSemaphorePermit,
+    turn: Arc<Turn>,
 }
 
 impl Scrape {
     pub(in crate::http) fn new(
         wanted: Wanted,
         clock: Arc<dyn Fn() -> Now + Send + Sync>,
-        turn: OwnedSemaphorePermit,
+        turn: Turn,
     ) -> Self {
         let gzip = wanted.gzip.then(|| GzEncoder::new(Vec::new(), Compression::fast()));
         let text = Vec::with_capacity(CHUNK_ROOM_BYTES);
-        Self { wanted, clock, gzip, text, rendering: Duration::ZERO, done: false, _turn: turn }
+        Self { wanted, clock, gzip, text, rendering: Duration::ZERO, done: false, turn: Arc::new(turn) }
     }
 
     /// The next octets; none may be ready while gzip gathers.
@@ -81,6 +81,7 @@ impl Scrape {
                 Bytes::from(std::mem::take(gzip.get_mut()))
             }
         };
+        self.turn.step();
         self.rendering += (self.clock)().moment.since(start);
         if self.done && self.wanted.is_whole {
             events::scraped(self.rendering, self.wanted.devices.series());
@@ -95,12 +96,14 @@ type Made = (Box<Scrape>, std::io::Result<Bytes>);
 /// The body of a scrape. The next chunk is made while the client takes the last one, and no more.
 pub(in crate::http) struct ScrapeBody {
     making: Option<JoinHandle<Made>>,
+    turn: Arc<Turn>,
 }
 
 impl ScrapeBody {
     /// Begins at once.
     pub(in crate::http) fn new(scrape: Scrape) -> Self {
-        Self { making: Some(make(Box::new(scrape))) }
+        let turn = Arc::clone(&scrape.turn);
+        Self { making: Some(make(Box::new(scrape))), turn }
     }
 }
 
@@ -131,6 +134,7 @@ impl HttpBody for ScrapeBody {
                 Err(failure) => return Poll::Ready(Some(Err(failed(failure)))),
             };
             if !chunk.is_empty() {
+                self.turn.step();
                 return Poll::Ready(Some(Ok(Frame::data(chunk))));
             }
         }

@@ -31,7 +31,8 @@
   async function look() {
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(10000) });
-      if (!answer.ok) throw new Error(answer.status);
+      // That something is not there (any more, or yet) is an answer.
+      if (!answer.ok && answer.status !== 404) throw new Error(answer.status);
       take(new DOMParser().parseFromString(await answer.text(), "text/html"));
       failures = 0;
       last = new Date();

@@ -20,9 +20,11 @@ pub(super) use assets::asset;
 
 use super::error::ApiError;
 use super::router::Shared;
+use crate::model::Now;
+use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
-use axum::http::header;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use devices::Search;
 use std::sync::Arc;
@@ -57,12 +59,42 @@ pub(super) async fn device(
     answer(made.await?)
 }
 
+/// Whether a person asks, by a browser: scripts do not say that they take HTML, and what is made for them stays
+/// JSON.
+pub(super) fn is_for_a_browser(request: &Request) -> bool {
+    let path = request.uri().path();
+    let is_data = ["/api/", "/metrics", "/assets/"].iter().any(|it| path.starts_with(it));
+    let mut accepted = request.headers().get_all(header::ACCEPT).iter().filter_map(|it| it.to_str().ok());
+    !is_data && accepted.any(|it| it.contains("text/html"))
+}
+
+/// The same answer as a page, where something went wrong: with its status, and with what else it asks for.
+pub(super) fn failure(answer: Response, message: &str, now: Now) -> Response {
+    let (mut parts, _) = answer.into_parts();
+    let title = parts.status.canonical_reason().unwrap_or("It went wrong");
+    let html = shell::page(&format!("{title} · Rackwarden"), "", now, |html| {
+        html.raw("<h2>");
+        html.text(title);
+        html.raw("</h2>\n<p>");
+        html.text(message);
+        html.raw(
+            "</p>\n<p><a href=\"/\">How everything stands</a>, <a href=\"/devices\">all devices</a></p>\n",
+        );
+    });
+    parts.headers.remove(header::CONTENT_LENGTH);
+    for (name, value) in HEADERS {
+        parts.headers.insert(name, HeaderValue::from_static(value));
+    }
+    Response::from_parts(parts, Body::from(html))
+}
+
+const HEADERS: [(HeaderName, &str); 3] = [
+    (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+    (header::CONTENT_SECURITY_POLICY, shell::POLICY),
+    (header::REFERRER_POLICY, "no-referrer"),
+];
+
 #[expect(clippy::unnecessary_wraps, reason = "the three pages end in it")]
 fn answer(html: String) -> Result<Response, ApiError> {
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, shell::POLICY),
-        (header::REFERRER_POLICY, "no-referrer"),
-    ];
-    Ok((headers, html).into_response())
+    Ok((HEADERS, html).into_response())
 }

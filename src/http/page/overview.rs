@@ -5,6 +5,7 @@ use super::super::history::History;
 use super::super::state::{ActiveAlert, sorted_alerts};
 use super::super::{AppState, health};
 use super::html::{Html, ago, span};
+use super::value::count;
 use super::{alerts, collector, shell, sources};
 use crate::model::Now;
 use crate::store::{Published, Standing};
@@ -69,16 +70,17 @@ fn summary(
     let counts = Alerts::of(active);
     let (down, firing) = history.of_fleet();
     html.raw("<dl id=\"figures\" data-live>\n");
-    html.figure_with("alerts firing", &counts.firing, counts.firing == 0, &firing);
-    html.figure_with("devices down", &devices.down, devices.down == 0, &down);
-    html.figure("devices up", &format_args!("{} of {}", devices.up, devices.total), devices.down == 0);
-    html.figure("alerts pending", &counts.pending, true);
+    html.figure_with("alerts firing", &count(counts.firing), counts.firing == 0, &firing);
+    html.figure_with("devices down", &count(devices.down), devices.down == 0, &down);
+    let up = format!("{} of {}", count(devices.up), count(devices.total));
+    html.figure("devices up", &up, devices.down == 0);
+    html.figure("alerts pending", &count(counts.pending), true);
     let sources = Sources::of(app, now);
     if sources.total != 0 {
         html.figure("inventories", &format_args!("{} of {}", sources.up, sources.total), sources.down == 0);
     }
-    html.figure("readings", &readings.total, true);
-    html.figure("readings missing", &readings.missing, true);
+    html.figure("readings", &count(readings.total), true);
+    html.figure("readings missing", &count(readings.missing), true);
     html.raw("</dl>\n");
     html.raw("<div id=\"ready\" data-live>\n");
     let ready = health::readiness(app);

@@ -34,15 +34,26 @@ pub(super) fn rounded(value: f64) -> String {
     let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
     let part = part.trim_end_matches('0');
     let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |it| ("-", it));
+    let grouped = grouped(digits);
+    let sign = if grouped == "0" && part.is_empty() { "" } else { sign };
+    if part.is_empty() { format!("{sign}{grouped}") } else { format!("{sign}{grouped}.{part}") }
+}
+
+/// A count, with commas between thousands.
+pub(super) fn count(number: usize) -> String {
+    grouped(&number.to_string())
+}
+
+/// Four digits are read at a glance.
+fn grouped(digits: &str) -> String {
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at != 0 && (digits.len() - at) % 3 == 0 && 4 < digits.len() {
+        if at != 0 && (digits.len() - at).is_multiple_of(3) && 4 < digits.len() {
             grouped.push(',');
         }
         grouped.push(digit);
     }
-    let sign = if grouped == "0" && part.is_empty() { "" } else { sign };
-    if part.is_empty() { format!("{sign}{grouped}") } else { format!("{sign}{grouped}.{part}") }
+    grouped
 }
 
 /// Why there is none, in words.
@@ -58,7 +69,7 @@ pub(super) fn name(reading: &ReadingShape) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::rounded;
+    use super::{count, rounded};
 
     #[test]
     fn numbers_for_people() {
@@ -76,5 +87,6 @@ mod tests {
         ] {
             assert_eq!(rounded(value), expected, "{value}");
         }
+        assert_eq!([0, 999, 1000, 55_378].map(count), ["0", "999", "1000", "55,378"]);
     }
 }

@@ -80,6 +80,51 @@ pub struct Varbind<'a> {
     pub value: ValueRef<'a>,
 }
 
+/// A variable binding whose lengths are short, its value not looked at yet.
+#[derive(Debug, Clone, Copy)]
+pub struct ShortVarbind<'a> {
+    /// The name's content octets.
+    pub name: &'a [u8],
+    value: ShortValue<'a>,
+}
+
+impl<'a> ShortVarbind<'a> {
+    /// The value, if it is sound and of a type that polls bring.
+    // Inlined, as [`Varbinds::next`] is and for its reason: take it where it is used, not before.
+    #[inline(always)]
+    pub fn value(&self) -> Option<ValueRef<'a>> {
+        self.value.read()
+    }
+}
+
+/// Tag and content of a value, and all that follows its length.
+#[derive(Debug, Clone, Copy)]
+struct ShortValue<'a> {
+    tag: u8,
+    content: &'a [u8],
+    window: &'a [u8],
+}
+
+impl<'a> ShortValue<'a> {
+    /// The value at the front of `tail`, which takes so many octets of it, and what follows it.
+    #[inline]
+    fn split(tail: &'a [u8], octets: usize) -> Option<(Self, &'a [u8])> {
+        let (&[tag, content_length], window) = tail.split_first_chunk::<2>()?;
+        // The first octet of a long form is more than what a short list holds.
+        let content_length = usize::from(content_length);
+        if content_length.checked_add(2)? != octets {
+            return None;
+        }
+        let (content, after) = window.split_at_checked(content_length)?;
+        Some((Self { tag, content, window }, after))
+    }
+
+    #[inline(always)]
+    fn read(self) -> Option<ValueRef<'a>> {
+        value_of(self.tag, self.content, self.window)
+    }
+}
+
 /// Reads a message.
 ///
 /// # Errors
@@ -150,20 +195,33 @@ impl<'a> Varbinds<'a> {
             return None;
         }
         let (_, asked_after) = asked.split_at_checked(usize::from(asked_length).checked_add(2)?)?;
-        let (name_octets, end) = (usize::from(name_length).checked_add(2)?, usize::from(length));
+        let name_octets = usize::from(name_length).checked_add(2)?;
         let (name, tail) = list.split_at_checked(name_octets)?;
         if !is_same(name, asked.get(2..name_octets.checked_add(2)?)?) {
             return None;
         }
-        let (&[found, content_length], window) = tail.split_first_chunk::<2>()?;
-        let content_length = usize::from(content_length);
-        if name_octets.checked_add(2)?.checked_add(content_length)? != end {
-            return None;
-        }
-        let (content, after) = window.split_at_checked(content_length)?;
-        let value = value_of(found, content, window)?;
+        let (value, after) = ShortValue::split(tail, usize::from(length).checked_sub(name_octets)?)?;
+        let value = value.read()?;
         (self.rest, *asked) = (after, asked_after);
         Some(value)
+    }
+
+    /// The next binding, if its lengths are short, as nearly all are. Otherwise it is there to be iterated.
+    #[inline]
+    pub fn next_short(&mut self) -> Option<ShortVarbind<'a>> {
+        let (&[tag::SEQUENCE, length, tag::OBJECT_IDENTIFIER, name_length], list) =
+            self.rest.split_first_chunk::<4>()?
+        else {
+            return None;
+        };
+        if (length | name_length) & 0x80 != 0 {
+            return None;
+        }
+        let (name, tail) = list.split_at_checked(usize::from(name_length))?;
+        let value_octets = usize::from(length).checked_sub(2)?.checked_sub(usize::from(name_length))?;
+        let (value, after) = ShortValue::split(tail, value_octets)?;
+        self.rest = after;
+        Some(ShortVarbind { name, value })
     }
 
     #[inline]
@@ -209,7 +267,7 @@ impl Varbind<'_> {
 /// The value with that tag and those content octets, of the types that polls bring; `None` for the rest.
 /// `window` is what follows the length, content first: a number is cut out of its first eight octets, so that
 /// its length costs no loop.
-#[inline]
+#[inline(always)]
 fn value_of<'a>(found: u8, content: &'a [u8], window: &[u8]) -> Option<ValueRef<'a>> {
     Some(match found {
         tag::INTEGER => ValueRef::Integer(match aligned(content, window) {

@@ -306,6 +306,33 @@ fn health_version_1_is_frozen() {
     assert_eq!(server.get("/healthz").status, 200, "alive all the same");
 }
 
+/// A browser is told in a page; what is made for scripts stays as it is.
+#[test]
+fn people_are_told_in_a_page_what_is_wrong() {
+    let server = room();
+    for (path, told) in [
+        ("/devices/%3Cb%3E", Some("no device `&lt;b&gt;` has been polled")),
+        ("/nowhere", Some("nothing is at this path")),
+        ("/api/v1/devices/nobody", None),
+        ("/metrics?device=nobody", None),
+    ] {
+        let accept = "Accept: text/html,application/xhtml+xml,*/*;q=0.8";
+        let answer =
+            server.ask(&format!("GET {path} HTTP/1.1\r\nHost: t\r\n{accept}\r\nConnection: close\r\n\r\n"));
+        assert_eq!(answer.status, 404, "{path}");
+        let Some(told) = told else {
+            assert!(answer.head.contains("content-type: application/json"), "{answer:?}");
+            continue;
+        };
+        assert!(answer.head.contains("content-type: text/html; charset=utf-8"), "{answer:?}");
+        let text = answer.text();
+        assert!(
+            text.contains("<h2>Not Found</h2>") && text.contains(told) && !text.contains("<b>"),
+            "{text}"
+        );
+    }
+}
+
 /// Frozen, see above.
 #[test]
 fn errors_version_1_are_frozen() {

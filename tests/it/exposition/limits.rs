@@ -111,6 +111,21 @@ fn a_client_that_does_not_read_is_cut_and_stops_nobody() {
 }
 
 #[test]
+fn a_hundred_clients_that_do_not_read_keep_no_scraper_out() {
+    // Without optimisation it takes seconds until the system's buffers are full.
+    let limits = Limits { turn_time_max: Duration::from_secs(15), ..Limits::default() };
+    let server = server(limits, 600);
+    let mut deaf: Vec<TcpStream> = (0..100).map(|_| server.connect()).collect();
+    for stream in &mut deaf {
+        stream.write_all(SCRAPE.as_bytes()).unwrap();
+    }
+    for _ in 0..3 {
+        assert_eq!(server.get("/metrics").status, 200);
+    }
+    assert!(1.0 <= cut(&server, "stalled"));
+}
+
+#[test]
 fn a_scrape_waits_for_its_turn_and_is_sent_away_in_the_end() {
     let limits = Limits { scrapes_max: 1, turn_time_max: Duration::from_millis(200), ..Limits::default() };
     let server = server(limits, 600);

@@ -46,7 +46,10 @@ fn power_units_of_netbox_become_devices() {
         server.url()
     ));
     let diff = said(&place.import(&["netbox", "--diff"]));
-    assert!(diff.contains("+ pdu-a1  10.0.0.20\n") && diff.contains("1 changes; without --diff"), "{diff}");
+    assert!(
+        diff.contains("+ pdu-a1  10.0.0.20\n") && diff.contains("1 change, not written: that was --diff"),
+        "{diff}"
+    );
     assert!(diff.contains("! without an address: Unnamed PDU"), "{diff}");
     assert!(!place.path("devices.d").exists(), "--diff writes nothing");
     let written = place.import(&["nb", "--name", "netbox"]);

@@ -45,6 +45,35 @@ fn errors_that_tell_of_size_are_remembered_and_others_are_not() {
     }
 }
 
+/// An agent whose answers have so many octets of varbinds at most; some cells are long texts.
+fn bounded(most: usize) -> impl Fn(&[Oid]) -> Option<Answer> {
+    move |names: &[Oid]| {
+        let mut varbinds = all(names);
+        // The second half of the cells are the longer ones.
+        varbinds
+            .iter_mut()
+            .filter(|it| 50 <= last(&it.0))
+            .for_each(|it| it.1 = Value::Integer(last(&it.0) << 16));
+        let mut list = Vec::new();
+        encode_varbinds(&mut list, varbinds.iter().map(|(name, value)| (name, value))).unwrap();
+        Some(if list.len() <= most { (OK, 0, varbinds) } else { (ErrorStatus::TOO_BIG, 0, vec![]) })
+    }
+}
+
+#[test]
+fn an_agent_that_counts_octets_is_not_asked_too_much_at_each_poll() {
+    for (most, fewest) in [(484, 4), (800, 3), (930, 2), (1000, 2), (1150, 2), (1400, 2)] {
+        let mut limits = GetLimits::default();
+        let mut requests = Vec::new();
+        for _ in 0..60 {
+            let mut it = job(100, limits);
+            requests.push(drive(&mut it, bounded(most)).len());
+            limits = it.limits();
+        }
+        assert!(requests.ends_with(&[fewest; 10]), "{most}: {requests:?}");
+    }
+}
+
 #[test]
 fn garbage_is_not_taken_for_size() {
     type Garble = fn(&mut Answer);
