@@ -129,7 +129,9 @@ fn poll_service(arguments: &Arguments, settings: ServiceSettings) -> Result<Exit
     let name = Arc::clone(&settings.name);
     let polled = redfish::poll_once(settings)?;
     let raw = |at: usize| polled.raw.get(at).cloned().flatten();
-    let also = |_: usize| Vec::new();
+    let also = |at: usize| {
+        polled.plan.as_ref().map(|it| it.also(at).map(str::to_owned).collect()).unwrap_or_default()
+    };
     let shown = Shown { name: &name, batch: &polled.batch, raw: &raw, also: &also, notes: &polled.notes };
     Ok(shown.print(arguments.json, polled.error().map(ToString::to_string)))
 }

@@ -5,7 +5,7 @@ mod capture;
 use super::target::{self, TargetArguments};
 use super::{ConfigArguments, Exit};
 use crate::config::Settings;
-use crate::model::{Labels, Secret, SystemClock};
+use crate::model::{Labels, PollError, Secret, SnapshotError, SystemClock};
 use crate::redfish::kinds::Kinds;
 use crate::redfish::settings::{Login, ServiceSettings};
 use crate::redfish::uri::Origin;
@@ -106,6 +106,10 @@ pub(super) fn service(
     if let Some(seconds) = target.timeout_seconds() {
         settings.timeout = Duration::try_from_secs_f64(seconds).unwrap_or(TIMEOUT);
     }
+    if target.user_name().is_none() && arguments.password_file.is_some() {
+        eprintln!("rackwarden: --password-file is for a user: name one with -u");
+        return Err(Exit::Usage);
+    }
     if let Some(user) = target.user_name() {
         let password = arguments.password(user)?;
         settings.login = Some(Login { user: user.to_owned(), password });
@@ -195,7 +199,8 @@ impl ServiceArguments {
 /// Polls a service once, and leaves no session behind.
 pub(super) fn poll_once(settings: ServiceSettings) -> Result<Polled, Exit> {
     let runtime = runtime()?;
-    Ok(runtime.block_on(async {
+    let is_anonymous = settings.login.is_none();
+    let polled = runtime.block_on(async {
         let settings = Arc::new(settings);
         let mut service =
             Service::new(settings, Arc::default(), Arc::new(Kinds::default()), SystemClock::new());
@@ -205,8 +210,15 @@ pub(super) fn poll_once(settings: ServiceSettings) -> Result<Polled, Exit> {
         };
         service.close().await;
         polled
-    }))
-    .and_then(|polled| polled.ok_or(Exit::Failed))
+    });
+    let is_refused =
+        |it: &Polled| matches!(it.error(), Some(PollError::Snapshot { class: SnapshotError::Access, .. }));
+    if is_anonymous && polled.as_ref().is_some_and(is_refused) {
+        eprintln!(
+            "rackwarden: name a user with -u, and a file with the password by --password-file (or set {PASSWORD_VARIABLE})"
+        );
+    }
+    polled.ok_or(Exit::Failed)
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Exit> {

@@ -6,7 +6,7 @@
 
 use super::document::{error_of, number_at};
 use super::limits::{ANSWER_OCTETS_MAX, REDIRECTS_MAX};
-use super::session::{Access, Gate, LoginAnswer, OpenSession, Pass};
+use super::session::{Access, Gate, LoginAnswer, OpenSession, Pass, Refused};
 use super::settings::{Login, ServiceSettings};
 use super::uri::{Origin, ResourceUri};
 use crate::model::{Missing, PollError, Secret, SnapshotError, SystemClock};
@@ -26,6 +26,10 @@ const TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 const SHOWN_OCTETS: usize = 40;
 /// A connection that is not used for so long is closed: longer than most intervals.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(95);
+/// A service that wants to be left alone until a date, not for so many seconds, is left alone for this long.
+const RETRY_AFTER_USUAL: Duration = Duration::from_secs(60);
+/// How long the end waits for a login that is under way: it would leave a session behind.
+const LOGIN_GRACE: Duration = Duration::from_secs(5);
 
 /// Why a resource could not be had.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,10 +63,18 @@ impl Fault {
     #[must_use]
     pub const fn ends_poll(&self) -> bool {
         match self.class {
-            SnapshotError::Unreachable | SnapshotError::Tls | SnapshotError::RateLimited => true,
+            SnapshotError::Unreachable | SnapshotError::Tls => true,
+            SnapshotError::RateLimited => !self.is_busy(),
             SnapshotError::Access => self.status != 403,
             _ => false,
         }
+    }
+
+    /// Whether it wants to be left alone because of this resource, perhaps: a second one that is answered so
+    /// ends the poll.
+    #[must_use]
+    pub const fn is_busy(&self) -> bool {
+        matches!(self.class, SnapshotError::RateLimited) && self.status == 503
     }
 
     /// Whether the query may be what it does not like.
@@ -109,6 +121,11 @@ impl Pool {
         let made = web_client::builder(origin.host(), timeout, tls).and_then(|builder| {
             // Controllers speak HTTP/1.1, whatever else they say that they do.
             let builder = builder.http1_only().pool_max_idle_per_host(1).pool_idle_timeout(IDLE_TIMEOUT);
+            // Headers that are none, or are written as they were in the nineties, harm nobody.
+            let builder = builder
+                .http1_ignore_invalid_headers_in_responses(true)
+                .http1_allow_spaces_after_header_name_in_responses(true)
+                .http1_allow_obsolete_multiline_headers_in_responses(true);
             web_client::build(builder)
         });
         let made = made.map_err(|it| Fault::new(it.class, it.reason))?;
@@ -126,7 +143,7 @@ pub struct Client {
     login: Option<Login>,
     access: Mutex<Access>,
     /// One login at a time.
-    at_the_door: tokio::sync::Mutex<()>,
+    at_the_door: Arc<tokio::sync::Mutex<()>>,
     /// Where sessions are made; from the root.
     sessions: Mutex<Option<ResourceUri>>,
     requests: AtomicU32,
@@ -146,7 +163,7 @@ impl Client {
             shown: settings.origin.shown(),
             login: settings.login.clone(),
             access: Mutex::new(Access::new(settings.login.is_some())),
-            at_the_door: tokio::sync::Mutex::new(()),
+            at_the_door: Arc::default(),
             sessions: Mutex::new(None),
             requests: AtomicU32::new(0),
             repeats: AtomicU32::new(0),
@@ -180,8 +197,15 @@ impl Client {
         self.delete_stale().await;
     }
 
-    /// The service is left: its session is deleted.
+    /// It is learnt anew: what was closed to the user is tried again.
+    pub fn begin_learning(&self) {
+        self.access().forget_barred();
+    }
+
+    /// The service is left: its session is deleted, that of a login under way too.
     pub async fn close(&self) {
+        // What takes longer than that is given up.
+        drop(tokio::time::timeout(LOGIN_GRACE, self.at_the_door.lock()).await);
         self.access().close();
         self.delete_stale().await;
     }
@@ -199,15 +223,18 @@ impl Client {
     }
 
     async fn delete_stale(&self) {
-        let stale = self.access().take_stale();
-        for OpenSession { token, uri } in stale {
-            let Some(url) = uri.and_then(|it| self.origin.url(&it, "")) else { continue };
-            let Ok(value) = header_value(token.expose()) else { continue };
-            let request = self.http.request(Method::DELETE, url).header(TOKEN, value);
-            self.requests.fetch_add(1, Ordering::Relaxed);
-            // It is gone already, or it times out there: nothing of ours depends on it.
-            let ended = request.send().await.is_ok_and(|it| it.status().is_success());
-            events::session_ended(ended);
+        loop {
+            let Some(session) = self.access().stale() else { return };
+            let OpenSession { token, uri } = &session;
+            let url = uri.as_ref().and_then(|it| self.origin.url(it, ""));
+            if let (Some(url), Ok(value)) = (url, header_value(token.expose())) {
+                let request = self.http.request(Method::DELETE, url).header(TOKEN, value);
+                self.requests.fetch_add(1, Ordering::Relaxed);
+                // It is gone already, or it times out there: nothing of ours depends on it.
+                let ended = request.send().await.is_ok_and(|it| it.status().is_success());
+                events::session_ended(ended);
+            }
+            self.access().deleted(&session);
         }
     }
 
@@ -215,8 +242,13 @@ impl Client {
     ///
     /// # Errors
     /// [`Fault`].
-    pub async fn root(&self) -> Result<Value, Fault> {
-        let root = self.exchange(&ResourceUri::root(), "", &Pass::Open).await;
+    pub async fn root(self: &Arc<Self>) -> Result<Value, Fault> {
+        let mut root = self.exchange(&ResourceUri::root(), "", &Pass::Open).await;
+        if root.as_ref().is_err_and(|it| it.status == 404) {
+            // Some know it without the slash alone.
+            let bare = self.exchange(&ResourceUri::bare_root(), "", &Pass::Open).await;
+            root = if bare.is_ok() { bare } else { root };
+        }
         let document = match root {
             // It should, but does not.
             Err(fault) if fault.status == 401 && self.login.is_some() => {
@@ -239,7 +271,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Fault`].
-    pub async fn get(&self, uri: &ResourceUri, query: &str) -> Result<Value, Fault> {
+    pub async fn get(self: &Arc<Self>, uri: &ResourceUri, query: &str) -> Result<Value, Fault> {
         let mut is_repeated = false;
         loop {
             let pass = self.pass().await?;
@@ -249,16 +281,13 @@ impl Client {
                     return Ok(document);
                 }
                 Err(fault) if fault.status == 401 => {
-                    if !self.access().on_unauthorized(&pass, self.clock.moment()) {
-                        let reason = self.access().reason().to_owned();
-                        let reason = if reason.is_empty() {
-                            format!("{} does not let us in (status 401)", self.shown)
-                        } else {
-                            format!("{}: {reason}", self.shown)
-                        };
-                        return Err(Fault { reason, ..fault });
+                    let refused = self.access().on_unauthorized(&pass, uri, self.clock.moment());
+                    match refused {
+                        Refused::Again => self.delete_stale().await,
+                        // As if it had said what it means: that this user may not see it.
+                        Refused::Barred => return Err(Fault { status: 403, ..fault }),
+                        Refused::Ends => return Err(self.not_let_in(fault)),
                     }
-                    self.delete_stale().await;
                 }
                 // A controller that has just closed a connection, or stumbled, does better at once.
                 Err(fault) if !is_repeated && is_passing(&fault) && query.is_empty() => {
@@ -270,8 +299,18 @@ impl Client {
         }
     }
 
+    fn not_let_in(&self, fault: Fault) -> Fault {
+        let reason = self.access().reason().to_owned();
+        let reason = if reason.is_empty() {
+            format!("{} does not let us in (status 401)", self.shown)
+        } else {
+            format!("{}: {reason}", self.shown)
+        };
+        Fault { reason, ..fault }
+    }
+
     /// What lets the next request in; logs in if need be.
-    async fn pass(&self) -> Result<Pass, Fault> {
+    async fn pass(self: &Arc<Self>) -> Result<Pass, Fault> {
         let closed = |reason: String| Fault {
             status: 401,
             ..Fault::new(SnapshotError::Access, format!("{}: {reason}", self.shown))
@@ -282,12 +321,7 @@ impl Client {
             Gate::Closed(reason) => return Err(closed(reason)),
             Gate::Login => (),
         }
-        let _one = self.at_the_door.lock().await;
-        // Another may have been faster.
-        let gate = self.access().gate(self.clock.moment());
-        if gate == Gate::Login {
-            self.log_in().await?;
-        }
+        self.go_through_the_door().await?;
         // Not within the match: it would hold the lock that its arms want.
         let gate = self.access().gate(self.clock.moment());
         match gate {
@@ -298,6 +332,25 @@ impl Client {
                 Err(closed(if reason.is_empty() { "no session could be opened".to_owned() } else { reason }))
             }
         }
+    }
+
+    /// Logs in, unless another has been faster. A login that has begun ends by itself even if nobody waits for it any
+    /// more: what it opens is known, and deleted in the end.
+    async fn go_through_the_door(self: &Arc<Self>) -> Result<(), Fault> {
+        let one = Arc::clone(&self.at_the_door).lock_owned().await;
+        let gate = self.access().gate(self.clock.moment());
+        if gate != Gate::Login {
+            return Ok(());
+        }
+        let client = Arc::clone(self);
+        let login = async move {
+            let _one = one;
+            client.log_in().await
+        };
+        #[expect(clippy::disallowed_methods, reason = "waited for here, and by close()")]
+        let login = tokio::spawn(login);
+        let ended = login.await;
+        ended.unwrap_or_else(|_| Err(Fault::new(SnapshotError::Malformed, "a login has failed within")))
     }
 
     async fn log_in(&self) -> Result<(), Fault> {
@@ -338,29 +391,27 @@ impl Client {
             .url(uri, query)
             .ok_or_else(|| Fault::new(SnapshotError::Malformed, format!("{uri} is no URI")))?;
         for _ in 0..=REDIRECTS_MAX {
-            let answer = self.send(url, pass).await?;
+            let answer = self.send(url.clone(), pass).await?;
             match answer.status {
                 200..=299 => return self.json(uri, &answer),
                 300..=399 => {
                     let to = answer.location.as_deref().unwrap_or_default();
-                    let Some(next) =
-                        self.origin.page(to).ok().and_then(|(uri, query)| self.origin.url(&uri, &query))
-                    else {
-                        let reason = format!(
-                            "{} redirects away from itself (status {}), which is not followed: name the address that it leads to",
-                            self.shown, answer.status
-                        );
-                        return Err(Fault {
-                            status: answer.status,
-                            ..Fault::new(SnapshotError::Redirected, reason)
-                        });
-                    };
-                    url = next;
+                    url = self.origin.redirect(&url, to).map_err(|_| self.led_away(&answer))?;
                 }
                 _ => return Err(self.refused(uri, &answer)),
             }
         }
         Err(Fault::new(SnapshotError::Redirected, format!("{} redirects in a circle", self.shown)))
+    }
+
+    fn led_away(&self, answer: &Answer) -> Fault {
+        let to = answer.location.as_deref().map(clip).filter(|it| !it.is_empty());
+        let to = to.map(|it| format!(" to {it}")).unwrap_or_default();
+        let reason = format!(
+            "{} redirects away from itself{to} (status {}), which is not followed: name the address that it leads to",
+            self.shown, answer.status
+        );
+        Fault { status: answer.status, ..Fault::new(SnapshotError::Redirected, self.hide(reason)) }
     }
 
     async fn send(&self, url: Url, pass: &Pass) -> Result<Answer, Fault> {
@@ -388,10 +439,14 @@ impl Client {
     }
 
     fn json(&self, uri: &ResourceUri, answer: &Answer) -> Result<Value, Fault> {
-        serde_json::from_slice(&answer.body).map_err(|error| {
+        super::document::parse(&answer.body).map_err(|error| {
             let start: Vec<u8> = answer.body.iter().copied().take(SHOWN_OCTETS).collect();
             let start = clip(&String::from_utf8_lossy(&start));
-            let what = if answer.body.is_empty() { "nothing".to_owned() } else { format!("`{start}`..") };
+            let what = match &*answer.content_encoding {
+                _ if answer.body.is_empty() => "nothing".to_owned(),
+                "" | "identity" => format!("`{start}`.."),
+                other => format!("what is packed as `{}`, which was not asked for", clip(other)),
+            };
             let words = format!("{}{uri} is no JSON: {error}: it begins with {what}", self.shown);
             Fault { status: answer.status, ..Fault::new(SnapshotError::Malformed, words) }
         })
@@ -402,8 +457,10 @@ impl Client {
         let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
         let said = body.as_ref().and_then(error_of).filter(|it| !it.is_empty());
         let said = self.hide(said.map(|it| format!(": {}", clip(&it))).unwrap_or_default());
-        let seconds = answer.retry_after.as_deref().and_then(|it| it.trim().parse().ok());
-        let retry_after = seconds.map(|it| Duration::from_secs(it).min(super::limits::RETRY_AFTER_MAX));
+        let retry_after = answer.retry_after.as_deref().map(|it| {
+            let seconds = it.trim().parse().map_or(RETRY_AFTER_USUAL, Duration::from_secs);
+            seconds.min(super::limits::RETRY_AFTER_MAX)
+        });
         let class = match status {
             401 | 403 => SnapshotError::Access,
             429 => SnapshotError::RateLimited,
@@ -438,7 +495,11 @@ impl Client {
     ///
     /// # Errors
     /// [`Fault`].
-    pub async fn stream(&self, uri: &ResourceUri, query: &str) -> Result<reqwest::Response, Fault> {
+    pub async fn stream(
+        self: &Arc<Self>,
+        uri: &ResourceUri,
+        query: &str,
+    ) -> Result<reqwest::Response, Fault> {
         let pass = self.pass().await?;
         let url =
             self.origin.url(uri, query).ok_or_else(|| Fault::new(SnapshotError::Malformed, "no URL"))?;
@@ -451,7 +512,7 @@ impl Client {
         }
         let status = response.status().as_u16();
         if status == 401 {
-            self.access().on_unauthorized(&pass, self.clock.moment());
+            self.access().on_unauthorized(&pass, uri, self.clock.moment());
         }
         let reason = format!("{} has no event stream for us (status {status})", self.shown);
         Err(Fault { status, ..Fault::new(SnapshotError::ServerError, reason) })

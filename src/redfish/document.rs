@@ -54,6 +54,21 @@ fn is_nothing(text: &str) -> bool {
     NOTHING.iter().any(|it| text.trim().eq_ignore_ascii_case(it))
 }
 
+/// The document in an answer. A byte order mark before it and NULs behind it are left out, and texts that are no UTF-8
+/// are read as far as they are.
+///
+/// # Errors
+/// It is no JSON.
+pub fn parse(body: &[u8]) -> serde_json::Result<Value> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let end = body.iter().rposition(|it| *it != 0).map_or(0, |it| it + 1);
+    let body = body.get(..end).unwrap_or(body);
+    match serde_json::from_slice(body) {
+        Err(_) if std::str::from_utf8(body).is_err() => serde_json::from_str(&String::from_utf8_lossy(body)),
+        read => read,
+    }
+}
+
 /// A link: `{"@odata.id": ".."}`, or the text itself.
 #[must_use]
 pub fn link(value: &Value) -> Option<&str> {
@@ -99,7 +114,7 @@ pub fn escaped(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{error_of, links_at, message_ids, number, text_at};
+    use super::{error_of, links_at, message_ids, number, parse, text_at};
     use crate::model::Missing;
     use serde_json::json;
 
@@ -129,6 +144,16 @@ mod tests {
         assert_eq!(text_at(&document, "/UUID"), "");
         assert_eq!(text_at(&document, "/Name"), "a [31m b");
         assert_eq!(text_at(&document, "/Model"), "");
+    }
+
+    #[test]
+    fn documents_are_read_whatever_surrounds_them() {
+        for body in [&b"{\"a\": 1}"[..], b"\xef\xbb\xbf{\"a\": 1}\r\n", b" {\"a\": 1}\0\0"] {
+            assert_eq!(parse(body).unwrap(), json!({"a": 1}));
+        }
+        let latin = parse(b"{\"Name\": \"B\xfcro 4\", \"a\": 1}").unwrap();
+        assert_eq!(latin["a"], 1, "a label in Latin-1 costs the label's letters alone");
+        assert!(parse(b"<html>").is_err() && parse(b"").is_err() && parse(b"\0").is_err());
     }
 
     #[test]

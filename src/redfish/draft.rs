@@ -2,7 +2,8 @@
 //! from its document. Pure.
 //!
 //! Invariants: no two components have the same kind and index, no two readings of a component the same quantity
-//! and name: of two, the first stays. A reading is there when its property is, null included.
+//! and name: of two, the first stays, unless it alone has no value; where the other stands is kept beside it. A
+//! reading is there when its property is, null included.
 
 use super::document::number;
 use super::limits::READINGS_MAX;
@@ -67,8 +68,20 @@ pub struct Draft {
     pub thresholds: Vec<DeviceThreshold>,
     by_key: HashMap<(ComponentKind, Arc<str>), u32>,
     by_document: HashMap<ResourceUri, u32>,
-    taken: HashSet<(u32, Quantity, Box<str>)>,
+    /// Where else the same stands: (a place among the readings, source).
+    pub also: Vec<(u32, Box<str>)>,
+    taken: HashMap<(u32, Quantity, Box<str>), Taken>,
 }
+
+/// A reading that is there.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    at: usize,
+    has_value: bool,
+}
+
+/// Sources of the same reading that are kept.
+const ALSO_MAX: usize = 8;
 
 /// One reading to add.
 #[derive(Debug, Clone)]
@@ -87,6 +100,8 @@ pub struct Wanted<'a> {
     pub tail: &'a str,
     /// How it is read.
     pub decode: Decode,
+    /// Whether it has a value now.
+    pub has_value: bool,
 }
 
 impl Draft {
@@ -109,30 +124,65 @@ impl Draft {
         self.components.get_mut(component as usize).map(|it| &mut it.ratings)
     }
 
-    /// Adds a reading, unless there is one like it. Its place.
+    /// Adds a reading, unless there is one like it. Its place, if it is read from there.
     pub fn add(&mut self, wanted: Wanted<'_>) -> Option<usize> {
-        let Wanted { component, quantity, name, uri, pointer, tail, decode } = wanted;
-        if READINGS_MAX <= self.readings.len() || !self.taken.insert((component, quantity, name.into())) {
+        let Wanted { component, quantity, name, uri, pointer, tail, decode, has_value } = wanted;
+        let source: Box<str> = format!("{}#{pointer}{tail}", uri.key()).into();
+        let key = (component, quantity, Box::from(name));
+        let other = self.taken.get(&key).copied();
+        if let Some(other) = other
+            && (other.has_value || !has_value)
+        {
+            self.note(other.at, source);
             return None;
         }
-        let document = match self.by_document.get(uri) {
-            Some(found) => *found,
-            None => {
-                let number = u32::try_from(self.documents.len()).unwrap_or(u32::MAX);
-                self.documents.push(uri.clone());
-                self.by_document.insert(uri.clone(), number);
-                number
-            }
-        };
+        if READINGS_MAX <= self.readings.len() {
+            return None;
+        }
+        let at = other.map_or(self.readings.len(), |it| it.at);
         let states = match &decode {
             Decode::State(kind) => Some(kind.table()),
             Decode::Transfer => Some(StateKind::Transfer.table()),
             Decode::Number(_) | Decode::Linear(..) | Decode::Sum(_) => None,
         };
-        let source = Locator::Property(format!("{}#{pointer}{tail}", uri.key()).into());
-        self.readings.push(ReadingShape { component, quantity, name: name.into(), source, states });
-        self.cells.push(Cell { document, pointer: pointer.into(), decode, guard: None });
-        Some(self.readings.len() - 1)
+        let document = self.document(uri);
+        let cell = Cell { document, pointer: pointer.into(), decode, guard: None };
+        let source = Locator::Property(source.as_ref().into());
+        let reading = ReadingShape { component, quantity, name: name.into(), source, states };
+        match (self.readings.get_mut(at), self.cells.get_mut(at)) {
+            (Some(place), Some(old)) => {
+                // The one before it has no value.
+                let before = std::mem::replace(place, reading).source.to_string();
+                *old = cell;
+                self.note(at, before.into());
+            }
+            _ => {
+                self.readings.push(reading);
+                self.cells.push(cell);
+            }
+        }
+        self.taken.insert(key, Taken { at, has_value });
+        Some(at)
+    }
+
+    /// Keeps where else a reading stands.
+    pub fn note(&mut self, reading: usize, source: Box<str>) {
+        let Ok(at) = u32::try_from(reading) else { return };
+        let is_own = self.readings.get(reading).is_some_and(|it| it.source.to_string() == *source);
+        let known = self.also.iter().filter(|(it, _)| *it == at).count();
+        if !is_own && known < ALSO_MAX && !self.also.iter().any(|(it, text)| *it == at && *text == source) {
+            self.also.push((at, source));
+        }
+    }
+
+    fn document(&mut self, uri: &ResourceUri) -> u32 {
+        if let Some(found) = self.by_document.get(uri) {
+            return *found;
+        }
+        let number = u32::try_from(self.documents.len()).unwrap_or(u32::MAX);
+        self.documents.push(uri.clone());
+        self.by_document.insert(uri.clone(), number);
+        number
     }
 
     /// Lets a reading hold only while that stands in its document.
@@ -287,7 +337,7 @@ mod tests {
         let component = draft.component(ComponentKind::Outlet, "1.A1", "");
         assert_eq!(draft.component(ComponentKind::Outlet, "1.A1", "other"), component);
         draft.component(ComponentKind::Bank, "unused", "");
-        let mut add = |pointer: &str| {
+        let mut add = |pointer: &str, has_value: bool| {
             let (quantity, decode) = (Quantity::Current, Decode::Number(1.0));
             draft.add(Wanted {
                 component,
@@ -297,12 +347,16 @@ mod tests {
                 pointer: pointer.to_owned(),
                 tail: "",
                 decode,
+                has_value,
             })
         };
-        assert_eq!((add("/a"), add("/b")), (Some(0), None));
+        assert_eq!((add("/a", false), add("/b", false)), (Some(0), None));
+        assert_eq!((add("/c", true), add("/d", true)), (Some(0), None), "the first that has a value");
         draft.tidy();
+        let also: Vec<&str> = draft.also.iter().map(|(_, it)| &**it).collect();
+        assert_eq!(also, ["/redfish/v1#/b", "/redfish/v1#/a", "/redfish/v1#/d"]);
         assert_eq!(draft.components.len(), 1);
         assert_eq!(&*draft.components[0].label, "outlet 1.A1");
-        assert_eq!(draft.readings[0].source.to_string(), "/redfish/v1#/a");
+        assert_eq!(draft.readings[0].source.to_string(), "/redfish/v1#/c");
     }
 }

@@ -1,10 +1,11 @@
 //! Learning a service: which resources it has that can be read. Pure: [`Learner::ask`] says what to ask,
 //! [`Learner::take`] takes what came.
 //!
-//! $expand is used where the service says that it knows it, and believed once one member that was asked by itself
-//! holds nothing that it lacks within the collection. A resource that is not there is a gap in the tree,
+//! $expand is used where the service says that it knows it, and believed of members of a kind once one of them that was
+//! asked by itself holds nothing that it lacks within the collection. A resource that is not there is a gap in the tree,
 //! never an error of the learning. Invariants: each URI is asked once; collections, pages, resources and
-//! requests have limits; nothing is asked that the service did not name.
+//! requests have limits; nothing is asked that the service did not name, but for the two collections whose URIs
+//! DSP0266 lays down, where its root names neither.
 
 use super::document::{error_of, items, link, links_at};
 use super::limits::{LEARN_REQUESTS_MAX, MEMBERS_MAX, PAGES_MAX, REPORTS_MAX, RESOURCES_MAX};
@@ -21,6 +22,8 @@ pub struct Want {
     pub uri: ResourceUri,
     /// With this query; often empty.
     pub query: String,
+    /// Of a further page: the collection that it belongs to.
+    of: Option<ResourceUri>,
     role: Role,
     page: usize,
     purpose: Purpose,
@@ -66,7 +69,8 @@ pub struct Learner {
     deferred: VecDeque<(ResourceUri, &'static str, Role)>,
     seen: HashSet<ResourceUri>,
     expand: Option<&'static str>,
-    trust: Trust,
+    /// By what the members are.
+    trusts: Vec<(Role, Trust)>,
     /// Collections that came with $expand before it was believed.
     pending: Vec<(Want, Value)>,
     in_flight: usize,
@@ -86,7 +90,7 @@ impl Learner {
             deferred: VecDeque::new(),
             seen: HashSet::new(),
             expand: None,
-            trust: Trust::No,
+            trusts: Vec::new(),
             pending: Vec::new(),
             in_flight: 0,
             requests: 0,
@@ -147,12 +151,13 @@ impl Learner {
 
     /// Nothing cheaper is left to ask.
     fn resume(&mut self) {
-        for (want, document) in std::mem::take(&mut self.pending) {
-            self.collection(&want, &document);
-        }
+        self.settle(None);
         while let Some((chassis, pointer, role)) = self.deferred.pop_front() {
             if self.needs(&chassis) {
                 self.follow_from(&chassis, pointer, role);
+            } else if role == Role::ThermalSubsystem {
+                // Leaks are told there alone.
+                self.follow_from(&chassis, pointer, Role::LeakSubsystem);
             }
             if !self.queue.is_empty() {
                 return;
@@ -173,10 +178,11 @@ impl Learner {
 
     fn want(&mut self, uri: ResourceUri, role: Role) {
         let query = match (role.members(), self.expand) {
-            (Some(_), Some(expand)) if self.trust != Trust::No => expand,
+            (Some(members), Some(expand)) if self.trust(members) != Trust::No => expand,
             _ => "",
         };
-        self.want_with(Want { uri, query: query.to_owned(), role, page: 0, purpose: Purpose::Know });
+        let query = query.to_owned();
+        self.want_with(Want { uri, query, of: None, role, page: 0, purpose: Purpose::Know });
     }
 
     fn want_with(&mut self, want: Want) {
@@ -208,7 +214,9 @@ impl Learner {
         match document {
             Err(refusal) if refusal.is_of_query && Some(&*want.query) == self.expand => {
                 // It does not know what it says that it knows.
-                self.trust = Trust::No;
+                if refusal.missing != Missing::NoSuchInstance {
+                    self.judge(want.role.members().unwrap_or(want.role), false);
+                }
                 self.queue.push_front(Want { query: String::new(), ..want });
             }
             Err(refusal) => {
@@ -217,7 +225,7 @@ impl Learner {
                     self.insert(want.uri, want.role, Err(refusal.missing));
                 }
                 if want.purpose == Purpose::Prove {
-                    self.judge(false);
+                    self.judge(want.role, false);
                 }
             }
             Ok(document) if want.role.members().is_some() => self.take_collection(want, document),
@@ -239,16 +247,43 @@ impl Learner {
                     link(it).and_then(|it| self.origin.resource(it).ok()).as_ref() == Some(&want.uri)
                 });
             let holds = inline.is_some_and(|it| has_all_of(it, &document));
-            self.judge(holds);
+            self.judge(want.role, holds);
         }
         self.know(want.uri.clone(), want.role, document);
     }
 
-    /// Whether $expand holds; what waited for that goes on.
-    fn judge(&mut self, holds: bool) {
-        self.trust = if holds { Trust::Yes } else { Trust::No };
+    /// Whether $expand is believed of members of that kind.
+    fn trust(&self, members: Role) -> Trust {
+        let own = self.trusts.iter().find(|(it, _)| *it == members).map(|(_, it)| *it);
+        let of = |trust: Trust| self.trusts.iter().filter(|(_, it)| *it == trust).count();
+        match own {
+            Some(own) => own,
+            None if self.expand.is_none() => Trust::No,
+            // It says that it knows it, and does not.
+            None if REFUSALS_MAX <= of(Trust::No) && of(Trust::Yes) == 0 => Trust::No,
+            None => Trust::Untried,
+        }
+    }
+
+    fn set_trust(&mut self, members: Role, trust: Trust) {
+        self.trusts.retain(|(it, _)| *it != members);
+        self.trusts.push((members, trust));
+    }
+
+    /// Whether $expand holds for members of that kind; what waited for that goes on.
+    fn judge(&mut self, members: Role, holds: bool) {
+        self.set_trust(members, if holds { Trust::Yes } else { Trust::No });
+        self.settle(Some(members));
+    }
+
+    /// Collections of that kind, or of all kinds, wait no longer.
+    fn settle(&mut self, members: Option<Role>) {
         for (want, document) in std::mem::take(&mut self.pending) {
-            self.collection(&want, &document);
+            if members.is_none() || want.role.members() == members {
+                self.collection(&want, &document);
+            } else {
+                self.pending.push((want, document));
+            }
         }
     }
 
@@ -276,8 +311,14 @@ impl Learner {
             (false, true, false) => Some("$expand=*"),
             (false, false, _) => None,
         };
-        if self.expand.is_some() {
-            self.trust = Trust::Untried;
+        let named =
+            |name: &str| root.get(name).and_then(link).is_some_and(|it| self.origin.resource(it).is_ok());
+        if !named("PowerEquipment") && !named("Chassis") {
+            for (uri, role) in USUAL {
+                if let Ok(uri) = self.origin.resource(uri) {
+                    self.want(uri, role);
+                }
+            }
         }
     }
 
@@ -291,20 +332,14 @@ impl Learner {
         let is_expanded = Some(&*want.query) == self.expand || want.page != 0;
         let first = members_of(&document).iter().find(|it| is_whole(it));
         let first = first.and_then(link).and_then(|it| self.origin.resource(it).ok());
-        match (self.trust, first) {
-            (Trust::Untried, Some(first)) if is_expanded => {
-                self.trust = Trust::Asked;
-                if let Some(role) = want.role.members()
-                    && self.seen.insert(first.clone())
-                {
-                    self.tree.order.push(first.clone());
-                    let purpose = Purpose::Prove;
-                    self.queue.push_front(Want { uri: first, query: String::new(), role, page: 0, purpose });
-                    self.pending.push((want, document));
-                } else {
-                    self.trust = Trust::Untried;
-                    self.collection(&want, &document);
-                }
+        let Some(role) = want.role.members() else { return };
+        match (self.trust(role), first) {
+            (Trust::Untried, Some(first)) if is_expanded && self.seen.insert(first.clone()) => {
+                self.set_trust(role, Trust::Asked);
+                self.tree.order.push(first.clone());
+                let (query, purpose) = (String::new(), Purpose::Prove);
+                self.queue.push_front(Want { uri: first, query, of: None, role, page: 0, purpose });
+                self.pending.push((want, document));
             }
             (Trust::Asked, Some(_)) => self.pending.push((want, document)),
             _ => self.collection(&want, &document),
@@ -314,6 +349,8 @@ impl Learner {
     /// The members of one page.
     fn collection(&mut self, want: &Want, document: &Value) {
         let Some(role) = want.role.members() else { return };
+        let is_believed = self.trust(role) == Trust::Yes;
+        let owner = want.of.as_ref().unwrap_or(&want.uri);
         let most = match want.role {
             Role::Reports => REPORTS_MAX,
             Role::Managers => 1,
@@ -322,12 +359,12 @@ impl Learner {
         let (mut inline, mut named) = (BTreeSet::new(), Vec::new());
         for member in members_of(document) {
             let Some(uri) = link(member).and_then(|it| self.origin.resource(it).ok()) else { continue };
-            if most <= self.tree.members.get(&want.uri).map_or(0, Vec::len) + named.len() {
+            if most <= self.tree.members.get(owner).map_or(0, Vec::len) + named.len() {
                 self.is_cut |= most == MEMBERS_MAX;
                 break;
             }
             named.push(uri.clone());
-            let is_inline = self.trust == Trust::Yes && is_whole(member) && error_of(member).is_none();
+            let is_inline = is_believed && is_whole(member) && error_of(member).is_none();
             if is_inline {
                 inline.insert(uri.clone());
             }
@@ -338,7 +375,8 @@ impl Learner {
                 self.want(uri, role);
             }
         }
-        let next = document.get("Members@odata.nextLink").and_then(link);
+        let next = ["Members@odata.nextLink", "@odata.nextLink"].iter().find_map(|it| document.get(it));
+        let next = next.and_then(link);
         if want.page == 0 {
             // Members that dangle, and those of later pages, are asked by themselves.
             if !inline.is_empty() {
@@ -348,7 +386,7 @@ impl Learner {
             self.insert(want.uri.clone(), want.role, Ok(Value::Null));
         }
         let is_empty = named.is_empty();
-        self.tree.members.entry(want.uri.clone()).or_default().extend(named);
+        self.tree.members.entry(owner.clone()).or_default().extend(named);
         if let Some(next) = next.filter(|_| !is_empty) {
             self.next_page(want, next);
         }
@@ -360,14 +398,21 @@ impl Learner {
             return;
         }
         // A loop ends at the limit of pages, and each member is asked once.
+        let owner = want.of.as_ref().unwrap_or(&want.uri).clone();
         if let Ok((uri, query)) = self.origin.page(next)
-            && uri == want.uri
-            && !query.is_empty()
+            && (uri != owner || !query.is_empty())
         {
-            self.queue.push_back(Want { query, page: want.page + 1, ..want.clone() });
+            self.queue.push_back(Want { uri, query, of: Some(owner), page: want.page + 1, ..want.clone() });
         }
     }
 }
+
+/// Kinds of members that $expand did not bring whole, after which it is not tried for others.
+const REFUSALS_MAX: usize = 2;
+
+/// Where DSP0266 (section 7.2.2, since 1.6) has them whatever the root names.
+const USUAL: [(&str, Role); 2] =
+    [("/redfish/v1/PowerEquipment", Role::PowerEquipment), ("/redfish/v1/Chassis", Role::AllChassis)];
 
 /// Members inline, what they link to not: DSP0266 section 7.3.
 const EXPAND_NO_LINKS: &str = "$expand=.($levels=1)";

@@ -50,6 +50,8 @@ pub struct Wiring {
     pub documents: Box<[ResourceUri]>,
     /// One a reading.
     pub cells: Box<[Cell]>,
+    /// Where else the same stands: (a place in `cells`, source).
+    pub also: Box<[(u32, Box<str>)]>,
     /// By document: places in `cells`.
     by_document: Box<[Box<[u32]>]>,
     /// What a poll asks.
@@ -210,6 +212,7 @@ impl<'t> Planner<'t> {
             wiring: Arc::new(Wiring {
                 documents: draft.documents.into(),
                 cells: draft.cells.into(),
+                also: draft.also.into(),
                 by_document: by_document.into_iter().map(Into::into).collect(),
                 requests: requests.into(),
             }),
@@ -364,6 +367,12 @@ impl Plan {
                 }
             }
         }
+    }
+
+    /// Where else a reading stands, as `URI#/pointer`.
+    pub fn also(&self, reading: usize) -> impl Iterator<Item = &str> {
+        let is_of = move |it: &&(u32, Box<str>)| usize::try_from(it.0) == Ok(reading);
+        self.wiring.also.iter().filter(is_of).map(|(_, source)| &**source)
     }
 
     /// The same resources, each by itself.

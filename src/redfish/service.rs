@@ -38,6 +38,10 @@ const LEARN_EVERY_MIN: Duration = Duration::from_secs(300);
 const DOUBTS_MAX: u32 = 3;
 /// Time-outs in a row after which the rest of a poll is not tried.
 const TIMEOUTS_MAX: u32 = 2;
+/// The same while it is learnt: some controllers name resources that they never answer for.
+const LEARN_TIMEOUTS_MAX: u32 = 5;
+/// Resources that want the service to be left alone, after which it is.
+const BUSY_MAX: u32 = 2;
 
 /// What one poll brought.
 #[derive(Debug)]
@@ -81,6 +85,7 @@ struct Haul {
     answers: usize,
     fault: Option<Fault>,
     timeouts: u32,
+    busy: u32,
     waited: Duration,
     newest: String,
 }
@@ -200,6 +205,9 @@ impl Service {
             }
         };
         client.begin();
+        if self.plan.is_none() {
+            client.begin_learning();
+        }
         match self.plan.clone() {
             Some(plan) => self.ask(&client, plan, begun).await,
             None => {
@@ -244,11 +252,12 @@ impl Service {
         let Some(client) = self.client.clone() else { return Ok(false) };
         if self.learner.is_none() {
             self.learning_since = self.clock.moment();
+            client.begin_learning();
             self.learner = Some(Learner::new(self.settings.origin.clone()));
         }
         let Some(learner) = &mut self.learner else { return Ok(false) };
         let limit = self.learning_since + LEARN_TIME_MAX;
-        let (mut flights, mut timeouts) = (FuturesUnordered::new(), 0);
+        let (mut flights, mut timeouts, mut busy) = (FuturesUnordered::new(), 0, 0);
         loop {
             let now = self.clock.moment();
             let is_late = until.is_some_and(|it| it <= now);
@@ -274,7 +283,9 @@ impl Service {
                 }
                 Err(fault) => {
                     timeouts += u32::from(fault.class == SnapshotError::Timeout);
-                    if is_root || fault.ends_poll() || TIMEOUTS_MAX < timeouts {
+                    busy += u32::from(fault.is_busy());
+                    let is_over = LEARN_TIMEOUTS_MAX < timeouts || BUSY_MAX <= busy;
+                    if is_root || fault.ends_poll() || is_over {
                         return Err(root_fault(&self.settings, fault, is_root));
                     }
                     let refusal = Refusal { missing: fault.missing(), is_of_query: fault.may_be_of_query() };
@@ -297,7 +308,11 @@ impl Service {
             self.notes.push("it has more than is read: a limit was hit while it was learnt".to_owned());
         }
         self.heed_session_timeout(&client, &tree).await;
-        let Mapped { draft, identity } = map(&self.settings.origin, &tree);
+        let Mapped { draft, identity, unknown_units } = map(&self.settings.origin, &tree);
+        if !unknown_units.is_empty() && self.plan.is_none() {
+            let units: Vec<String> = unknown_units.iter().map(|it| format!("`{it}`")).collect();
+            self.notes.push(format!("sensors in {} are left out: the unit is not known", units.join(", ")));
+        }
         if draft.readings.is_empty() && self.plan.is_none() {
             return Err(nothing_to_read(&self.settings, &tree));
         }
@@ -341,7 +356,7 @@ impl Service {
     }
 
     /// A session that the service ends before the next poll is not kept.
-    async fn heed_session_timeout(&self, client: &Client, tree: &Tree) {
+    async fn heed_session_timeout(&self, client: &Arc<Client>, tree: &Tree) {
         let service = tree.root().pointer("/SessionService/@odata.id").and_then(Value::as_str);
         let Some(uri) = service.and_then(|it| self.settings.origin.resource(it).ok()) else { return };
         if !client.has_session() {
@@ -375,6 +390,7 @@ impl Service {
             let is_over = limit <= self.clock.moment()
                 || POLL_REQUESTS_MAX <= asked
                 || TIMEOUTS_MAX <= haul.timeouts
+                || BUSY_MAX <= haul.busy
                 || haul.fault.as_ref().is_some_and(Fault::ends_poll);
             while flights.len() < IN_FLIGHT
                 && !is_over
@@ -426,6 +442,7 @@ impl Service {
             return;
         }
         haul.timeouts += u32::from(fault.class == SnapshotError::Timeout);
+        haul.busy += u32::from(fault.is_busy());
         self.learn_soon |= fault.missing() == Missing::NoSuchInstance;
         plan.lose(request, fault.missing(), &mut haul.samples);
         if haul.fault.as_ref().is_none_or(|it| !it.ends_poll()) {
@@ -442,6 +459,9 @@ impl Service {
         }
         if let Some(fault) = &haul.fault {
             self.notes.push(fault.reason.clone());
+            if let Some(pause) = fault.retry_after.filter(|_| fault.ends_poll() || BUSY_MAX <= haul.busy) {
+                self.left_alone_until = self.clock.moment() + pause;
+            }
         }
         if left != 0 {
             self.notes.push(format!("{left} resources were not asked: the poll hit its limit"));
@@ -474,6 +494,7 @@ impl Haul {
             answers: 0,
             fault: None,
             timeouts: 0,
+            busy: 0,
             waited: Duration::ZERO,
             newest: String::new(),
         }

@@ -8,6 +8,7 @@ use super::document::{error_of, message_ids};
 use super::uri::{Origin, ResourceUri};
 use crate::model::{Moment, Secret};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Fewer than any AccountLockoutThreshold that is in use.
@@ -63,6 +64,23 @@ pub struct LoginAnswer<'a> {
     pub body: Option<&'a Value>,
 }
 
+/// What becomes of a request that was answered with 401.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// It is asked again, with what the gate says then.
+    Again,
+    /// The user is let in, but not there: others go on.
+    Barred,
+    /// Nobody is let in.
+    Ends,
+}
+
+/// As many requests with a password that may be wrong by now.
+const SUSPECTS_MAX: usize = 2;
+
+/// Resources that are remembered as closed to the user: as many as a service has circuits, supplies and sensors.
+const BARRED_MAX: usize = 1_024;
+
 /// How logins are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -95,6 +113,14 @@ pub struct Access {
     stale: Vec<OpenSession>,
     /// Whether a login has ever gone well.
     is_proved: bool,
+    /// Whether a request with a user was answered well in this poll.
+    is_let_in: bool,
+    /// Resources that the user may not see, though he is let in.
+    barred: BTreeSet<ResourceUri>,
+    /// What was answered with 401 since HTTP Basic was answered well: barred, or the password is another by now.
+    suspects: Vec<ResourceUri>,
+    /// Whether HTTP Basic was ever answered well.
+    is_basic_proved: bool,
 }
 
 impl Access {
@@ -114,6 +140,10 @@ impl Access {
             is_renewed: false,
             stale: Vec::new(),
             is_proved: false,
+            is_let_in: false,
+            barred: BTreeSet::new(),
+            suspects: Vec::new(),
+            is_basic_proved: false,
         }
     }
 
@@ -142,6 +172,12 @@ impl Access {
     /// A poll begins: one new login is allowed in it.
     pub const fn begin(&mut self) {
         self.is_renewed = false;
+        self.is_let_in = false;
+    }
+
+    /// The service is learnt anew: the user may be allowed more by now.
+    pub fn forget_barred(&mut self) {
+        self.barred.clear();
     }
 
     /// A poll has ended.
@@ -151,9 +187,16 @@ impl Access {
         }
     }
 
-    /// Sessions that are to be deleted now.
-    pub fn take_stale(&mut self) -> Vec<OpenSession> {
-        std::mem::take(&mut self.stale)
+    /// A session that is to be deleted now. It stays the first until [`Self::deleted`] is told of it, so that a
+    /// deletion that is cut off is made up for.
+    #[must_use]
+    pub fn stale(&self) -> Option<OpenSession> {
+        self.stale.first().cloned()
+    }
+
+    /// That session was deleted, or cannot be.
+    pub fn deleted(&mut self, session: &OpenSession) {
+        self.stale.retain(|it| it != session);
     }
 
     /// The service is left: whatever is open is to be deleted.
@@ -187,7 +230,10 @@ impl Access {
             (200..=299, Some(token)) => {
                 // Without a Location header the body says which session it is.
                 let own = answer.body.and_then(|it| it.get("@odata.id")?.as_str());
-                let uri = answer.location.or(own).and_then(|it| origin.resource(it).ok());
+                let named = [answer.location, own].into_iter().flatten();
+                let uri = named.clone().find_map(|it| origin.resource(it).ok());
+                // Behind a proxy or another name it gives its own name: the path is the same here.
+                let uri = uri.or_else(|| named.clone().find_map(|it| origin.path_here(it)));
                 self.stale.extend(self.open.take());
                 self.open = Some(OpenSession { token: token.clone(), uri });
                 self.number = self.number.wrapping_add(1);
@@ -230,50 +276,83 @@ impl Access {
         &self.reason
     }
 
-    /// A request was answered with 401. Whether to ask again.
-    pub fn on_unauthorized(&mut self, pass: &Pass, now: Moment) -> bool {
+    /// A request for that resource was answered with 401.
+    pub fn on_unauthorized(&mut self, pass: &Pass, uri: &ResourceUri, now: Moment) -> Refused {
         match pass {
             Pass::Open => {
                 "it wants a user and a password".clone_into(&mut self.reason);
-                false
+                Refused::Ends
             }
             // Another request has logged in meanwhile.
-            Pass::Token(_, number) if *number != self.number || self.open.is_none() => true,
+            Pass::Token(_, number) if *number != self.number || self.open.is_none() => Refused::Again,
+            Pass::Token(..) | Pass::Basic if self.barred.contains(uri) => Refused::Barred,
+            Pass::Token(..) if self.is_renewed => {
+                // The session was opened a moment ago, and is good elsewhere.
+                self.bar(uri);
+                Refused::Barred
+            }
             Pass::Token(..) => {
                 self.stale.extend(self.open.take());
-                let may = !self.is_renewed;
                 self.is_renewed = true;
-                may
+                Refused::Again
+            }
+            Pass::Basic if self.is_let_in => {
+                self.bar(uri);
+                Refused::Barred
+            }
+            Pass::Basic if self.is_basic_proved => {
+                self.suspects.push(uri.clone());
+                if self.suspects.len() < SUSPECTS_MAX {
+                    return Refused::Barred;
+                }
+                // Each of them was a refusal.
+                self.suspects.clear();
+                self.refusals = self.refusals.max(REFUSALS_MAX - 1);
+                self.refuse_basic(now)
             }
             Pass::Basic if self.is_proved && !self.basic_refused => {
                 self.basic_refused = true;
                 if self.mode == Mode::Basic {
                     self.mode = Mode::SessionAPoll;
                 }
-                true
+                Refused::Again
             }
-            Pass::Basic => {
-                let answer = LoginAnswer { status: 401, token: None, location: None, body: None };
-                self.refuse(&answer, now);
-                false
-            }
+            Pass::Basic => self.refuse_basic(now),
+        }
+    }
+
+    fn refuse_basic(&mut self, now: Moment) -> Refused {
+        let answer = LoginAnswer { status: 401, token: None, location: None, body: None };
+        self.refuse(&answer, now);
+        Refused::Ends
+    }
+
+    /// One that was not let in anywhere yet is not believed to be barred there.
+    fn bar(&mut self, uri: &ResourceUri) {
+        if self.is_let_in && self.barred.len() < BARRED_MAX {
+            self.barred.insert(uri.clone());
         }
     }
 
     /// A request with that pass was answered well.
     pub fn on_success(&mut self, pass: &Pass) {
+        self.is_let_in |= *pass != Pass::Open;
         if *pass == Pass::Basic {
             self.refusals = 0;
             self.is_proved = true;
+            self.is_basic_proved = true;
+            for uri in std::mem::take(&mut self.suspects) {
+                self.bar(&uri);
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Access, FULL_PAUSE, Gate, LoginAnswer, Pass, REFUSED_PAUSE};
+    use super::{Access, FULL_PAUSE, Gate, LoginAnswer, OpenSession, Pass, REFUSED_PAUSE, Refused};
     use crate::model::{Moment, Secret};
-    use crate::redfish::uri::Origin;
+    use crate::redfish::uri::{Origin, ResourceUri};
     use reqwest::Url;
     use serde_json::{Value, json};
     use std::time::Duration;
@@ -298,6 +377,19 @@ mod tests {
         access.on_login(&origin(), &answer(201, Some(token), location, body), NOW);
     }
 
+    fn take_stale(access: &mut Access) -> Vec<OpenSession> {
+        let mut all = Vec::new();
+        while let Some(stale) = access.stale() {
+            access.deleted(&stale);
+            all.push(stale);
+        }
+        all
+    }
+
+    fn here() -> ResourceUri {
+        ResourceUri::root()
+    }
+
     fn pass(access: &Access) -> Pass {
         match access.gate(NOW) {
             Gate::Pass(pass) => pass,
@@ -312,15 +404,25 @@ mod tests {
             (Some("/redfish/v1/SessionService/Sessions/3"), Some("/redfish/v1/SessionService/Sessions/3")),
             (Some("https://192.0.2.7/redfish/v1/Sessions/3"), Some("/redfish/v1/Sessions/3")),
             (None, Some("/redfish/v1/SessionService/Sessions/7")),
-            (Some("https://evil.example/redfish/v1/Sessions/3"), None),
+            // Its own name for itself, or another's: the path is asked here, and nowhere else.
+            (
+                Some("https://evil.example/redfish/v1/Sessions/3"),
+                Some("/redfish/v1/SessionService/Sessions/7"),
+            ),
         ] {
             let mut access = Access::new(true);
             log_in(&mut access, "t", location, &body);
             access.close();
-            let stale = access.take_stale();
+            let stale = take_stale(&mut access);
             assert_eq!(stale[0].uri.as_ref().map(|it| it.as_str()), uri);
-            assert!(access.take_stale().is_empty());
+            assert_eq!(access.stale(), None);
         }
+        let mut access = Access::new(true);
+        let bodiless = Value::Null;
+        log_in(&mut access, "t", Some("http://pdu-4.example/redfish/v1/Sessions/3"), &bodiless);
+        access.close();
+        let stale = take_stale(&mut access);
+        assert_eq!(stale[0].uri.as_ref().map(|it| it.as_str()), Some("/redfish/v1/Sessions/3"));
     }
 
     #[test]
@@ -329,15 +431,16 @@ mod tests {
         log_in(&mut access, "a", None, &json!({}));
         access.begin();
         let first = pass(&access);
-        assert!(access.on_unauthorized(&first, NOW), "it has expired");
+        assert_eq!(access.on_unauthorized(&first, &here(), NOW), Refused::Again, "it has expired");
         log_in(&mut access, "b", None, &json!({}));
-        assert!(access.on_unauthorized(&first, NOW), "the other request in flight takes the new one");
+        let other = access.on_unauthorized(&first, &here(), NOW);
+        assert_eq!(other, Refused::Again, "the other request in flight takes the new one");
         let second = pass(&access);
-        assert!(!access.on_unauthorized(&second, NOW), "it refuses what it has just given");
+        let again = access.on_unauthorized(&second, &here(), NOW);
+        assert_eq!(again, Refused::Barred, "no third session is opened in this poll");
+        assert_eq!(pass(&access), second);
         access.begin();
-        log_in(&mut access, "c", None, &json!({}));
-        let third = pass(&access);
-        assert!(access.on_unauthorized(&third, NOW));
+        assert_eq!(access.on_unauthorized(&second, &here(), NOW), Refused::Again);
     }
 
     #[test]
@@ -381,19 +484,54 @@ mod tests {
         let mut access = Access::new(true);
         log_in(&mut access, "a", None, &json!({}));
         access.set_timeout(Duration::from_secs(30), Duration::from_secs(60));
-        assert_eq!(access.take_stale().len(), 1);
+        assert_eq!(take_stale(&mut access).len(), 1);
         assert_eq!(pass(&access), Pass::Basic);
-        assert!(access.on_unauthorized(&Pass::Basic, NOW), "the password is right: it knows no Basic");
+        let answer = access.on_unauthorized(&Pass::Basic, &here(), NOW);
+        assert_eq!(answer, Refused::Again, "the password is right: it knows no Basic");
         log_in(&mut access, "b", None, &json!({}));
         access.end();
-        assert_eq!(access.take_stale().len(), 1, "one session a poll, deleted after it");
+        assert_eq!(take_stale(&mut access).len(), 1, "one session a poll, deleted after it");
     }
 
     #[test]
     fn without_a_user_nothing_is_sent() {
         let mut access = Access::new(false);
         assert_eq!(pass(&access), Pass::Open);
-        assert!(!access.on_unauthorized(&Pass::Open, NOW));
+        assert_eq!(access.on_unauthorized(&Pass::Open, &here(), NOW), Refused::Ends);
         assert!(access.reason().contains("wants a user"));
+    }
+
+    /// What a user may not see is asked with the session that there is, and with a password that was good a
+    /// moment ago: neither sessions nor refusals come of it.
+    #[test]
+    fn one_closed_door_is_not_the_house() {
+        let mut access = Access::new(true);
+        log_in(&mut access, "a", None, &json!({}));
+        access.on_success(&pass(&access));
+        let first = pass(&access);
+        assert_eq!(access.on_unauthorized(&first, &here(), NOW), Refused::Again, "it may have expired");
+        log_in(&mut access, "b", None, &json!({}));
+        let second = pass(&access);
+        assert_eq!(access.on_unauthorized(&second, &here(), NOW), Refused::Barred);
+        for _ in 0..5 {
+            access.begin();
+            assert_eq!(access.on_unauthorized(&second, &here(), NOW), Refused::Barred);
+            assert_eq!(pass(&access), second, "no login is made for it");
+        }
+        let mut access = Access::new(true);
+        access.on_login(&origin(), &answer(405, None, None, &json!({})), NOW);
+        for _ in 0..5 {
+            access.begin();
+            access.on_success(&Pass::Basic);
+            assert_eq!(access.on_unauthorized(&Pass::Basic, &here(), NOW), Refused::Barred);
+            assert_eq!(pass(&access), Pass::Basic);
+        }
+        // Another password: two requests are answered so, and no third is made.
+        access.forget_barred();
+        access.begin();
+        assert_eq!(access.on_unauthorized(&Pass::Basic, &here(), NOW), Refused::Barred);
+        access.begin();
+        assert_eq!(access.on_unauthorized(&Pass::Basic, &here(), NOW), Refused::Ends);
+        assert!(matches!(access.gate(NOW), Gate::Closed(_)));
     }
 }

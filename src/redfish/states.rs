@@ -138,7 +138,7 @@ impl StateKind {
 /// Where within a Status what counts stands: an absent part's health says nothing.
 #[must_use]
 pub fn decisive(status: &Value) -> Option<&'static str> {
-    let is_text = |name: &str| status.get(name).is_some_and(Value::is_string);
+    let is_text = |name: &str| status.get(name).is_some_and(|it| !super::document::text(it).is_empty());
     let is_absent = status.get("State").and_then(Value::as_str).is_some_and(|it| it == "Absent");
     if is_absent {
         return Some("State");
@@ -165,6 +165,8 @@ mod tests {
             (json!({"State": "Enabled", "Health": null, "HealthRollup": "Warning"}), "Warning"),
             (json!({"State": "StandbySpare", "Health": null}), "StandbySpare"),
             (json!({"State": "Absent", "Health": "OK"}), "Absent"),
+            (json!({"State": "Enabled", "Health": "", "HealthRollup": "N/A"}), "Enabled"),
+            (json!({"Health": "ok"}), "OK"),
         ] {
             let number = StateKind::Status.read(&status).unwrap();
             assert_eq!(&*StateKind::Status.table().state(number).unwrap().name, expected);

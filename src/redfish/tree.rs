@@ -33,6 +33,8 @@ pub enum Role {
     PowerSubsystem,
     /// ThermalSubsystem.
     ThermalSubsystem,
+    /// ThermalSubsystem, of which only leaks are not told elsewhere.
+    LeakSubsystem,
     /// LeakDetection.
     LeakDetection,
     /// A document with readings and no links that matter: Metrics, EnvironmentMetrics, Power, Thermal.
@@ -94,6 +96,9 @@ impl Role {
                 ("/Switchgear", Self::Units),
                 ("/PowerShelves", Self::Units),
                 ("/ElectricalBuses", Self::Units),
+                // Of no schema, but of simulators and of services that are ahead of it.
+                ("/UPSs", Self::Units),
+                ("/BatteryShelves", Self::Units),
             ],
             Self::Unit => &[
                 ("/Mains", Self::Parts(Part::Circuit)),
@@ -103,6 +108,9 @@ impl Role {
                 ("/Outlets", Self::Parts(Part::Outlet)),
                 ("/OutletGroups", Self::Parts(Part::OutletGroup)),
                 ("/Metrics", Self::Readings),
+                // Of shelves.
+                ("/PowerSupplies", Self::Parts(Part::PowerSupply)),
+                ("/Batteries", Self::Parts(Part::Battery)),
                 ("/Sensors", Self::Parts(Part::Sensor)),
                 ("/Links/Chassis", Self::Chassis),
             ],
@@ -122,6 +130,7 @@ impl Role {
                 ("/Fans", Self::Parts(Part::Fan)),
                 ("/LeakDetection", Self::LeakDetection),
             ],
+            Self::LeakSubsystem => &[("/LeakDetection", Self::LeakDetection)],
             Self::LeakDetection => &[("/LeakDetectors", Self::Parts(Part::LeakDetector))],
             Self::Part(Part::PowerSupply | Part::Battery) => &[("/Metrics", Self::Readings)],
             Self::TelemetryService => &[("/MetricReports", Self::Reports)],

@@ -2,7 +2,8 @@
 //!
 //! Invariants: a [`ResourceUri`] is a path on the service itself, below `/redfish`, without `.` and `..`, query
 //! and fragment; the text is kept as the service wrote it, but two that differ in a trailing slash alone
-//! are one. URIs are never made of pieces: each was given by the service, but for its root.
+//! are one. URIs are never made of pieces: each was given by the service, but for its root and two collections
+//! that DSP0266 lays down.
 
 use reqwest::Url;
 use std::cmp::Ordering;
@@ -150,6 +151,30 @@ impl Origin {
         checked(bare)
     }
 
+    /// The path of a URI, asked of this service whatever host it names: what a service behind a proxy calls its own.
+    #[must_use]
+    pub fn path_here(&self, text: &str) -> Option<ResourceUri> {
+        let url = self.url.join(text.trim()).ok().filter(|_| text.len() <= URI_BYTES_MAX)?;
+        checked(url.path()).ok()
+    }
+
+    /// Where a redirect of `from` leads, which may be relative to it (RFC 9110 section 10.2.2).
+    ///
+    /// # Errors
+    /// [`UriError`]: it leads away from the service.
+    pub fn redirect(&self, from: &Url, to: &str) -> Result<Url, UriError> {
+        let to = to.trim();
+        if to.is_empty() || URI_BYTES_MAX < to.len() || to.contains(char::is_control) {
+            return Err(UriError::Malformed);
+        }
+        let url = from.join(to).map_err(|_| UriError::Malformed)?;
+        if !self.is_of(&url) {
+            return Err(UriError::Foreign);
+        }
+        checked(url.path())?;
+        Ok(url)
+    }
+
     /// The next page of a collection: a resource with a query, which is the service's own matter.
     ///
     /// # Errors
@@ -188,6 +213,12 @@ impl ResourceUri {
     #[must_use]
     pub fn root() -> Self {
         Self("/redfish/v1/".into())
+    }
+
+    /// The same without the slash that it should have: told apart by its text alone.
+    #[must_use]
+    pub fn bare_root() -> Self {
+        Self("/redfish/v1".into())
     }
 
     /// As the service wrote it.
@@ -293,6 +324,27 @@ mod tests {
         ] {
             assert_eq!(origin().resource(text), Err(error), "{text}");
         }
+    }
+
+    #[test]
+    fn redirects_stay_on_the_service() {
+        let from = Url::parse("https://192.0.2.7:8443/redfish/v1/Chassis?a=1").unwrap();
+        for (to, url) in [
+            ("/redfish/v1/Chassis/", Some("https://192.0.2.7:8443/redfish/v1/Chassis/")),
+            ("Chassis/?b=2", Some("https://192.0.2.7:8443/redfish/v1/Chassis/?b=2")),
+            ("https://192.0.2.7:8443/redfish/v1/", Some("https://192.0.2.7:8443/redfish/v1/")),
+            ("http://192.0.2.7:8443/redfish/v1/", None),
+            ("//192.0.2.8/redfish/v1/", None),
+            ("/login.html", None),
+            ("../../etc", None),
+            ("", None),
+        ] {
+            let found = origin().redirect(&from, to).ok();
+            assert_eq!(found.as_ref().map(Url::as_str), url, "{to}");
+        }
+        let named = origin().path_here("http://bmc.example/redfish/v1/SessionService/Sessions/4");
+        assert_eq!(named.unwrap().as_str(), "/redfish/v1/SessionService/Sessions/4");
+        assert_eq!(origin().path_here("https://bmc.example/api/4"), None);
     }
 
     #[test]

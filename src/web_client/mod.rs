@@ -10,7 +10,7 @@ mod tls;
 pub use tls::{TlsSettings, fingerprint, parse_fingerprint};
 
 use crate::model::{SnapshotError, clean_text};
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
 use reqwest::{ClientBuilder, Response};
 use std::error::Error;
 use std::io;
@@ -21,6 +21,8 @@ use std::time::Duration;
 const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(10);
 /// Longer than any date, media type or path of a login page.
 const HEADER_CHARS_MAX: usize = 200;
+/// All headers of an answer: those of real services take one kilobyte, or two with policies for browsers.
+const HEADERS_OCTETS_MAX: usize = 64 * 1024;
 /// What is kept of texts of others within messages.
 const TEXT_CHARS_MAX: usize = 256;
 
@@ -55,6 +57,8 @@ pub struct Answer {
     pub retry_after: Option<String>,
     /// Location.
     pub location: Option<String>,
+    /// Content-Encoding, where it was not inflated.
+    pub content_encoding: String,
     /// What it holds, inflated.
     pub body: Vec<u8>,
 }
@@ -100,8 +104,14 @@ pub async fn read(mut response: Response, most: usize, shown: &str) -> Result<An
         content_type: header(CONTENT_TYPE).unwrap_or_default(),
         retry_after: header(RETRY_AFTER),
         location: header(LOCATION),
+        content_encoding: header(CONTENT_ENCODING).unwrap_or_default(),
         body: Vec::new(),
     };
+    let headers: usize =
+        response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if HEADERS_OCTETS_MAX < headers {
+        return Err(too_many_headers(shown));
+    }
     let announced = header(CONTENT_LENGTH).and_then(|it| it.parse::<usize>().ok()).unwrap_or(0);
     let too_large = || {
         let reason = format!("{shown} sends more than {} MiB in one answer", most >> 20);
@@ -124,6 +134,11 @@ pub async fn read(mut response: Response, most: usize, shown: &str) -> Result<An
             }
         }
     }
+}
+
+fn too_many_headers(shown: &str) -> WebError {
+    let most = HEADERS_OCTETS_MAX >> 10;
+    WebError::new(SnapshotError::Limit, format!("{shown} sends more than {most} KiB of headers"))
 }
 
 /// A header as a text, cut.
@@ -156,6 +171,10 @@ pub fn fault(error: reqwest::Error, shown: &str) -> WebError {
         (SnapshotError::Malformed, "the connection ended before the answer")
     };
     let why = clip(&chain(&error));
+    // hyper's words for what goes beyond its own limits of headers.
+    if ["message head is too large", "too many headers"].iter().any(|it| why.contains(it)) {
+        return too_many_headers(shown);
+    }
     // hyper's word for octets that are no HTTP, as TLS alerts are.
     let hint = if why.contains("invalid HTTP version") {
         ": it speaks no plain HTTP there; is it https?"

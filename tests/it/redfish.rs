@@ -5,7 +5,9 @@ mod daemon;
 mod emulator;
 mod parts;
 mod room;
+mod shapes;
 mod tls;
+mod transport;
 
 use rackwarden::model::{Labels, Missing, PollError, Quantity, Sample, Secret, SnapshotError, SystemClock};
 use rackwarden::redfish::kinds::Kinds;

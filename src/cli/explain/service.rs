@@ -17,6 +17,9 @@ pub(super) fn print(polled: &Polled, at: usize, quantity: Quantity) {
         println!("  scale    {}", scale(cell, quantity));
     }
     println!("  request  {}", request(plan, cell.document));
+    for also in plan.also(at) {
+        println!("  also     {also}");
+    }
     let own = plan.thresholds.iter().filter(|it| it.reading == at);
     let own: Vec<String> =
         own.map(|it| format!("{} {} {}", it.name.replace('_', " "), it.value, quantity.unit())).collect();

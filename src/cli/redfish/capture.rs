@@ -14,6 +14,7 @@ use crate::redfish::tree::Tree;
 use crate::redfish::uri::ResourceUri;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Arguments of `capture`.
 #[derive(Debug, clap::Args)]
@@ -65,7 +66,7 @@ fn capture(arguments: &CaptureArguments) -> Result<(), Exit> {
     Ok(())
 }
 
-async fn learn(client: &Client, origin: &crate::redfish::uri::Origin) -> Result<Tree, String> {
+async fn learn(client: &Arc<Client>, origin: &crate::redfish::uri::Origin) -> Result<Tree, String> {
     let mut learner = Learner::new(origin.clone());
     while let Some(want) = learner.ask() {
         let is_root = want.uri == ResourceUri::root();

@@ -9,7 +9,7 @@ use crate::poller::settings::DeviceSettings;
 use crate::profile::{DeviceThresholds, Plan, ProfileSet};
 use crate::recording::Frame;
 use crate::redfish::kinds::Kinds;
-use crate::redfish::{Service, ServiceSettings};
+use crate::redfish::{OwnLevels, Service, ServiceSettings};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -74,23 +74,22 @@ fn service(settings: &ServiceSettings) -> Result<Polled, Exit> {
     let (pool, kinds) = (Arc::default(), Arc::new(Kinds::default()));
     let mut service = Service::new(Arc::new(settings.clone()), pool, kinds, SystemClock::new());
     let batch = super::runtime()?.block_on(async {
-        let polled = service.poll().await;
-        service.close().await;
-        polled.batch
-    });
-    let mut own = BTreeMap::<Key, DeviceThresholds>::new();
-    for it in service.plan().iter().flat_map(|it| it.thresholds.iter()) {
-        let Some(key) = key(&batch.shape, it.reading) else { continue };
-        let known = own.entry(key).or_default();
-        let place = match it.name {
-            "lower_critical" => &mut known.low_critical,
-            "lower_caution" => &mut known.low_warning,
-            "upper_caution" => &mut known.high_warning,
-            "upper_critical" => &mut known.high_critical,
-            // What breaks the device is beyond what a person acts on.
-            _ => continue,
+        let polled = tokio::select! {
+            polled = service.poll() => Some(polled),
+            () = crate::cli::until_stopped(None) => None,
         };
-        *place = Some(it.value);
+        service.close().await;
+        polled.map(|it| it.batch)
+    });
+    let batch = batch.ok_or(Exit::Failed)?;
+    let mut own = BTreeMap::<Key, DeviceThresholds>::new();
+    let thresholds = service.plan().map(|it| Arc::clone(&it.thresholds)).unwrap_or_default();
+    for reading in thresholds.iter().map(|it| it.reading) {
+        let key = key(&batch.shape, reading);
+        if let (Some(key), Some(levels)) = (key, OwnLevels::of(&thresholds, reading)) {
+            let OwnLevels { low_critical, low_warning, high_warning, high_critical } = levels;
+            own.insert(key, DeviceThresholds { low_critical, low_warning, high_warning, high_critical });
+        }
     }
     Ok(Polled { frame: Frame::of(&batch), own })
 }

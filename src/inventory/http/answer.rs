@@ -107,6 +107,7 @@ mod tests {
 
     fn answer(status: u16, body: &str) -> Answer {
         Answer {
+            content_encoding: String::new(),
             status,
             content_type: "application/json".to_owned(),
             retry_after: None,

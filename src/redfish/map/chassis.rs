@@ -48,6 +48,7 @@ impl Mapper<'_> {
         let subsystem = tree.follow(self.origin, chassis.document, "/PowerSubsystem");
         let has_supplies = subsystem.is_some_and(|it| self.supplies(&index, it));
         if let Some(subsystem) = subsystem {
+            self.redundancy(device, subsystem, "/PowerSupplyRedundancy", "redundancy");
             for battery in tree.nodes_at(self.origin, subsystem.document, "/Batteries") {
                 self.battery(&index, battery);
             }
@@ -130,8 +131,9 @@ impl Mapper<'_> {
         power.is_some_and(|it| !items(it.document, "/PowerSupplies").is_empty())
     }
 
-    fn supply(&mut self, chassis: &str, supply: Node<'_>) {
-        if is_absent(supply.document) {
+    /// A power supply of a chassis or shelf; of one that both name, once.
+    pub(super) fn supply(&mut self, chassis: &str, supply: Node<'_>) {
+        if is_absent(supply.document) || !self.mapped.insert(supply.uri.clone()) {
             return;
         }
         let index = format!("{chassis}.{}", supply.uri.segment(0));
@@ -146,9 +148,11 @@ impl Mapper<'_> {
                 let component = if kind == ComponentKind::Input { input } else { output };
                 self.excerpt(component, (quantity, ""), metrics, pointer, factor);
             }
-            for (pointer, quantity) in
-                [("/RailVoltage", Quantity::Voltage), ("/RailCurrentAmps", Quantity::Current)]
-            {
+            for (pointer, quantity) in [
+                ("/RailVoltage", Quantity::Voltage),
+                ("/RailCurrentAmps", Quantity::Current),
+                ("/RailPowerWatts", Quantity::ActivePower),
+            ] {
                 let rails = items(metrics.document, pointer).len();
                 for rail in 0..rails {
                     let name = if rails == 1 { String::new() } else { format!("rail_{}", rail + 1) };
@@ -159,8 +163,8 @@ impl Mapper<'_> {
         self.status(input, supply, "/Status");
     }
 
-    fn battery(&mut self, chassis: &str, battery: Node<'_>) {
-        if is_absent(battery.document) {
+    pub(super) fn battery(&mut self, chassis: &str, battery: Node<'_>) {
+        if is_absent(battery.document) || !self.mapped.insert(battery.uri.clone()) {
             return;
         }
         let index = format!("{chassis}.{}", battery.uri.segment(0));
@@ -208,6 +212,11 @@ impl Mapper<'_> {
             let sensor = source.and_then(|it| self.origin.resource(it).ok());
             let id =
                 sensor.as_ref().map_or_else(|| format!("Temperatures.{at}"), |it| it.segment(0).to_owned());
+            if let Some(read) = sensor.as_ref().and_then(|it| self.excerpts.get(it)).copied() {
+                // The chassis itself says it: the same reading is not two.
+                self.draft.note(read, format!("{}#{readings}/{at}/Reading", metrics.uri.key()).into());
+                continue;
+            }
             let name = sensor.as_ref().and_then(|it| self.tree.get(it)).map(|it| label_of(it.document));
             let label = name.unwrap_or_else(|| text_at(item, "/DeviceName"));
             let index = format!("{chassis}.{id}");

@@ -1,6 +1,6 @@
 //! Power distribution: units, circuits, outlets, groups (PowerDistribution, Circuit, Outlet, OutletGroup).
 
-use super::{EXCERPTS, Mapper, label_of, prefixed, rating_at};
+use super::{EXCERPTS, Mapper, is_absent, label_of, prefixed, rating_at};
 use crate::model::{ComponentKind, Quantity};
 use crate::redfish::document::{links_at, text_at};
 use crate::redfish::draft::Decode;
@@ -52,6 +52,8 @@ impl Mapper<'_> {
         }
         let is_metered = metrics.is_some_and(|it| it.document.pointer("/PowerWatts/Reading").is_some());
         self.status(device, unit, "/Status");
+        self.redundancy(device, unit, "/MainsRedundancy", "mains_redundancy");
+        self.redundancy(device, unit, "/PowerDistributionRedundancy", "redundancy");
         self.add(
             device,
             (Quantity::State, "transfer"),
@@ -74,6 +76,13 @@ impl Mapper<'_> {
         for group in tree.nodes_at(self.origin, unit.document, "/OutletGroups") {
             self.outlet(&format!("{index}.OutletGroups.{}", group.uri.segment(0)), group);
         }
+        self.redundancy(device, unit, "/PowerSupplyRedundancy", "supply_redundancy");
+        for supply in tree.nodes_at(self.origin, unit.document, "/PowerSupplies") {
+            self.supply(&index, supply);
+        }
+        for battery in tree.nodes_at(self.origin, unit.document, "/Batteries") {
+            self.battery(&index, battery);
+        }
         for chassis in links_at(unit.document, "/Links/Chassis") {
             self.equipped.extend(self.origin.resource(chassis));
         }
@@ -84,6 +93,9 @@ impl Mapper<'_> {
     }
 
     fn circuit(&mut self, kind: ComponentKind, index: &str, circuit: Node<'_>, is_metered: bool) {
+        if is_absent(circuit.document) {
+            return;
+        }
         let label = label_of(circuit.document);
         let component = self.draft.component(kind, index, &label);
         let rated = rating_at(circuit.document, "/RatedCurrentAmps");
@@ -183,6 +195,9 @@ impl Mapper<'_> {
     }
 
     fn outlet(&mut self, index: &str, outlet: Node<'_>) {
+        if is_absent(outlet.document) {
+            return;
+        }
         let component = self.draft.component(ComponentKind::Outlet, index, &label_of(outlet.document));
         self.rate_current(component, rating_at(outlet.document, "/RatedCurrentAmps"));
         for (key, quantity, factor) in EXCERPTS {

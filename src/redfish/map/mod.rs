@@ -10,7 +10,7 @@ mod legacy;
 mod sensor;
 
 use super::document::{number_at, text_at};
-use super::draft::{Decode, Draft, Wanted};
+use super::draft::{Cell, Decode, Draft, Wanted};
 use super::states::{StateKind, decisive};
 use super::tree::{Node, Role, Tree};
 use super::uri::{Origin, ResourceUri};
@@ -25,6 +25,8 @@ pub struct Mapped {
     pub draft: Draft,
     /// Who it is.
     pub identity: Identity,
+    /// Units of sensors that are left out for them.
+    pub unknown_units: BTreeSet<String>,
 }
 
 /// Maps all that is known of a service.
@@ -37,6 +39,8 @@ pub fn map(origin: &Origin, tree: &Tree) -> Mapped {
         excerpts: BTreeMap::new(),
         equipped: BTreeSet::new(),
         unit_indices: BTreeSet::new(),
+        unknown_units: BTreeSet::new(),
+        mapped: BTreeSet::new(),
     };
     for unit in tree.of_role(Role::Unit) {
         mapper.unit(unit);
@@ -51,7 +55,7 @@ pub fn map(origin: &Origin, tree: &Tree) -> Mapped {
     mapper.thresholds();
     let mut draft = mapper.draft;
     draft.tidy();
-    Mapped { draft, identity }
+    Mapped { draft, identity, unknown_units: mapper.unknown_units }
 }
 
 struct Mapper<'t> {
@@ -64,6 +68,10 @@ struct Mapper<'t> {
     equipped: BTreeSet<ResourceUri>,
     /// Of power equipment.
     unit_indices: BTreeSet<String>,
+    /// Of sensors that are left out for them.
+    unknown_units: BTreeSet<String>,
+    /// Supplies and batteries that are components already.
+    mapped: BTreeSet<ResourceUri>,
 }
 
 /// What a quantity's property is called, how it becomes base units, and what else is in an excerpt of it.
@@ -107,7 +115,11 @@ impl<'t> Mapper<'t> {
             },
             _ => "",
         };
-        self.draft.add(Wanted { component, quantity, name, uri: node.uri, pointer, tail, decode })
+        let at = pointer.as_str();
+        let cell = Cell { document: 0, pointer: at.into(), decode: decode.clone(), guard: None };
+        let has_value = cell.read(node.document).value().is_some();
+        let uri = node.uri;
+        self.draft.add(Wanted { component, quantity, name, uri, pointer, tail, decode, has_value })
     }
 
     /// Adds what an excerpt holds: `{"Reading": ..}`, or the number itself.
@@ -120,18 +132,53 @@ impl<'t> Mapper<'t> {
         factor: f64,
     ) {
         let Some(value) = node.document.pointer(pointer) else { return };
+        let is_copy = !value.is_object() || value.get("Reading").is_some();
         let at = if value.is_object() { format!("{pointer}/Reading") } else { pointer.to_owned() };
         let added = self.add(component, (quantity, name), node, at, Decode::Number(factor));
+        if !is_copy {
+            self.linked(component, (quantity, name), value);
+        }
         if let Some(added) = added
             && let Some(sensor) = value.get("DataSourceUri").and_then(Value::as_str)
             && let Ok(sensor) = self.origin.resource(sensor)
         {
+            if let Some(node) = self.tree.get(&sensor).filter(|it| it.document.get("Reading").is_some()) {
+                self.draft.note(added, format!("{}#/Reading", node.uri.key()).into());
+            }
             self.excerpts.entry(sensor).or_insert(added);
         }
         if quantity == Quantity::ActivePower {
             for (key, quantity) in BESIDE_POWER {
                 let at = format!("{pointer}/{key}");
                 self.add(component, (quantity, name), node, at, Decode::Number(1.0));
+            }
+        }
+    }
+
+    /// Adds what a sensor says, where a circuit or outlet names it and holds no copy.
+    fn linked(&mut self, component: u32, (quantity, name): (Quantity, &str), value: &Value) {
+        let uri = ["DataSourceUri", "@odata.id"].iter().find_map(|it| value.get(it)?.as_str());
+        let Some(sensor) = uri.and_then(|it| self.origin.resource(it).ok()) else { return };
+        let Some(node) = self.tree.get(&sensor) else { return };
+        let Some((_, decode)) = sensor::measured(node.document).filter(|(it, _)| *it == quantity) else {
+            return;
+        };
+        if let Some(added) = self.add(component, (quantity, name), node, "/Reading".to_owned(), decode) {
+            self.excerpts.entry(sensor).or_insert(added);
+        }
+    }
+
+    /// What there is of a redundancy: an object, or an array of them.
+    fn redundancy(&mut self, component: u32, node: Node<'_>, pointer: &str, name: &str) {
+        let Some(value) = node.document.pointer(pointer) else { return };
+        let count = value.as_array().map_or(1, Vec::len);
+        for at in 0..count {
+            let pointer = if value.is_array() { format!("{pointer}/{at}") } else { pointer.to_owned() };
+            let name = if at == 0 { name.to_owned() } else { format!("{name}_{}", at + 1) };
+            let status = format!("{pointer}/Status");
+            if node.document.pointer(&status).is_some_and(|it| decisive(it).is_some()) {
+                let decode = Decode::State(StateKind::Status);
+                self.add(component, (Quantity::State, &name), node, status, decode);
             }
         }
     }

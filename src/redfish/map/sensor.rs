@@ -6,6 +6,7 @@ use crate::redfish::document::{number_at, text_at};
 use crate::redfish::draft::{Decode, DeviceThreshold};
 use crate::redfish::tree::Node;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// Which sensors of a chassis become readings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +31,7 @@ const TYPES: [(&str, Quantity); 9] = [
 ];
 
 /// UCUM, and how people write it: (symbol, quantity, factor, offset).
-const UNITS: [(&str, Quantity, f64, f64); 27] = [
+const UNITS: [(&str, Quantity, f64, f64); 29] = [
     ("Cel", Quantity::Temperature, 1.0, 0.0),
     ("C", Quantity::Temperature, 1.0, 0.0),
     ("degC", Quantity::Temperature, 1.0, 0.0),
@@ -58,10 +59,71 @@ const UNITS: [(&str, Quantity, f64, f64); 27] = [
     ("A", Quantity::Current, 1.0, 0.0),
     ("mA", Quantity::Current, 1e-3, 0.0),
     ("Hz", Quantity::Frequency, 1.0, 0.0),
+    ("MW", Quantity::ActivePower, 1e6, 0.0),
+    ("MW.h", Quantity::Energy, 1e6, 0.0),
 ];
 
+/// Words that stand for a unit, in small letters without blanks, dots and dashes: (word, symbol of [`UNITS`]).
+const WORDS: [(&str, &str); 40] = [
+    ("celsius", "Cel"),
+    ("cel", "Cel"),
+    ("c", "Cel"),
+    ("degc", "Cel"),
+    ("degreec", "Cel"),
+    ("degreesc", "Cel"),
+    ("degcelsius", "Cel"),
+    ("degreecelsius", "Cel"),
+    ("degreescelsius", "Cel"),
+    ("℃", "Cel"),
+    ("fahrenheit", "F"),
+    ("degf", "F"),
+    ("degreesf", "F"),
+    ("degreesfahrenheit", "F"),
+    ("°f", "F"),
+    ("kelvin", "K"),
+    ("v", "V"),
+    ("volt", "V"),
+    ("volts", "V"),
+    ("a", "A"),
+    ("amp", "A"),
+    ("amps", "A"),
+    ("ampere", "A"),
+    ("amperes", "A"),
+    ("w", "W"),
+    ("watt", "W"),
+    ("watts", "W"),
+    ("kilowatts", "kW"),
+    ("va", "V.A"),
+    ("voltamps", "V.A"),
+    ("voltamperes", "V.A"),
+    ("kva", "kV.A"),
+    ("vars", "var"),
+    ("wh", "W.h"),
+    ("watthours", "W.h"),
+    ("kwh", "kW.h"),
+    ("kilowatthours", "kW.h"),
+    ("joules", "J"),
+    ("hz", "Hz"),
+    ("hertz", "Hz"),
+];
+
+/// A unit by its symbol, or by a word that people write for it.
+fn unit(text: &str) -> Option<&'static (&'static str, Quantity, f64, f64)> {
+    let of = |symbol: &str| UNITS.iter().find(|(it, ..)| *it == symbol);
+    of(text).or_else(|| {
+        let is_letter = |it: &char| !it.is_whitespace() && !matches!(it, '.' | '-' | '_' | '[' | ']');
+        let word: String = text.chars().filter(is_letter).flat_map(char::to_lowercase).collect();
+        of(WORDS.iter().find(|(it, _)| *it == word)?.1)
+    })
+}
+
 /// Thresholds by their names.
-const THRESHOLDS: [(&str, &str); 6] = [
+const THRESHOLDS: [(&str, &str); 10] = [
+    // What its user has set counts before what it was made with.
+    ("LowerCriticalUser", "lower_critical"),
+    ("LowerCautionUser", "lower_caution"),
+    ("UpperCautionUser", "upper_caution"),
+    ("UpperCriticalUser", "upper_critical"),
     ("LowerFatal", "lower_fatal"),
     ("LowerCritical", "lower_critical"),
     ("LowerCaution", "lower_caution"),
@@ -77,10 +139,12 @@ pub(super) fn measured(sensor: &Value) -> Option<(Quantity, Decode)> {
     let kind = text_at(sensor, "/ReadingType");
     let by_type = TYPES.iter().find(|(name, _)| *name == kind);
     // "%" alone is humidity only where the type says so.
-    if by_type.is_some_and(|(_, it)| *it == Quantity::Humidity) && (units == "%" || units.is_empty()) {
+    let is_percent =
+        ["%", "", "Percent", "RH", "% RH", "%rh"].iter().any(|it| units.eq_ignore_ascii_case(it));
+    if by_type.is_some_and(|(_, it)| *it == Quantity::Humidity) && is_percent {
         return Some((Quantity::Humidity, Decode::Number(1.0)));
     }
-    let by_unit = UNITS.iter().find(|(symbol, ..)| *symbol == units);
+    let by_unit = unit(&units);
     match (by_type, by_unit) {
         (_, Some((_, quantity, factor, offset))) => {
             let is_power = |it: &Quantity| {
@@ -111,12 +175,19 @@ impl Mapper<'_> {
     /// The sensors of a chassis, or those that older units keep themselves.
     pub(super) fn sensors(&mut self, owner: Node<'_>, index: &str, choice: Choice) {
         let tree = self.tree;
+        // What no circuit and no outlet says is not a copy of what they say.
+        let said: BTreeSet<Quantity> = self.draft.readings.iter().map(|it| it.quantity).collect();
         for sensor in tree.nodes_at(self.origin, owner.document, "/Sensors") {
-            let Some((quantity, decode)) = measured(sensor.document) else { continue };
+            if is_absent(sensor.document) || is_disabled(sensor.document) {
+                continue;
+            }
+            let Some((quantity, decode)) = measured(sensor.document) else {
+                self.unknown_units.extend(unknown_unit(sensor.document));
+                continue;
+            };
             let is_environment = matches!(quantity, Quantity::Temperature | Quantity::Humidity);
-            let is_chosen = choice == Choice::All || is_environment;
-            let is_known = self.excerpts.contains_key(sensor.uri);
-            if !is_chosen || is_known || is_absent(sensor.document) || is_disabled(sensor.document) {
+            let is_chosen = choice == Choice::All || is_environment || !said.contains(&quantity);
+            if !is_chosen || self.is_read_already(sensor) {
                 continue;
             }
             let index = format!("{index}.{}", sensor.uri.segment(0));
@@ -129,12 +200,29 @@ impl Mapper<'_> {
         }
     }
 
+    /// Whether its reading stands elsewhere, by this URI or by the one that it calls its own.
+    fn is_read_already(&mut self, sensor: Node<'_>) -> bool {
+        let own = text_at(sensor.document, "/@odata.id");
+        let own = self.origin.resource(&own).ok();
+        let found = [Some(sensor.uri), own.as_ref()].into_iter().flatten();
+        let read = found.filter_map(|it| self.excerpts.get(it)).next().copied();
+        if let Some(read) = read {
+            self.draft.note(read, format!("{}#/Reading", sensor.uri.key()).into());
+        }
+        read.is_some()
+    }
+
     /// What the device takes for too much, of all readings whose sensor is known.
     pub(super) fn thresholds(&mut self) {
         for (uri, reading) in &self.excerpts {
             let Some(sensor) = self.tree.get(uri) else { continue };
             let decode = measured(sensor.document).map(|(_, decode)| decode);
+            let first = self.draft.thresholds.len();
             for (key, name) in THRESHOLDS {
+                let known = self.draft.thresholds.get(first..).unwrap_or_default();
+                if known.iter().any(|it| it.name == name) {
+                    continue;
+                }
                 let number = number_at(sensor.document, &format!("/Thresholds/{key}/Reading"));
                 let value = match (&decode, number) {
                     (Some(Decode::Number(factor)), Some(number)) => number * factor,
@@ -148,6 +236,13 @@ impl Mapper<'_> {
             }
         }
     }
+}
+
+/// The unit of a sensor whose type would be read in another.
+fn unknown_unit(sensor: &Value) -> Option<String> {
+    let (kind, units) = (text_at(sensor, "/ReadingType"), text_at(sensor, "/ReadingUnits"));
+    let is_ours = TYPES.iter().any(|(it, _)| *it == kind);
+    (is_ours && unit(&units).is_none() && !units.is_empty()).then_some(units)
 }
 
 /// Switched off by its user (Sensor.Enabled).
@@ -172,6 +267,15 @@ mod tests {
             ("Power", "kW", Some((Quantity::ActivePower, 1e3))),
             ("Power", "V.A", Some((Quantity::ApparentPower, 1.0))),
             ("", "A", Some((Quantity::Current, 1.0))),
+            ("Temperature", "Celsius", Some((Quantity::Temperature, 1.0))),
+            ("Temperature", "degrees C", Some((Quantity::Temperature, 1.0))),
+            ("Voltage", "Volts", Some((Quantity::Voltage, 1.0))),
+            ("Current", "Amps", Some((Quantity::Current, 1.0))),
+            ("Power", "watts", Some((Quantity::ActivePower, 1.0))),
+            ("Humidity", "Percent", Some((Quantity::Humidity, 1.0))),
+            ("EnergykWh", "kWh", Some((Quantity::Energy, 1e3))),
+            ("Power", "MW", Some((Quantity::ActivePower, 1e6))),
+            ("Temperature", "furlong", None),
             ("Percent", "%", None),
             ("Rotational", "{rev}/min", None),
             ("Temperature", "V", None),

@@ -22,7 +22,17 @@ pub(super) async fn answer(shared: &Arc<Shared>, request: Request) -> Response {
     let query = request.uri().query().unwrap_or_default().to_owned();
     let (method, headers) = (request.method().clone(), request.headers().clone());
     match method {
-        Method::POST if path == SESSIONS => return log_in(shared, &body_of(request).await),
+        Method::POST if path == SESSIONS => {
+            let answer = log_in(shared, &body_of(request).await);
+            let pause = lock(&shared.spec).faults.iter().find_map(|it| match it.kind {
+                FaultKind::SlowLogin(milliseconds) => Some(milliseconds),
+                _ => None,
+            });
+            if let Some(milliseconds) = pause {
+                tokio::time::sleep(Duration::from_millis(milliseconds.into())).await;
+            }
+            return answer;
+        }
         Method::DELETE if path.starts_with(SESSIONS) => return log_out(shared, &path, &headers),
         Method::GET => (),
         _ => {
@@ -57,7 +67,9 @@ fn fault_at(shared: &Shared, path: &str, query: &str, is_root: bool) -> Option<F
             expansion(query).is_some()
         }
         FaultKind::LoginStatus(_)
+        | FaultKind::SlowLogin(_)
         | FaultKind::NoLocation
+        | FaultKind::LocationAway
         | FaultKind::SessionLimit
         | FaultKind::SessionUses(_)
         | FaultKind::NoBasic => false,
@@ -279,7 +291,10 @@ fn log_in(shared: &Shared, body: &[u8]) -> Response {
     sessions.open.insert(token.clone(), (number, 0));
     lock(&shared.counts).logins += 1;
     let uri = format!("{SESSIONS}/{number}");
-    let response = json_of(201, &json!({ "@odata.id": uri, "Id": number.to_string() }));
+    let leads_away = spec.faults.iter().any(|it| it.kind == FaultKind::LocationAway);
+    let body = if leads_away { json!({}) } else { json!({ "@odata.id": uri, "Id": number.to_string() }) };
+    let response = json_of(201, &body);
+    let uri = if leads_away { format!("https://bmc.example{uri}") } else { uri };
     let response = with(response, header::HeaderName::from_static("x-auth-token"), &token);
     let hides = spec.faults.iter().any(|it| it.kind == FaultKind::NoLocation);
     if hides { response } else { with(response, header::LOCATION, &uri) }

@@ -16,8 +16,12 @@ pub struct ServiceFault {
 pub enum FaultKind {
     /// A login is answered with this status, and no session.
     LoginStatus(u16),
+    /// A login is answered so many milliseconds after it has opened a session.
+    SlowLogin(u32),
     /// A login has no Location header.
     NoLocation,
+    /// A login's Location is on another host, and its body names none.
+    LocationAway,
     /// No session can be opened: too many are (503, RAC0218).
     SessionLimit,
     /// A session is good for so many requests.
@@ -74,7 +78,9 @@ impl FaultKind {
         let status = |usual: u16| value.map_or(Some(usual), |it| it.parse().ok());
         Some(match name {
             "login-status" => Self::LoginStatus(status(405)?),
+            "slow-login" => Self::SlowLogin(number(60_000)?),
             "no-location" => Self::NoLocation,
+            "location-away" => Self::LocationAway,
             "session-limit" => Self::SessionLimit,
             "session-uses" => Self::SessionUses(number(10)?),
             "no-basic" => Self::NoBasic,

@@ -5,11 +5,13 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Documents by URI, without a trailing slash.
 #[derive(Debug, Clone, Default)]
 pub struct Mockup {
-    documents: BTreeMap<String, Value>,
+    /// Shared by services of a kind until one of them is changed.
+    documents: Arc<BTreeMap<String, Value>>,
 }
 
 /// Where a service's root is.
@@ -43,7 +45,7 @@ impl Mockup {
                     io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", path.display()))
                 };
                 let document = serde_json::from_slice(&octets).map_err(named)?;
-                self.documents.insert(uri.to_owned(), document);
+                self.insert(uri, document);
             }
         }
         Ok(())
@@ -53,7 +55,7 @@ impl Mockup {
     #[must_use]
     pub fn of(documents: impl IntoIterator<Item = (String, Value)>) -> Self {
         let trimmed = |(uri, it): (String, Value)| (uri.trim_end_matches('/').to_owned(), it);
-        Self { documents: documents.into_iter().map(trimmed).collect() }
+        Self { documents: Arc::new(documents.into_iter().map(trimmed).collect()) }
     }
 
     /// The document of a URI.
@@ -64,12 +66,12 @@ impl Mockup {
 
     /// The same, to be changed.
     pub fn get_mut(&mut self, uri: &str) -> Option<&mut Value> {
-        self.documents.get_mut(uri.trim_end_matches('/'))
+        Arc::make_mut(&mut self.documents).get_mut(uri.trim_end_matches('/'))
     }
 
     /// Adds a document, or takes its place.
     pub fn insert(&mut self, uri: &str, document: Value) {
-        self.documents.insert(uri.trim_end_matches('/').to_owned(), document);
+        Arc::make_mut(&mut self.documents).insert(uri.trim_end_matches('/').to_owned(), document);
     }
 
     /// How many documents there are.

@@ -182,6 +182,17 @@ impl ServiceHandle {
         }
     }
 
+    /// Its documents.
+    #[must_use]
+    pub fn mockup(&self) -> Mockup {
+        lock(&self.shared.spec).mockup.clone()
+    }
+
+    /// Serves other documents from now on.
+    pub fn serve(&self, mockup: Mockup) {
+        lock(&self.shared.spec).mockup = mockup;
+    }
+
     /// Sends an event to whoever listens. Whether anybody does.
     #[must_use]
     pub fn send_event(&self) -> bool {

@@ -154,3 +154,72 @@ fn poll_and_capture_by_hand() {
         super::assert_whole(&service.poll().await);
     });
 }
+
+/// A login that is under way when its process is told to stop: its session is deleted all the same.
+#[test]
+fn a_login_under_way_leaves_no_session_behind() {
+    super::run(async {
+        let handle = serve(pdu(6), &["slow-login=1200"]).await;
+        let folder = tempfile::tempdir().unwrap();
+        write_config(folder.path(), &handle, "20m");
+        let config = folder.path().join("rackwarden.toml").display().to_string();
+        for (arguments, number) in [
+            (vec!["poll", "pdu-r1", "--config", &config], nix::sys::signal::Signal::SIGINT),
+            (vec!["explain", "pdu-r1", "--config", &config], nix::sys::signal::Signal::SIGTERM),
+            (vec!["rules", "suggest", "--poll", "--config", &config], nix::sys::signal::Signal::SIGINT),
+            (vec!["run", "--config", &config], nix::sys::signal::Signal::SIGTERM),
+        ] {
+            let (logins, what) = (handle.counts().logins, arguments.join(" "));
+            let mut command = Command::new(env!("CARGO_BIN_EXE_rackwarden"));
+            command.args(&arguments).stdout(Stdio::null()).stderr(Stdio::null());
+            let mut child = Daemon(command.spawn().unwrap());
+            until(&format!("a login of {what}"), || logins < handle.counts().logins).await;
+            assert_eq!(handle.open_sessions(), 1, "{what}");
+            signal(&child.0, number);
+            tokio::task::spawn_blocking(move || child.0.wait()).await.unwrap().unwrap();
+            assert_eq!(handle.open_sessions(), 0, "{what}");
+        }
+    });
+}
+
+/// What a service itself takes for too much becomes rules, whole and in force as they are printed.
+#[test]
+fn rules_are_suggested_from_what_is_set_in_it() {
+    super::run(async {
+        let handle = serve(pdu(6), &[]).await;
+        let folder = tempfile::tempdir().unwrap();
+        write_config(folder.path(), &handle, "20m");
+        let config = folder.path().join("rackwarden.toml");
+        let command = |arguments: &[&str]| {
+            let (arguments, config) =
+                (arguments.iter().map(ToString::to_string).collect::<Vec<_>>(), config.clone());
+            tokio::task::spawn_blocking(move || {
+                let mut command = Command::new(env!("CARGO_BIN_EXE_rackwarden"));
+                command.args(arguments).arg("--config").arg(config).output().unwrap()
+            })
+        };
+        let suggested = command(&["rules", "suggest", "--poll"]).await.unwrap();
+        let text = String::from_utf8(suggested.stdout).unwrap();
+        assert!(suggested.status.success(), "{}", String::from_utf8_lossy(&suggested.stderr));
+        for (apply_to, level) in [
+            ("pdu-r1/phase/1.I1.L1", "critical = { value = 30, clear = 28.5 }"),
+            ("pdu-r1/sensor/Chassis.1.Temperatures.inlet", "critical = { value = 42, clear = 41 }"),
+        ] {
+            let rule = text.split("\n\n").find(|it| it.contains(&format!("\"{apply_to}\"")));
+            let rule = rule.unwrap_or_else(|| panic!("nothing for {apply_to} in {text}"));
+            assert!(rule.contains("Set in the device itself") && rule.contains(level), "{rule}");
+        }
+        let loaded: toml::Table = toml::from_str(&text).unwrap();
+        assert!(2 < loaded["alerts"].as_array().unwrap().len());
+        let whole = format!("{}\n{text}", fs::read_to_string(&config).unwrap());
+        fs::write(&config, whole).unwrap();
+        let checked = command(&["check"]).await.unwrap();
+        assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+        let explained = command(&["explain", "pdu-r1", "phase/1.I1.L1/current"]).await.unwrap();
+        let explained = String::from_utf8(explained.stdout).unwrap();
+        assert!(explained.contains("device   upper critical 30 A"), "{explained}");
+        assert!(explained.contains("also     /redfish/v1/Chassis/PDU/Sensors/I1L1#/Reading"), "{explained}");
+        assert!(explained.contains("as set in it"), "its rules are told: {explained}");
+        assert_eq!(handle.open_sessions(), 0);
+    });
+}

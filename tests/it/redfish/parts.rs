@@ -7,7 +7,7 @@ use rackwarden::redfish::Polled;
 use rackwarden::simulator::redfish::Mockup;
 use serde_json::{Value, json};
 
-fn root(more: &Value) -> (String, Value) {
+pub(super) fn root(more: &Value) -> (String, Value) {
     let mut document = json!({
         "@odata.id": "/redfish/v1/", "RedfishVersion": "1.15.0",
         "Chassis": link("/redfish/v1/Chassis"), "Facilities": link("/redfish/v1/Facilities"),
@@ -20,16 +20,16 @@ fn root(more: &Value) -> (String, Value) {
     ("/redfish/v1".to_owned(), document)
 }
 
-fn of(uri: &str, document: Value) -> (String, Value) {
+pub(super) fn of(uri: &str, document: Value) -> (String, Value) {
     (format!("/redfish/v1/{uri}"), document)
 }
 
-fn members(uri: &str, ids: &[&str]) -> (String, Value) {
+pub(super) fn members(uri: &str, ids: &[&str]) -> (String, Value) {
     let uri = format!("/redfish/v1/{uri}");
     collection(&uri, &ids.iter().map(|it| format!("{uri}/{it}")).collect::<Vec<_>>())
 }
 
-fn reading(number: f64) -> Value {
+pub(super) fn reading(number: f64) -> Value {
     json!({ "Reading": number })
 }
 
@@ -37,13 +37,14 @@ fn reading(number: f64) -> Value {
 fn shelf() -> Mockup {
     let unit = "PowerEquipment/PowerShelves/7";
     let at = |uri: &str| link(&format!("/redfish/v1/{uri}"));
-    Mockup::of([
+    let equipment = [
         root(&json!({})),
         of("PowerEquipment", json!({ "PowerShelves": at("PowerEquipment/PowerShelves") })),
         members("PowerEquipment/PowerShelves", &["7"]),
         of(
             unit,
             json!({ "Name": "Shelf 7", "EquipmentType": "PowerShelf", "Mains": at(&format!("{unit}/Mains")),
+                "PowerSupplies": at(&format!("{unit}/PowerSupplies")), "PowerSupplyRedundancy": [{ "Status": { "Health": "OK" } }],
                 "Sensors": at(&format!("{unit}/Sensors")), "Links": { "Chassis": [at("Chassis/Shelf")] } }),
         ),
         members(&format!("{unit}/Mains"), &["A"]),
@@ -52,12 +53,36 @@ fn shelf() -> Mockup {
             json!({ "Voltage": reading(231.0), "CurrentAmps": 12.5, "BreakerState": "Tripped",
                 "PowerWatts": { "Reading": "2875.5", "PowerFactor": 0.99 } }),
         ),
+        // One of its own, and one that its chassis names too.
+        collection(
+            &format!("/redfish/v1/{unit}/PowerSupplies"),
+            &[
+                format!("/redfish/v1/{unit}/PowerSupplies/5"),
+                "/redfish/v1/Chassis/Shelf/Supplies/3".to_owned(),
+            ],
+        ),
+        of(
+            &format!("{unit}/PowerSupplies/5"),
+            json!({ "Name": "PSU 5", "Metrics": at(&format!("{unit}/PowerSupplies/5/Metrics")) }),
+        ),
+        of(
+            &format!("{unit}/PowerSupplies/5/Metrics"),
+            json!({ "InputPowerWatts": reading(905.0), "RailPowerWatts": [reading(880.0)] }),
+        ),
+        of("Chassis/Shelf/Supplies/3", json!({ "Name": "PSU 3", "Status": { "Health": "OK" } })),
         // Where older units keep them.
         members(&format!("{unit}/Sensors"), &["Inlet"]),
         of(
             &format!("{unit}/Sensors/Inlet"),
             json!({ "Reading": 77.0, "ReadingUnits": "[degF]", "ReadingType": "Temperature" }),
         ),
+    ];
+    Mockup::of(equipment.into_iter().chain(shelf_chassis()))
+}
+
+fn shelf_chassis() -> Vec<(String, Value)> {
+    let at = |uri: &str| link(&format!("/redfish/v1/{uri}"));
+    vec![
         members("Chassis", &["Shelf"]),
         of(
             "Chassis/Shelf",
@@ -68,7 +93,7 @@ fn shelf() -> Mockup {
             "Chassis/Shelf/PowerSubsystem",
             json!({ "PowerSupplies": at("Chassis/Shelf/Supplies"), "Batteries": at("Chassis/Shelf/Batteries") }),
         ),
-        members("Chassis/Shelf/Supplies", &["1", "2"]),
+        members("Chassis/Shelf/Supplies", &["1", "2", "3"]),
         of(
             "Chassis/Shelf/Supplies/1",
             json!({ "Name": "PSU 1", "PowerCapacityWatts": 3000, "Status": { "Health": "Warning" },
@@ -105,11 +130,11 @@ fn shelf() -> Mockup {
             json!({ "TemperatureCelsius": reading(23.5), "HumidityPercent": reading(41.0), "EnergykWh": reading(1.5) }),
         ),
         of("Facilities/Room237/Outside", json!({ "TemperatureCelsius": reading(-4.0) })),
-    ])
+    ]
 }
 
 /// `kind/index/quantity/name` of all readings, with value, or the state's name.
-fn rows(polled: &Polled) -> Vec<(String, String)> {
+pub(super) fn rows(polled: &Polled) -> Vec<(String, String)> {
     let shape = &polled.batch.shape;
     let each = shape.readings.iter().zip(&polled.batch.samples).map(|(reading, sample)| {
         let component = shape.component_of(reading).unwrap();
@@ -117,14 +142,14 @@ fn rows(polled: &Polled) -> Vec<(String, String)> {
         let value = match (sample, &reading.states) {
             (Sample::Value(value), Some(states)) => states.state(*value).unwrap().name.to_string(),
             (Sample::Value(value), None) => format!("{:.2}", value),
-            other => format!("{other:?}"),
+            (missing, _) => format!("{missing:?}"),
         };
         (name.trim_end_matches('/').to_owned(), value)
     });
     each.collect()
 }
 
-fn assert_rows(polled: &Polled, expected: &[(&str, &str)]) {
+pub(super) fn assert_rows(polled: &Polled, expected: &[(&str, &str)]) {
     assert_eq!(polled.batch.error, None);
     let rows = rows(polled);
     for (name, value) in expected {
@@ -149,6 +174,10 @@ fn shelves_batteries_leaks_and_rooms() {
                     ("infeed/PowerShelves.7.A/power_factor", "0.99"),
                     ("infeed/PowerShelves.7.A/state", "Tripped"),
                     ("sensor/PowerShelves.7.Inlet/temperature", "25.00"),
+                    ("device/PowerShelves.7/state/supply_redundancy", "OK"),
+                    ("input/PowerShelves.7.5/active_power", "905.00"),
+                    ("output/PowerShelves.7.5/active_power", "880.00"),
+                    ("input/PowerShelves.7.3/state/health", "OK"),
                     ("input/Shelf.1/active_power", "1400.00"),
                     ("input/Shelf.1/temperature", "41.00"),
                     ("input/Shelf.1/state/health", "Warning"),
@@ -168,6 +197,7 @@ fn shelves_batteries_leaks_and_rooms() {
             let identity = &polled.batch.source.identity;
             assert_eq!((&*identity.vendor, &*identity.model), ("Invented", "S-7"));
             assert!(!rows(&polled).iter().any(|(it, _)| it.contains("Shelf.2")), "an empty bay");
+            assert!(!rows(&polled).iter().any(|(it, _)| it.contains("input/Shelf.3")), "it is read already");
         }
     });
 }
