@@ -17,6 +17,18 @@ use std::time::Duration;
 const STATUS: &str = "1.3.6.1.2.1.33.1.4.1.0";
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// A UPS that runs on mains.
+pub(crate) fn ups() -> Tree {
+    let rows = [
+        ("1.3.6.1.2.1.1.2.0", Value::ObjectIdentifier(oid("1.3.6.1.4.1.99999.3"))),
+        ("1.3.6.1.2.1.1.3.0", Value::TimeTicks(1)),
+        ("1.3.6.1.2.1.33.1.1.2.0", text("Steady 1500")),
+        ("1.3.6.1.2.1.33.1.2.4.0", Value::Integer(88)),
+        (STATUS, Value::Integer(3)),
+    ];
+    Tree::new(rows.map(|(name, value)| (oid(name), value))).unwrap()
+}
+
 /// A UPS, a stand-in for PagerDuty, and a folder with a configuration.
 struct World {
     simulator: Simulator,
@@ -27,14 +39,7 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let rows = [
-            ("1.3.6.1.2.1.1.2.0", Value::ObjectIdentifier(oid("1.3.6.1.4.1.99999.3"))),
-            ("1.3.6.1.2.1.1.3.0", Value::TimeTicks(1)),
-            ("1.3.6.1.2.1.33.1.1.2.0", text("Steady 1500")),
-            ("1.3.6.1.2.1.33.1.2.4.0", Value::Integer(88)),
-            (STATUS, Value::Integer(3)),
-        ];
-        let tree = Tree::new(rows.map(|(name, value)| (oid(name), value))).unwrap();
+        let tree = ups();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let spec = AgentSpec::new(Arc::new(tree), "s3cret");
         let simulator = Simulator::start(vec![(any, spec.clone()), (any, spec)]).unwrap();

@@ -1,13 +1,12 @@
 //! The daemon, killed with SIGKILL at moments that a seed chooses, while agents go to and fro: what PagerDuty
 //! has in the end, and how it came there.
 
+use crate::daemon;
 use crate::paging_room::{KEY, LIMIT};
 use rackwarden::model::{Oid, SystemClock, Value};
 use rackwarden::simulator::Simulator;
 use rackwarden::simulator::agent::AgentSpec;
-use rackwarden::simulator::cell::text;
 use rackwarden::simulator::pagerduty::{Board, PagerDuty};
-use rackwarden::simulator::tree::Tree;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpListener};
@@ -49,14 +48,7 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let rows = [
-            ("1.3.6.1.2.1.1.2.0", Value::ObjectIdentifier(oid("1.3.6.1.4.1.99999.3"))),
-            ("1.3.6.1.2.1.1.3.0", Value::TimeTicks(1)),
-            ("1.3.6.1.2.1.33.1.1.2.0", text("Steady 1500")),
-            ("1.3.6.1.2.1.33.1.2.4.0", Value::Integer(88)),
-            (STATUS, Value::Integer(3)),
-        ];
-        let tree = Arc::new(Tree::new(rows.map(|(name, value)| (oid(name), value))).unwrap());
+        let tree = Arc::new(daemon::ups());
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let agents = (0..AGENTS).map(|_| (any, AgentSpec::new(Arc::clone(&tree), "s3cret"))).collect();
         let world = Self {

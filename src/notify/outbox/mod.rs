@@ -87,7 +87,8 @@ pub struct Outbox;
 impl Outbox {
     /// Opens the outbox in `settings.state_folder` and begins to send what waits in it. Its tasks run
     /// on `runtime`. Returns the alerts that went on when the process before ended ([`OutboxHandle::recall`]
-    /// says more of them), and warnings for the operator: a file that is damaged or cannot be written does not keep paging from starting.
+    /// says more of them), and warnings for the operator: a file that is damaged or cannot be written does
+    /// not keep paging from starting.
     ///
     /// # Errors
     /// [`NotifyError::InUse`] if another process has the folder, [`NotifyError::Thread`].
