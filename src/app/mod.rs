@@ -14,6 +14,7 @@ pub mod pipeline;
 mod redfish;
 mod reload;
 pub mod resolve;
+mod restored;
 mod status;
 mod supervise;
 mod tally;
