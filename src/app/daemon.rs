@@ -275,7 +275,7 @@ impl Daemon {
             store: Arc::clone(&self.shared.store),
             alerts: Arc::new(status::Alerts(Arc::clone(&self.shared.board))),
             outbox: Arc::new(status::Paging(self.shared.outbox.clone())),
-            operations: Some(Arc::new(control::Control { outbox: self.shared.outbox.clone(), clock })),
+            operations: Some(Arc::new(control::Control { shared: Arc::clone(&self.shared), clock })),
             traps: self.trap_status(),
             sources: self.source_status(),
             rules: self.rule_status(),
@@ -287,7 +287,7 @@ impl Daemon {
         let mut control_stopped = stopped.clone();
         let control_shutdown = async move { if control_stopped.wait_for(|it| *it).await.is_err() {} };
         let folder = &self.settings.state_folder;
-        control::start(runtime, folder, self.shared.outbox.clone(), clock, control_shutdown);
+        control::start(runtime, folder, Arc::clone(&self.shared), clock, control_shutdown);
         self.beat(runtime);
         let watch = lag::watch(Arc::clone(&self.shared), clock);
         self.tasks.push(supervise::spawn(runtime, "lag", watch));

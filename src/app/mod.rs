@@ -6,6 +6,7 @@
 mod control;
 pub mod daemon;
 mod enrich;
+mod fitting;
 mod groups;
 mod inventory;
 mod lag;
