@@ -23,7 +23,7 @@ use crate::model::{
 use crate::profile::{Plan, ProfileSet};
 use crate::snmp::v3::{NeedKeys, UsmError};
 use crate::snmp::wire::{Names, Pdu, Version};
-use crate::snmp::{GetJob, GetLimits, GetStep, Session};
+use crate::snmp::{Apart, GetJob, GetLimits, GetStep, Session};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,8 +62,8 @@ pub struct Device {
     profile_gap: Duration,
     effort: Effort,
     reach: Reach,
-    /// Cells that the agent refused at the last poll: they are asked apart, so that they spoil no others.
-    apart: Box<[u32]>,
+    /// Cells that are asked apart, if any, so that they spoil no others.
+    apart: Option<Box<Apart>>,
     /// Failed polls in a row.
     failures: u32,
     /// It answers, but nothing can be read from it.
@@ -92,10 +92,6 @@ enum LearnAnew {
 }
 
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "polling is what a device does: a box would be an allocation a poll"
-)]
 enum Activity {
     Idle,
     /// What the learner asks is due.
@@ -178,7 +174,7 @@ impl Device {
             pace: Pace::default(),
             profile_gap: Duration::ZERO,
             effort: Effort::default(),
-            apart: Box::default(),
+            apart: None,
             failures: 0,
             is_unreadable: false,
             uptime_ticks: None,
@@ -262,10 +258,10 @@ impl Device {
         self.effort = Effort::default();
         self.next_exchange();
         self.activity = match &self.outcome.ready {
-            Some(ready) => {
-                let names = Arc::clone(&ready.names);
-                Activity::Poll(GetJob::new_apart(names, self.reach.get, &self.apart))
-            }
+            Some(ready) => Activity::Poll(match &self.apart {
+                None => GetJob::new(Arc::clone(&ready.names), self.reach.get),
+                Some(apart) => apart.job(self.reach.get),
+            }),
             None => {
                 self.start_learning(now.moment);
                 Activity::Learn
@@ -530,7 +526,7 @@ impl Device {
                     self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
                 }
                 self.polling_since = now.moment;
-                self.apart = Box::default();
+                self.apart = None;
                 let was_known = self.outcome.ready.is_some();
                 let ready = Arc::new(self.make_ready(*plan));
                 self.kinds.remember(&ready);
@@ -615,13 +611,20 @@ impl Device {
             return self.fail(PollError::Timeout, now);
         }
         let Some(ready) = &self.outcome.ready else { return self.fail(PollError::Timeout, now) };
+        if let Some(apart) = &self.apart {
+            job.put_in_order(apart.order());
+        }
         let reasons = job.cells().reasons();
         if (reasons.contains(Missing::AgentError) || reasons.contains(Missing::TooBig)) && is_refused(job) {
             let status = job.refusal();
             return self.fail(PollError::AgentError { status }, now);
         }
         self.reach.get = job.limits();
-        self.apart = job.at_fault();
+        let (apart, is_spoilt) = Apart::after(self.apart.take(), job, &ready.names);
+        self.apart = apart;
+        if is_spoilt {
+            self.reach.get.forget();
+        }
         self.failures = 0;
         self.is_unreadable = false;
         let cells = job.take_cells();
