@@ -54,6 +54,8 @@ pub struct Device {
     /// Requests that are in flight beside the one that is due, the oldest first. Nothing repeats these: where one
     /// is not answered in time, it becomes the one that is due.
     beside: Vec<Beside>,
+    /// Something was reported about its engine in this poll: no more requests beside the one that is due.
+    is_in_doubt: bool,
     /// Requests of a poll at a time, as its profile and its settings allow.
     in_flight_max: u8,
     round_trip: RoundTrip,
@@ -169,6 +171,7 @@ impl Device {
             exchange: Exchange::new(),
             is_begun: false,
             beside: Vec::new(),
+            is_in_doubt: false,
             in_flight_max: 1,
             round_trip: RoundTrip::default(),
             pace: Pace::default(),
@@ -254,6 +257,7 @@ impl Device {
     pub fn begin(&mut self, now: Now) {
         self.begun = now;
         self.beside.clear();
+        self.is_in_doubt = false;
         self.polling_since = now.moment;
         self.effort = Effort::default();
         self.next_exchange();
@@ -727,8 +731,9 @@ impl Device {
         batch.duration = now.moment.since(self.begun.moment);
         batch.effort = Effort {
             round_trip: self.round_trip.smoothed(),
-            cells: self.reach.get.cells.asked(),
-            repetitions: self.reach.repetitions.asked(),
+            cells: self.reach.get.cells.bound(),
+            octets: self.reach.get.octets.bound(),
+            repetitions: self.reach.repetitions.bound(),
             ..self.effort
         };
         batch.error = error;

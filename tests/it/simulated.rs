@@ -319,7 +319,12 @@ fn one_cell_spoils_a_get() {
         assert_eq!(bench.one(PduKind::Get, &CELLS, 0).status(), (status, 0), "{fault}");
         assert_eq!(bench.one(PduKind::Get, &CELLS[1..2], 0).status(), (alone, 0), "{fault}");
         assert_eq!(bench.one(PduKind::Get, &CELLS[..1], 0).status().0, ErrorStatus::NO_ERROR, "{fault}");
-        assert_eq!(bench.one(PduKind::GetBulk, &[COLUMN], 3).names(), CELLS, "{fault}: walks go on");
+        let walked = bench.one(PduKind::GetBulk, &[COLUMN], 3);
+        assert_eq!(
+            (walked.status().0, walked.names().len()),
+            (ErrorStatus::NO_ERROR, 3),
+            "{fault}: walks go on"
+        );
     }
 }
 
