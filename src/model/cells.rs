@@ -180,6 +180,16 @@ impl Cells {
         self.cells.truncate(length);
     }
 
+    /// Moves each cell to the place that `order` says; where that says none, it stays. No two may go to one place.
+    pub fn put_in_order(&mut self, order: &[u32]) {
+        let cells = self.cells.clone();
+        for (cell, place) in cells.into_iter().zip(order) {
+            if let Some(there) = self.cells.get_mut(*place as usize) {
+                *there = cell;
+            }
+        }
+    }
+
     /// Takes back what was noted at `at`.
     pub fn open(&mut self, at: usize) {
         if let Some(cell) = self.cells.get_mut(at) {

@@ -12,7 +12,7 @@ pub mod v3;
 pub mod walk;
 pub mod wire;
 
-pub use get::{GetJob, GetLimits, GetStep};
+pub use get::{Apart, GetJob, GetLimits, GetStep};
 pub use rows::{Picked, Rows, TakeRows};
 pub use session::{Incoming, Received, Request, Session};
 pub use size::RequestSize;
