@@ -448,6 +448,16 @@ impl Lane {
         Next::Send(Job { sequence, record, attempts })
     }
 
+    /// What has failed waits no longer.
+    pub(crate) fn hasten(&mut self, now: Moment) {
+        for (_, sequence) in std::mem::take(&mut self.deferred) {
+            let Some(entry) = self.entries.get_mut(&sequence) else { continue };
+            (entry.not_before, entry.place) = (Moment::ZERO, Place::Behind);
+            let key = entry.record.key.clone();
+            self.place_head(&key, now);
+        }
+    }
+
     fn wake_deferred(&mut self, now: Moment) {
         while let Some(&(until, sequence)) = self.deferred.first() {
             if now < until {

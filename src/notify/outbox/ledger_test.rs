@@ -585,3 +585,16 @@ fn what_stands_beside_a_parked_resolve_gives_way_to_it() {
     let all = bench.ledger.all(Now::default());
     assert!(!all.iter().any(|it| matches!(it, Op::PutEvent(..) | Op::KeepEvent(_))), "{all:?}");
 }
+
+/// Somebody has mended the receiver and says so.
+#[test]
+fn what_failed_is_tried_at_once_when_asked() {
+    let mut bench = Bench::new(100);
+    bench.trigger("a", Severity::Critical);
+    let job = bench.next().unwrap();
+    let later = Moment::after_zero(Duration::from_secs(60));
+    bench.ledger.failed(&bench.lane, job.sequence, false, later, NOW);
+    assert!(bench.next().is_none(), "it waits for its time");
+    bench.ledger.hasten(&Arc::clone(&bench.lane), NOW);
+    assert_eq!(bench.drain(), ["trigger a"]);
+}

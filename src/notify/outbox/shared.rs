@@ -313,6 +313,9 @@ impl Shared {
         let mut state = self.lock();
         state.ledger.set_limit(name, settings.requests_per_minute);
         state.pumps.begin(name, &endpoint_of(settings));
+        // What was wrong before may be right now.
+        let now = self.clock.moment();
+        state.ledger.hasten(name, now);
     }
 
     /// The next event for that integration.

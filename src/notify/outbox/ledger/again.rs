@@ -8,6 +8,11 @@ use crate::notify::pagerduty::{Action, event};
 use std::sync::Arc;
 
 impl Ledger {
+    /// What an integration failed to take is tried without further pause.
+    pub(crate) fn hasten(&mut self, name: &Arc<str>, now: Moment) {
+        self.lane(name).hasten(now);
+    }
+
     /// Tells those who know of an alert once more that it goes on. Says whether anybody is told.
     pub(crate) fn renew(&mut self, record: &Arc<Record>, at: UnixMillis, now: Moment) -> bool {
         let Some(row) = self.open.get(&record.key).cloned() else { return false };
