@@ -133,18 +133,6 @@ impl Cells {
         }
     }
 
-    /// Copies the cell at `from` of `other`, if it holds a value.
-    pub fn copy(&mut self, at: usize, other: &Self, from: usize) {
-        match (self.cells.get_mut(at), other.cells.get(from)) {
-            (Some(cell), Some(other)) if other.kind <= Kind::TimeTicks => *cell = *other,
-            _ => {
-                if let Ok(value) = other.value_ref(from) {
-                    self.set(at, value);
-                }
-            }
-        }
-    }
-
     /// What is no plain number.
     #[cold]
     fn set_other(&mut self, at: usize, value: ValueRef<'_>) {

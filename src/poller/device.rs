@@ -74,6 +74,8 @@ pub struct Device {
     learnt_at: Moment,
     learn_every: Duration,
     learn_anew: LearnAnew,
+    /// What the agent last said of how many rows its tables have ([`Plan::row_counts`]).
+    row_counts: Option<u64>,
     /// Why the learning under way, or the last one, was begun.
     learning_for: LearnAnew,
     /// Learnings in a row that brought less than is known.
@@ -184,6 +186,7 @@ impl Device {
             learnt_at: Moment::ZERO,
             learn_every,
             learn_anew: LearnAnew::No,
+            row_counts: None,
             learning_for: LearnAnew::No,
             doubts: 0,
         }
@@ -638,6 +641,11 @@ impl Device {
         // A time-out is no sign that rows are gone. A scale that was settled on a dead line does not fit the
         // living one.
         if is_gone(&cells) || missing.contains(Missing::OutOfRange) {
+            self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
+        }
+        // A table of what is amiss has other rows than were learnt.
+        let row_counts = ready.plan.row_counts(&self.outcome.batch.samples);
+        if row_counts.is_some_and(|it| self.row_counts.replace(it).is_some_and(|before| before != it)) {
             self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
         }
         if let Some(ticks) = uptime(&cells) {

@@ -231,7 +231,7 @@ fn snmprec(line: &str, charset: Charset) -> Row {
     } else {
         (kind, None)
     };
-    let text = value.trim();
+    let text = if tag.ends_with(":numeric") { initial(value) } else { value.trim() };
     let value = match (number, octets) {
         ("4", Some(octets)) => Value::OctetString(octets.into()),
         ("4", None) => Value::OctetString(charset.octets(value)),
@@ -254,6 +254,11 @@ fn snmprec(line: &str, charset: Charset) -> Row {
         _ => return Err(LineError::Type(tag.to_owned())),
     };
     Ok((oid, value))
+}
+
+/// What the variation `numeric` of snmpsim begins with: its value is a list of settings, `min=1,max=2,initial=2`.
+fn initial(settings: &str) -> &str {
+    settings.split(',').find_map(|it| it.trim().strip_prefix("initial=")).unwrap_or(settings).trim()
 }
 
 /// Refuses what no message can carry.
@@ -358,6 +363,7 @@ mod tests {
         check("1.3.6.1|4|", &text(""));
         check("1.3.6.1|4x|00 ff", &Value::OctetString([0, 255].into()));
         check("1.3.6.1|4:writecache|as it stands", &text("as it stands"));
+        check("1.3.6.1|2:numeric|min=1,max=2,wrap=1,initial=2", &Value::Integer(2));
         check("1.3.6.1|5|", &Value::Null);
         check("1.3.6.1|6|1.3.6.1.4.1.318", &Value::ObjectIdentifier("1.3.6.1.4.1.318".parse().unwrap()));
         check("1.3.6.1|64|10.0.0.1", &Value::IpAddress([10, 0, 0, 1]));

@@ -58,7 +58,7 @@ fn cell(line: &[u8]) -> Option<(Oid, Value)> {
     let hex = rest.split(':').next().is_some_and(|it| it.contains('x'));
     let octets = if hex { unhex(raw)? } else { raw.to_vec() };
     let text = String::from_utf8_lossy(&octets);
-    let text = text.trim();
+    let text = text.split(',').find_map(|it| it.strip_prefix("initial=")).unwrap_or(&text).trim();
     let value = match number.parse::<u32>().ok()? {
         2 => Value::Integer(text.parse().ok()?),
         4 => Value::OctetString(octets.into()),
