@@ -5,7 +5,7 @@ use super::board::Frozen;
 use super::device::{DeviceAlerts, Reach};
 use super::opens::{Open, Opens};
 use super::side::Window;
-use super::{AlertKey, OpenAlert, Transition};
+use super::{AlertFacts, AlertKey, OpenAlert, Transition};
 use crate::model::{ComponentKind, Now, Quantity, Shape, Source};
 use crate::rules::{CompiledRule, Lookup, Measure, Ruleset};
 use std::collections::BTreeMap;
@@ -30,7 +30,13 @@ impl DeviceAlerts {
         out: &mut Vec<Transition>,
     ) -> Self {
         let mut carried: BTreeMap<AlertKey, Open> = BTreeMap::new();
-        for alert in restored {
+        for mut alert in restored {
+            if alert.is_bare {
+                // Receivers that know alerts by their labels are to know its end.
+                let labels = source.labels.clone();
+                let (address, device) = (source.address.clone(), Arc::clone(&source.device));
+                alert.facts = Arc::new(AlertFacts { labels, address, device, ..(*alert.facts).clone() });
+            }
             carried.insert(alert.key().clone(), Open::restored(alert));
         }
         let (mut last, mut opens, mut reach, mut is_polled) = (at, Opens::default(), Reach::default(), false);

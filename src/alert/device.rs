@@ -153,6 +153,12 @@ impl DeviceAlerts {
         self.opens.remember(remembered, self.last.moment);
     }
 
+    /// What was still on its way when [`Self::bind`] was given bare alerts. Those that have ended or changed
+    /// since do without.
+    pub fn complete(&mut self, alerts: Vec<OpenAlert>) {
+        self.opens.complete(alerts);
+    }
+
     /// The device leaves the config: all its alerts end.
     pub fn remove(self, at: Now, out: &mut Vec<Transition>) {
         for open in self.opens.alerts {

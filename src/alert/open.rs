@@ -13,6 +13,9 @@ pub struct OpenAlert {
     pub fired_at: UnixMillis,
     /// The alert, as its last transition had it.
     pub facts: Arc<AlertFacts>,
+    /// Whether the facts are what the key says, and the rest is still on its way: see
+    /// [`super::DeviceAlerts::complete`].
+    pub is_bare: bool,
 }
 
 impl OpenAlert {

@@ -51,6 +51,8 @@ pub(super) struct Open {
     pub(super) is_published: bool,
     /// Whether the board shows it otherwise than it is.
     pub(super) is_stale: bool,
+    /// Whether no more is known of an earlier process's facts than the key.
+    pub(super) is_bare: bool,
 }
 
 impl Opens {
@@ -139,6 +141,18 @@ impl Opens {
         for open in self.alerts.iter_mut().filter(|it| it.frozen == Some(Frozen::NotPolled) && is_theirs(it))
         {
             open.cycle.freeze(passed);
+        }
+    }
+
+    /// Gives bare alerts their facts; others have newer ones.
+    pub(super) fn complete(&mut self, alerts: Vec<OpenAlert>) {
+        for alert in alerts {
+            let bare = self.alerts.iter_mut().find(|it| it.is_bare && it.facts.key == *alert.key());
+            if let Some(open) = bare {
+                open.since = alert.facts.since;
+                open.facts = alert.facts;
+                (open.is_bare, open.is_stale) = (false, true);
+            }
         }
     }
 
@@ -302,6 +316,7 @@ impl Open {
             gone_polls: 0,
             is_published: false,
             is_stale: true,
+            is_bare: false,
         }
     }
 
@@ -378,7 +393,8 @@ impl Open {
     pub(super) fn restored(alert: OpenAlert) -> Self {
         let since = alert.facts.since;
         let restored = Self::of(None, Cycle::announced(alert.severity), alert.facts, since);
-        Self { fired_at: Some(alert.fired_at), frozen: Some(Frozen::NotPolled), ..restored }
+        let (fired_at, frozen) = (Some(alert.fired_at), Some(Frozen::NotPolled));
+        Self { fired_at, frozen, is_bare: alert.is_bare, ..restored }
     }
 
     /// Takes its waits up from before a restart.
@@ -414,9 +430,11 @@ impl Open {
     fn retell(&mut self, subject: &Subject<'_>, step: Step) {
         let mut facts = subject.facts(self.facts.key.clone(), self.since, step);
         facts.last_values.extend(subject.before(&self.recent));
-        if self.fired_at.is_some() {
+        // Of a bare one nobody knows where it began: the rule says where such go.
+        if self.fired_at.is_some() && !self.is_bare {
             facts.integrations = Arc::clone(&self.facts.integrations);
         }
+        self.is_bare = false;
         self.facts = Arc::new(facts);
         self.is_stale = true;
     }
@@ -424,7 +442,8 @@ impl Open {
     /// As the outbox keeps it, once it was announced.
     pub(super) fn announced(&self) -> Option<OpenAlert> {
         let facts = Arc::clone(&self.facts);
-        Some(OpenAlert { severity: self.cycle.severity()?, fired_at: self.fired_at?, facts })
+        let (severity, fired_at) = (self.cycle.severity()?, self.fired_at?);
+        Some(OpenAlert { severity, fired_at, facts, is_bare: self.is_bare })
     }
 
     /// Tells how it is, if that changed since the last time.

@@ -430,6 +430,39 @@ fn reachability() {
         ]);
 }
 
+/// After a restart an alert's details may come later than its first polls.
+#[test]
+fn details_that_come_late() {
+    let began = || {
+        let mut bench = Bench::new(&[overload(0.0, 0.0)]);
+        bench.play("0=26");
+        let whole = bench.alerts.take().unwrap().firing();
+        let bare = |it: &OpenAlert| {
+            let (key, fired_at) = (it.key().clone(), it.fired_at);
+            let facts = AlertFacts::of_no_reading(key, ("overload", "", ""), "pdu".into(), fired_at);
+            OpenAlert { facts: Arc::new(facts), is_bare: true, ..it.clone() }
+        };
+        let bare: Vec<OpenAlert> = whole.iter().map(bare).collect();
+        (bench.board, bench.said) = (Board::new(), Vec::new());
+        bench.bind(bare);
+        (bench, whole)
+    };
+    let (mut bench, whole) = began();
+    bench.play("10=x 20=26");
+    let bare = bench.alerts.as_ref().unwrap().firing().remove(0);
+    assert!(bare.is_bare && bare.facts.reading.is_empty());
+    assert_eq!(bare.facts.labels, source().labels, "receivers may know an alert by its labels");
+    bench.alerts.as_mut().unwrap().complete(whole.clone());
+    assert_eq!(bench.alerts.as_ref().unwrap().firing(), whole);
+    // What has changed meanwhile is newer than what comes.
+    let (mut bench, whole) = began();
+    bench.play("10=22").says(&["10 critical to warning: 22 A <= 23 A"]);
+    bench.alerts.as_mut().unwrap().complete(whole.clone());
+    let now = bench.alerts.as_ref().unwrap().firing().remove(0);
+    assert_eq!((now.is_bare, &*now.facts.reading), (false, "22 A"));
+    assert_eq!(now.facts.integrations, whole[0].facts.integrations);
+}
+
 #[test]
 fn restart() {
     let mut bench = Bench::new(&[overload(30.0, 0.0)]);

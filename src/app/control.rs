@@ -1,9 +1,10 @@
 //! The operators' side of paging: the outbox behind the control socket.
 
-use super::supervise;
+use super::pipeline::Shared;
+use super::{fitting, supervise};
 use crate::http::{Answer, Operations, Wish, serve_control};
 use crate::model::{SystemClock, UnixMillis};
-use crate::notify::outbox::{AlertState, EventView, OutboxHandle};
+use crate::notify::outbox::{AlertState, EventView};
 use crate::notify::page_test::advice;
 use crate::notify::silence::{Matcher, Silence};
 use serde_json::{Map, Value, json};
@@ -28,13 +29,13 @@ pub(crate) fn socket(state_folder: &Path) -> PathBuf {
 pub(super) fn start(
     runtime: &Handle,
     state_folder: &Path,
-    outbox: OutboxHandle,
+    shared: Arc<Shared>,
     clock: SystemClock,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
     match listen(&socket(state_folder)) {
         Ok(listener) => {
-            let operations = Arc::new(Control { outbox, clock });
+            let operations = Arc::new(Control { shared, clock });
             supervise::spawn(runtime, "control", serve_control(listener, operations, shutdown));
         }
         Err(error) => tracing::error!("operators' commands do not work, the control socket fails: {error}"),
@@ -53,24 +54,24 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
 }
 
 pub(super) struct Control {
-    pub(super) outbox: OutboxHandle,
+    pub(super) shared: Arc<Shared>,
     pub(super) clock: SystemClock,
 }
 
 impl Operations for Control {
     fn alerts(&self) -> Value {
-        json!({"alerts": self.outbox.alerts().iter().map(alert).collect::<Vec<_>>()})
+        json!({"alerts": self.shared.outbox.alerts().iter().map(alert).collect::<Vec<_>>()})
     }
 
     fn outbox(&self) -> Value {
-        let events = self.outbox.events(EVENTS_MAX + 1);
+        let events = self.shared.outbox.events(EVENTS_MAX + 1);
         let truncated = EVENTS_MAX < events.len();
         let events: Vec<Value> = events.iter().take(EVENTS_MAX).map(event).collect();
         json!({"events": events, "truncated": truncated})
     }
 
     fn event(&self, integration: &str, number: u64) -> Option<Value> {
-        let found = self.outbox.event(integration, number)?;
+        let found = self.shared.outbox.event(integration, number)?;
         let mut shown = event(&found);
         if let Some(fields) = shown.as_object_mut() {
             let body = serde_json::from_str(&found.body).unwrap_or(Value::Null);
@@ -81,11 +82,11 @@ impl Operations for Control {
 
     fn silences(&self) -> Value {
         let now = self.clock.now().unix;
-        json!({"silences": self.outbox.silences().iter().map(|it| silence(it, now)).collect::<Vec<_>>()})
+        json!({"silences": self.shared.outbox.silences().iter().map(|it| silence(it, now)).collect::<Vec<_>>()})
     }
 
     fn test_page(&self, integration: String) -> Answer {
-        let outbox = self.outbox.clone();
+        let outbox = self.shared.outbox.clone();
         Box::pin(async move {
             let answer = outbox.send_test(&integration).await.map_err(|error| match error.source() {
                 Some(cause) => format!("{error}: {cause}"),
@@ -108,7 +109,7 @@ impl Operations for Control {
         let now = self.clock.now().unix;
         match wish {
             Wish::Acknowledge { alert, by } => {
-                let done = self.outbox.acknowledge(&alert, &by);
+                let done = self.shared.outbox.acknowledge(&alert, &by);
                 done.then(|| json!({"acknowledged": alert})).ok_or_else(|| {
                     format!("no alert `{alert}` goes on: `rackwarden alerts list` shows those that do, with their keys")
                 })
@@ -119,23 +120,29 @@ impl Operations for Control {
                 };
                 let matchers: Vec<Matcher> = matchers.iter().map(read).collect::<Result<_, _>>()?;
                 let starts = starts.as_deref().map_or(Ok(now), time)?;
-                let kept = self.outbox.silence(matchers, (starts, time(&ends)?), &by, &comment);
+                let kept = self.shared.outbox.silence(matchers, (starts, time(&ends)?), &by, &comment);
                 let kept = kept.ok_or("a silence needs a condition, and an end after its start")?;
-                Ok(silence(&kept, now))
+                let (fits, note) = fitting::of(&kept.matchers, &self.shared.board, &self.shared.store);
+                let mut shown = silence(&kept, now);
+                if let Some(fields) = shown.as_object_mut() {
+                    fields.insert("fits".to_owned(), json!(fits));
+                    fields.insert("note".to_owned(), json!(note));
+                }
+                Ok(shown)
             }
             Wish::EndSilence { id, by } => {
-                let ended = self.outbox.end_silence(id, &by);
+                let ended = self.shared.outbox.end_silence(id, &by);
                 ended.map(|it| silence(&it, now)).ok_or_else(|| {
                     format!("there is no silence {id} that goes on: `rackwarden alerts silences` lists them")
                 })
             }
             Wish::Retry { integration, by } => {
-                self.outbox.retry(&integration, &by).map_err(|error| error.to_string())?;
+                self.shared.outbox.retry(&integration, &by).map_err(|error| error.to_string())?;
                 Ok(json!({"retried": integration}))
             }
             Wish::Drop { integration, number, by } => {
-                let done = self.outbox.drop_event(&integration, number, &by);
-                let is_kept = self.outbox.event(&integration, number).is_some();
+                let done = self.shared.outbox.drop_event(&integration, number, &by);
+                let is_kept = self.shared.outbox.event(&integration, number).is_some();
                 let left = if is_kept { "given_up" } else { "forgotten" };
                 done.then(|| json!({"dropped": number, "left": left})).ok_or_else(|| {
                     format!("there is no event {number} for {integration}, or it is under way just now: `rackwarden outbox list` shows what there is")

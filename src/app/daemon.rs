@@ -6,6 +6,7 @@ use super::memory::{self, Keeper};
 use super::pipeline::{Observer, Pipeline, Shared};
 use super::redfish::Services;
 use super::resolve::{self, Cause, Names, Resolved};
+use super::restored::Restored;
 use super::traps::{self, Engine, TrapError, TrapSocket, Traps};
 use super::watchdog::{self, Lives};
 use super::{control, lag, status, supervise};
@@ -136,10 +137,8 @@ impl Daemon {
             tracing::warn!("{warning}");
         }
         let (restored, of_groups) = sort_open(&outbox, open);
-        let shared = Arc::new(Shared {
-            restored: Mutex::new(restored),
-            ..Shared::new(&settings, outbox, clock, observer)
-        });
+        let restored = Restored::new(Box::new(outbox.clone()), restored);
+        let shared = Arc::new(Shared { restored, ..Shared::new(&settings, outbox, clock, observer) });
         let names = Arc::clone(&shared.names);
         let waits = shared.waits.take_of_groups();
         shared.watch.load().groups.restore(of_groups, waits, &shared, clock.now());
@@ -276,7 +275,7 @@ impl Daemon {
             store: Arc::clone(&self.shared.store),
             alerts: Arc::new(status::Alerts(Arc::clone(&self.shared.board))),
             outbox: Arc::new(status::Paging(self.shared.outbox.clone())),
-            operations: Some(Arc::new(control::Control { outbox: self.shared.outbox.clone(), clock })),
+            operations: Some(Arc::new(control::Control { shared: Arc::clone(&self.shared), clock })),
             traps: self.trap_status(),
             sources: self.source_status(),
             rules: self.rule_status(),
@@ -288,7 +287,7 @@ impl Daemon {
         let mut control_stopped = stopped.clone();
         let control_shutdown = async move { if control_stopped.wait_for(|it| *it).await.is_err() {} };
         let folder = &self.settings.state_folder;
-        control::start(runtime, folder, self.shared.outbox.clone(), clock, control_shutdown);
+        control::start(runtime, folder, Arc::clone(&self.shared), clock, control_shutdown);
         self.beat(runtime);
         let watch = lag::watch(Arc::clone(&self.shared), clock);
         self.tasks.push(supervise::spawn(runtime, "lag", watch));
@@ -334,15 +333,15 @@ impl Daemon {
 
     /// Ends alerts of an earlier life whose device is no longer configured.
     fn resolve_unclaimed(&self) {
-        let mut restored = self.shared.restored.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let known: std::collections::HashSet<&str> = self.settings.names().collect();
-        let gone: Vec<Arc<str>> = restored.keys().filter(|it| !known.contains(&***it)).cloned().collect();
-        let open: Vec<_> = gone.iter().filter_map(|it| restored.remove(it)).flatten().collect();
-        drop(restored);
-        let open = self.shared.outbox.recall(&open);
-        let mut transitions: Vec<Transition> = Vec::new();
-        crate::alert::resolve_removed(open, self.clock.now(), &mut transitions);
-        self.shared.outbox.submit(transitions);
+        let gone = self.shared.restored.take_others(|it| known.contains(it));
+        // A few at a time: there may be a million.
+        for keys in gone.chunks(1_000) {
+            let open = self.shared.outbox.recall(keys);
+            let mut transitions: Vec<Transition> = Vec::new();
+            crate::alert::resolve_removed(open, self.clock.now(), &mut transitions);
+            self.shared.outbox.submit(transitions);
+        }
     }
 
     fn begin_polling(&mut self, runtime: &Handle) {

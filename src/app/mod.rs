@@ -6,6 +6,7 @@
 mod control;
 pub mod daemon;
 mod enrich;
+mod fitting;
 mod groups;
 mod inventory;
 mod lag;
@@ -14,6 +15,7 @@ pub mod pipeline;
 mod redfish;
 mod reload;
 pub mod resolve;
+mod restored;
 mod status;
 mod supervise;
 mod tally;

@@ -9,8 +9,9 @@ use super::enrich::{Enrichment, Lent};
 use super::groups::{self, Membership};
 use super::memory::Waits;
 use super::resolve::Names;
+use super::restored::Restored;
 use super::watch::Watch;
-use crate::alert::{AlertKey, Board, DeviceAlerts, OpenAlert, Transition, TransitionKind};
+use crate::alert::{AlertKey, Board, DeviceAlerts, Transition, TransitionKind};
 use crate::config::Settings;
 use crate::model::{Batch, Moment, Now, PollError, Shape, Source, SystemClock};
 use crate::notify::outbox::OutboxHandle;
@@ -21,9 +22,8 @@ use crate::snmp::v3::KeyCache;
 use crate::store::{Place, Store, StoreSettings};
 use crate::telemetry::{alert as alert_events, snmp as events};
 use arc_swap::ArcSwap;
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// What all shards' pipelines share.
 pub struct Shared {
@@ -44,7 +44,7 @@ pub struct Shared {
     /// How many devices and inventories are configured: once so many are bound, all is known.
     pub sources: AtomicUsize,
     /// Alerts that went on when the process before ended, by device, until it is bound.
-    pub restored: Mutex<HashMap<Arc<str>, Vec<AlertKey>>>,
+    pub(super) restored: Restored,
     /// The waits of alerts when the process before ended, until their device is bound.
     pub(super) waits: Waits,
     /// Devices whose first poll has ended, well or not.
@@ -76,7 +76,7 @@ impl Shared {
             outbox,
             watch: ArcSwap::from_pointee(Watch::new(settings, None, clock.now())),
             sources: AtomicUsize::new(settings.devices.len() + settings.inventories.len()),
-            restored: Mutex::default(),
+            restored: Restored::default(),
             waits: Waits::read(&settings.state_folder, clock.now().unix),
             polled_once: AtomicUsize::new(0),
             observer,
@@ -107,11 +107,6 @@ impl Shared {
             }
         }
         self.outbox.submit(transitions);
-    }
-
-    fn take_restored(&self, device: &str) -> Vec<OpenAlert> {
-        let keys = self.restored.lock().unwrap_or_else(PoisonError::into_inner).remove(device);
-        keys.map_or_else(Vec::new, |it| self.outbox.recall(&it))
     }
 }
 
@@ -157,7 +152,7 @@ impl Bound {
             if !source.kind.is_inventory() {
                 shared.polled_once.fetch_add(1, Ordering::Relaxed);
             }
-            shared.take_restored(&source.device)
+            shared.restored.take(&source.device)
         } else {
             Vec::new()
         };
@@ -254,6 +249,9 @@ impl Pipeline {
             }
         }
         bound.is_up = Some(is_up);
+        if let Some(late) = shared.restored.take_late(&batch.source.device) {
+            bound.alerts.complete(late);
+        }
         evaluate(&mut bound.alerts, batch, transitions);
         shared.board.apply(&mut bound.alerts);
         for membership in &bound.groups {
@@ -295,7 +293,7 @@ impl Sink for Pipeline {
         if let Some(place) = self.lent.get_mut(slot as usize) {
             *place = None;
         }
-        let restored = self.shared.take_restored(device);
+        let restored = self.shared.restored.forget(device);
         crate::alert::resolve_removed(restored, now, &mut self.transitions);
         self.shared.board.forget_device(device);
         self.shared.store.remove(device);

@@ -10,8 +10,8 @@ use super::target::{self, TargetArguments};
 use super::walk;
 use crate::mib::Mibs;
 use crate::model::{
-    Batch, Cells, Component, ComponentKind, Locator, Oid, Quantity, Ratings, ReadingShape, Sample,
-    SystemClock,
+    Batch, Cells, Component, ComponentKind, Effort, Locator, Oid, Quantity, Ratings, ReadingShape,
+    RequestBound, Sample, SystemClock,
 };
 use crate::poller::{Ready as Known, once};
 use crate::profile::ScaleNote;
@@ -181,6 +181,9 @@ impl About<'_> {
             eprintln!("rackwarden: {name} has no such reading; `rackwarden poll` shows those that it has");
             return Exit::Failed;
         }
+        if let (Wanted::All, Some(_)) = (wanted, self.agent) {
+            println!("{}", requests(&self.batch.effort));
+        }
         Exit::Ok
     }
 
@@ -321,5 +324,57 @@ fn raw(cell: &Result<crate::model::Value, crate::model::Missing>) -> String {
             };
             format!("{kind} {text}{octets}")
         }
+    }
+}
+
+/// What the poll took, and what was found out of the agent on the way.
+fn requests(effort: &Effort) -> String {
+    let Effort { requests, repeats, round_trip, cells, octets, repetitions } = effort;
+    let answers = round_trip.map_or_else(String::new, |it| {
+        format!("; it answers in {}", humantime::format_duration(Duration::from_micros(micros(it))))
+    });
+    let failed = |bound: &RequestBound, what: &str| {
+        bound.failed.map_or_else(String::new, |it| format!("; {it} {what} were too many"))
+    };
+    let walks = match repetitions.asked {
+        0 => "none: it is walked by GETNEXT".to_owned(),
+        asked => format!("{asked} rows at most"),
+    };
+    format!(
+        "requests  {requests} sent, {repeats} of them repeats{answers}\n  \
+         GET      {} cells at most, and answers of {} octets{}{}\n  \
+         GETBULK  {walks}{}",
+        cells.asked,
+        octets.asked,
+        failed(cells, "cells"),
+        failed(octets, "octets"),
+        failed(repetitions, "rows"),
+    )
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, Effort, RequestBound, requests};
+
+    #[test]
+    fn what_an_agent_bears_is_told() {
+        let effort = Effort {
+            requests: 12,
+            repeats: 1,
+            round_trip: Some(Duration::from_micros(4200)),
+            cells: RequestBound { asked: 60, failed: None },
+            octets: RequestBound { asked: 1010, failed: Some(1011) },
+            repetitions: RequestBound { asked: 0, failed: Some(1) },
+        };
+        assert_eq!(
+            requests(&effort),
+            "requests  12 sent, 1 of them repeats; it answers in 4ms 200us\n  \
+             GET      60 cells at most, and answers of 1010 octets; 1011 octets were too many\n  \
+             GETBULK  none: it is walked by GETNEXT; 1 rows were too many"
+        );
     }
 }

@@ -180,8 +180,13 @@ fn silence(common: &Common, matchers: &[String], lasts: Duration, from: Option<&
         "comment": comment,
     });
     show(common, "/wish", Some(wish), |it| {
+        let fits = match (it["note"].as_str(), it["fits"].as_u64()) {
+            (Some(note), _) => format!("\nNOTE: {note}"),
+            (None, Some(1)) => "\nit fits one alert that goes on now".to_owned(),
+            (None, fits) => format!("\nit fits {} alerts that go on now", fits.unwrap_or(0)),
+        };
         format!(
-            "silence {} holds back {} from {} until {}\nend it before with: rackwarden alerts unsilence {}",
+            "silence {} holds back {} from {} until {}{fits}\nend it before with: rackwarden alerts unsilence {}",
             it["id"],
             matchers_of(it),
             text(it, "starts"),

@@ -133,18 +133,6 @@ impl Cells {
         }
     }
 
-    /// Copies the cell at `from` of `other`, if it holds a value.
-    pub fn copy(&mut self, at: usize, other: &Self, from: usize) {
-        match (self.cells.get_mut(at), other.cells.get(from)) {
-            (Some(cell), Some(other)) if other.kind <= Kind::TimeTicks => *cell = *other,
-            _ => {
-                if let Ok(value) = other.value_ref(from) {
-                    self.set(at, value);
-                }
-            }
-        }
-    }
-
     /// What is no plain number.
     #[cold]
     fn set_other(&mut self, at: usize, value: ValueRef<'_>) {
@@ -190,6 +178,16 @@ impl Cells {
     /// Drops all from the one at `length` on.
     pub fn truncate(&mut self, length: usize) {
         self.cells.truncate(length);
+    }
+
+    /// Moves each cell to the place that `order` says; where that says none, it stays. No two may go to one place.
+    pub fn put_in_order(&mut self, order: &[u32]) {
+        let cells = self.cells.clone();
+        for (cell, place) in cells.into_iter().zip(order) {
+            if let Some(there) = self.cells.get_mut(*place as usize) {
+                *there = cell;
+            }
+        }
     }
 
     /// Takes back what was noted at `at`.

@@ -26,8 +26,8 @@ pub use locator::Locator;
 pub use oid::{Oid, OidError};
 pub use quantity::{Quantity, Unit, WireUnit};
 pub use reading::{
-    Batch, Effort, Identity, Missing, PollError, ReadingShape, Sample, Shape, SnapshotError, Source,
-    SourceKind, StateTable, StateValue,
+    Batch, Effort, Identity, Missing, PollError, ReadingShape, RequestBound, Sample, Shape, SnapshotError,
+    Source, SourceKind, StateTable, StateValue,
 };
 pub use secret::Secret;
 pub use severity::{Health, Meaning, Severity};

@@ -430,8 +430,19 @@ pub struct Effort {
     pub repeats: u32,
     /// The agent's usual answer time, if it is known.
     pub round_trip: Option<std::time::Duration>,
-    /// Cells that it is asked for in one GET, as far as they fit a frame.
-    pub cells: u32,
+    /// Cells that it is asked for in one GET, as far as their answer has no more than [`Self::octets`].
+    pub cells: RequestBound,
+    /// Octets of variable bindings that the answer to one GET may have, by what its cells are expected to take.
+    pub octets: RequestBound,
     /// max-repetitions that it is asked for in one GETBULK; 0: it is walked by GETNEXT.
-    pub repetitions: u32,
+    pub repetitions: RequestBound,
+}
+
+/// How large requests to an agent may be, in one respect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RequestBound {
+    /// The most that it is asked for.
+    pub asked: u32,
+    /// The least that it was found not to bear, since it was learnt.
+    pub failed: Option<u32>,
 }

@@ -23,7 +23,7 @@ use crate::model::{
 use crate::profile::{Plan, ProfileSet};
 use crate::snmp::v3::{NeedKeys, UsmError};
 use crate::snmp::wire::{Names, Pdu, Version};
-use crate::snmp::{GetJob, GetLimits, GetStep, Session};
+use crate::snmp::{Apart, GetJob, GetLimits, GetStep, Session};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +54,8 @@ pub struct Device {
     /// Requests that are in flight beside the one that is due, the oldest first. Nothing repeats these: where one
     /// is not answered in time, it becomes the one that is due.
     beside: Vec<Beside>,
+    /// Something was reported about its engine in this poll: no more requests beside the one that is due.
+    is_in_doubt: bool,
     /// Requests of a poll at a time, as its profile and its settings allow.
     in_flight_max: u8,
     round_trip: RoundTrip,
@@ -62,8 +64,8 @@ pub struct Device {
     profile_gap: Duration,
     effort: Effort,
     reach: Reach,
-    /// Cells that the agent refused at the last poll: they are asked apart, so that they spoil no others.
-    apart: Box<[u32]>,
+    /// Cells that are asked apart, if any, so that they spoil no others.
+    apart: Option<Box<Apart>>,
     /// Failed polls in a row.
     failures: u32,
     /// It answers, but nothing can be read from it.
@@ -72,6 +74,8 @@ pub struct Device {
     learnt_at: Moment,
     learn_every: Duration,
     learn_anew: LearnAnew,
+    /// What the agent last said of how many rows its tables have ([`Plan::row_counts`]).
+    row_counts: Option<u64>,
     /// Why the learning under way, or the last one, was begun.
     learning_for: LearnAnew,
     /// Learnings in a row that brought less than is known.
@@ -92,10 +96,6 @@ enum LearnAnew {
 }
 
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "polling is what a device does: a box would be an allocation a poll"
-)]
 enum Activity {
     Idle,
     /// What the learner asks is due.
@@ -173,18 +173,20 @@ impl Device {
             exchange: Exchange::new(),
             is_begun: false,
             beside: Vec::new(),
+            is_in_doubt: false,
             in_flight_max: 1,
             round_trip: RoundTrip::default(),
             pace: Pace::default(),
             profile_gap: Duration::ZERO,
             effort: Effort::default(),
-            apart: Box::default(),
+            apart: None,
             failures: 0,
             is_unreadable: false,
             uptime_ticks: None,
             learnt_at: Moment::ZERO,
             learn_every,
             learn_anew: LearnAnew::No,
+            row_counts: None,
             learning_for: LearnAnew::No,
             doubts: 0,
         }
@@ -258,14 +260,15 @@ impl Device {
     pub fn begin(&mut self, now: Now) {
         self.begun = now;
         self.beside.clear();
+        self.is_in_doubt = false;
         self.polling_since = now.moment;
         self.effort = Effort::default();
         self.next_exchange();
         self.activity = match &self.outcome.ready {
-            Some(ready) => {
-                let names = Arc::clone(&ready.names);
-                Activity::Poll(GetJob::new_apart(names, self.reach.get, &self.apart))
-            }
+            Some(ready) => Activity::Poll(match &self.apart {
+                None => GetJob::new(Arc::clone(&ready.names), self.reach.get),
+                Some(apart) => apart.job(self.reach.get),
+            }),
             None => {
                 self.start_learning(now.moment);
                 Activity::Learn
@@ -530,7 +533,7 @@ impl Device {
                     self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
                 }
                 self.polling_since = now.moment;
-                self.apart = Box::default();
+                self.apart = None;
                 let was_known = self.outcome.ready.is_some();
                 let ready = Arc::new(self.make_ready(*plan));
                 self.kinds.remember(&ready);
@@ -615,13 +618,20 @@ impl Device {
             return self.fail(PollError::Timeout, now);
         }
         let Some(ready) = &self.outcome.ready else { return self.fail(PollError::Timeout, now) };
+        if let Some(apart) = &self.apart {
+            job.put_in_order(apart.order());
+        }
         let reasons = job.cells().reasons();
         if (reasons.contains(Missing::AgentError) || reasons.contains(Missing::TooBig)) && is_refused(job) {
             let status = job.refusal();
             return self.fail(PollError::AgentError { status }, now);
         }
         self.reach.get = job.limits();
-        self.apart = job.at_fault();
+        let (apart, is_spoilt) = Apart::after(self.apart.take(), job, &ready.names);
+        self.apart = apart;
+        if is_spoilt {
+            self.reach.get.forget();
+        }
         self.failures = 0;
         self.is_unreadable = false;
         let cells = job.take_cells();
@@ -631,6 +641,11 @@ impl Device {
         // A time-out is no sign that rows are gone. A scale that was settled on a dead line does not fit the
         // living one.
         if is_gone(&cells) || missing.contains(Missing::OutOfRange) {
+            self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
+        }
+        // A table of what is amiss has other rows than were learnt.
+        let row_counts = ready.plan.row_counts(&self.outcome.batch.samples);
+        if row_counts.is_some_and(|it| self.row_counts.replace(it).is_some_and(|before| before != it)) {
             self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
         }
         if let Some(ticks) = uptime(&cells) {
@@ -724,8 +739,9 @@ impl Device {
         batch.duration = now.moment.since(self.begun.moment);
         batch.effort = Effort {
             round_trip: self.round_trip.smoothed(),
-            cells: self.reach.get.cells.asked(),
-            repetitions: self.reach.repetitions.asked(),
+            cells: self.reach.get.cells.bound(),
+            octets: self.reach.get.octets.bound(),
+            repetitions: self.reach.repetitions.bound(),
             ..self.effort
         };
         batch.error = error;

@@ -9,7 +9,7 @@ use super::sweep::{Present, Sweep};
 use crate::model::{Cells, Missing, Oid, PollError, Value};
 use crate::profile::{AgentLimits, Learned, Plan, Profile, ProfileSet, SystemGroup};
 use crate::snmp::wire::{Names, Pdu};
-use crate::snmp::{GetJob, GetLimits, GetStep, Request, RequestSize, Walk, WalkEnd, WalkLimits};
+use crate::snmp::{GetJob, GetLimits, GetStep, Request, RequestSize, TakeRows, Walk, WalkEnd, WalkLimits};
 use std::collections::VecDeque;
 use std::sync::Arc;
 

@@ -331,10 +331,9 @@ impl Shard {
             let Some(slot) = self.slots.get_mut(at as usize) else { continue };
             let (Some(device), Some(address)) = (&mut slot.device, slot.address) else { continue };
             let generation = next_generation(slot.last_generation);
+            let (id, nonce) = (request_id(at ^ self.mask, generation), next_nonce(&mut self.random));
             out.clear();
-            if slot.state != State::InFlight
-                || !device.write_beside(generation, request_id(at ^ self.mask, generation), now.moment, out)
-            {
+            if slot.state != State::InFlight || !device.write_beside(generation, id, nonce, now.moment, out) {
                 continue;
             }
             slot.last_generation = generation;
@@ -417,12 +416,8 @@ impl Shard {
         if !is_address || !device.session().fits(&incoming) {
             return Disposition::Foreign;
         }
-        if let Incoming::Community(message) = &incoming
-            && device.is_beside(generation)
-        {
-            device.on_response_beside(generation, &message.pdu, now, &mut self.room);
-            self.beside.push_back(at);
-            return Disposition::Correlated;
+        if device.is_beside(generation) {
+            return self.handle_beside(at, generation, incoming, now);
         }
         // An answer to what was sent counts also where the same request is about to be sent again: otherwise a
         // forged report that comes just before it would undo it.
@@ -450,6 +445,28 @@ impl Shard {
                 self.unqueue(at, is_queued);
                 self.refused(at, &error, now, sink)
             }
+        };
+        self.scratch = scratch;
+        disposition
+    }
+
+    /// A datagram that bears the id of a request beside the one that is due.
+    fn handle_beside(&mut self, at: u32, generation: u8, incoming: Incoming<'_>, now: Now) -> Disposition {
+        let device = self.slots.get_mut(at as usize).and_then(|it| it.device.as_mut());
+        let Some(device) = device else { return Disposition::Late };
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let disposition = match device.read_beside(generation, incoming, &mut scratch) {
+            Received::Response(pdu) => {
+                device.on_response_beside(generation, &pdu, now, &mut self.room);
+                self.beside.push_back(at);
+                Disposition::Correlated
+            }
+            Received::WriteAgain => {
+                device.on_report_beside(generation);
+                Disposition::Followed
+            }
+            Received::Wait(cause) => Disposition::Unproved(cause),
+            Received::Refused(_) => Disposition::Refused,
         };
         self.scratch = scratch;
         disposition

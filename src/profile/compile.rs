@@ -35,7 +35,7 @@ impl Profile {
         }
         draft.yields = true;
         yielding.into_iter().for_each(|block| draft.add_block(block));
-        let Finished { cells, shape, decoders, origins, thresholds, warnings } = draft.finish();
+        let Finished { cells, shape, decoders, origins, thresholds, row_counts, warnings } = draft.finish();
         let kind = |at: u32| shape.components.get(at as usize).map_or(ComponentKind::Device, |it| it.kind);
         let triples = Triple::of_readings(&shape.readings, kind);
         Plan {
@@ -47,6 +47,7 @@ impl Profile {
             origins: origins.into(),
             thresholds: thresholds.into(),
             decoders: Arc::new(Decoders::new(decoders, triples)),
+            row_counts: row_counts.into(),
         }
     }
 
@@ -59,7 +60,10 @@ impl Profile {
         };
         Identity {
             vendor: first(&self.identity.vendor).unwrap_or_else(|| self.vendor.clone()),
-            model: first(&self.identity.model).unwrap_or_else(|| system.model().to_owned()),
+            model: first(&self.identity.model).unwrap_or_else(|| match &self.identity.model_otherwise {
+                Some(otherwise) if system.model().is_empty() => otherwise.clone(),
+                _ => system.model().to_owned(),
+            }),
             serial: first(&self.identity.serial).unwrap_or_default(),
             firmware: first(&self.identity.firmware).unwrap_or_default(),
             sys_object_id: system.sys_object_id.clone(),
@@ -122,7 +126,8 @@ impl<'a> Draft<'a> {
         }
         let component = self.component(block, row);
         let rule = self.rule(reading, row);
-        let works = reading.scaling.wire(value).is_ok() && !matches!(rule, DraftRule::NoScale);
+        let works = reading.state_wire.is_some()
+            || reading.scaling.wire(value).is_ok() && !matches!(rule, DraftRule::NoScale);
         let valid = reading.valid.as_ref().and_then(|it| {
             let (oid, _) = it.lookup.find(self.learned, row)?;
             Some((oid, it.test.clone()))
@@ -134,6 +139,8 @@ impl<'a> Draft<'a> {
             name: reading.name.clone(),
             source: source.clone(),
             states: reading.states.clone(),
+            state_wire: reading.state_wire.clone(),
+            counts_rows: reading.counts_rows,
             scaling: Arc::clone(&reading.scaling),
             valid,
             plausible: Plausible::for_reading(
@@ -249,13 +256,14 @@ impl<'a> Draft<'a> {
         let number = |oid: &Oid| cells.binary_search(oid).ok().and_then(|it| u32::try_from(it).ok());
         let sources: HashSet<Oid> = self.readings.iter().map(|it| it.source.clone()).collect();
         let (mut readings, mut decoders, mut origins) = (Vec::new(), Vec::new(), Vec::new());
-        let mut thresholds = Vec::new();
+        let (mut thresholds, mut row_counts) = (Vec::new(), Vec::new());
         for reading in self.readings {
             let (Some(decoder), Ok(component)) = (reading.decoder(number), u32::try_from(reading.component))
             else {
                 continue;
             };
             decoders.push(decoder);
+            row_counts.extend(u32::try_from(readings.len()).ok().filter(|_| reading.counts_rows));
             thresholds.extend(reading.thresholds.map(|it| (readings.len(), it)));
             // A cell that is read as something else is not the same reading, whatever yields to what.
             let also = reading.also.into_iter().filter(|it| !sources.contains(it)).collect();
@@ -273,7 +281,7 @@ impl<'a> Draft<'a> {
         let mut ordered = Vec::with_capacity(order.len());
         ordered.extend(order.into_iter().filter_map(|at| components.get_mut(at)?.take()));
         let shape = Shape { components: ordered, readings: readings.into() };
-        Finished { cells, shape, decoders, origins, thresholds, warnings: self.warnings }
+        Finished { cells, shape, decoders, origins, thresholds, row_counts, warnings: self.warnings }
     }
 }
 
@@ -284,6 +292,7 @@ struct Finished {
     decoders: Vec<Decoder>,
     origins: Vec<Origin>,
     thresholds: Vec<(usize, DeviceThresholds)>,
+    row_counts: Vec<u32>,
     warnings: Warnings,
 }
 

@@ -5,6 +5,7 @@ use super::lookup::{Condition, Lookup, ObjectRef};
 use super::pattern::Pattern;
 use super::reader::Spot;
 use super::scaling::Scaling;
+use super::state_wire::StateWire;
 use super::template::Template;
 use super::thresholds::Thresholds;
 use crate::model::{ComponentKind, Oid, Quantity, StateTable};
@@ -55,6 +56,8 @@ pub(super) struct IdentitySpec {
     pub(super) model: Vec<ObjectRef>,
     pub(super) serial: Vec<ObjectRef>,
     pub(super) firmware: Vec<ObjectRef>,
+    /// The model where neither an object nor sysDescr tells it.
+    pub(super) model_otherwise: Option<String>,
 }
 
 impl IdentitySpec {
@@ -64,6 +67,9 @@ impl IdentitySpec {
         self.model.extend_from_slice(&other.model);
         self.serial.extend_from_slice(&other.serial);
         self.firmware.extend_from_slice(&other.firmware);
+        if self.model_otherwise.is_none() {
+            self.model_otherwise.clone_from(&other.model_otherwise);
+        }
     }
 
     pub(super) fn objects(&self) -> impl Iterator<Item = &ObjectRef> {
@@ -130,6 +136,10 @@ pub(super) struct Reading {
     pub(super) also: Vec<Lookup>,
     /// For states.
     pub(super) states: Option<Arc<StateTable>>,
+    /// Where a state's number is not simply what the cell holds.
+    pub(super) state_wire: Option<Arc<StateWire>>,
+    /// Whether a change of it says that tables have other rows.
+    pub(super) counts_rows: bool,
     /// What is set in the device for it.
     pub(super) thresholds: Option<Box<Thresholds>>,
 }

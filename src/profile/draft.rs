@@ -6,6 +6,7 @@ use super::lookup::{Lookup, Row, Test};
 use super::physics::Plausible;
 use super::plan::{Decoder, Polled, Rule, Valid};
 use super::scaling::{Linear, ScaleFrom, Scaling, UnitFrom};
+use super::state_wire::StateWire;
 use super::thresholds::DeviceThresholds;
 use crate::model::{Oid, Quantity, StateTable};
 use std::sync::Arc;
@@ -19,6 +20,9 @@ pub(super) struct DraftReading {
     pub(super) name: Box<str>,
     pub(super) source: Oid,
     pub(super) states: Option<Arc<StateTable>>,
+    pub(super) state_wire: Option<Arc<StateWire>>,
+    /// Whether a change of it says that tables have other rows.
+    pub(super) counts_rows: bool,
     pub(super) scaling: Arc<Scaling>,
     pub(super) valid: Option<(Oid, Test)>,
     pub(super) plausible: Plausible,
@@ -84,6 +88,7 @@ impl DraftReading {
         Some(Decoder {
             cell: number(&self.source)?,
             valid,
+            state_wire: self.state_wire.clone(),
             scaling: Arc::clone(&self.scaling),
             plausible: self.plausible,
             rule,

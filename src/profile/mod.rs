@@ -29,6 +29,7 @@ mod quick;
 mod reader;
 mod scaling;
 pub mod sketch;
+mod state_wire;
 mod template;
 mod thresholds;
 

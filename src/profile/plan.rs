@@ -9,6 +9,7 @@ use super::number;
 use super::physics::{Plausible, Triple};
 use super::quick::Quick;
 use super::scaling::{Linear, ScaleFrom, Scaling, UnitFrom};
+use super::state_wire::StateWire;
 use super::thresholds::DeviceThresholds;
 use crate::model::{Cells, Identity, Missing, Oid, Reasons, Sample, Shape, StateTable, Value};
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub struct Plan {
     /// What is set in the device: the reading's place, and its thresholds. Empty unless they were learnt.
     pub(super) thresholds: Box<[(usize, DeviceThresholds)]>,
     pub(super) decoders: Arc<Decoders>,
+    /// The readings whose change says that tables have other rows than were learnt.
+    pub(super) row_counts: Arc<[u32]>,
 }
 
 /// What was odd when a plan was made.
@@ -119,6 +122,8 @@ pub(super) struct Decoder {
     /// A place in [`Plan::cells`].
     pub(super) cell: u32,
     pub(super) valid: Option<Box<Valid>>,
+    /// Where a state's number is not simply what the cell holds.
+    pub(super) state_wire: Option<Arc<StateWire>>,
     pub(super) scaling: Arc<Scaling>,
     pub(super) plausible: Plausible,
     pub(super) rule: Rule,
@@ -191,6 +196,16 @@ impl Plan {
             // Just made: nobody else has it yet.
             Arc::make_mut(&mut self.shape).share_with(&other.shape);
         }
+    }
+
+    /// What the agent says of how many rows its tables have, where a profile says where: another number than
+    /// at the last poll asks for a new learning. Nothing where one of them is missing.
+    #[must_use]
+    pub fn row_counts(&self, samples: &[Sample]) -> Option<u64> {
+        self.row_counts.iter().try_fold(0_u64, |sum, at| match samples.get(*at as usize) {
+            Some(Sample::Value(number)) => Some(sum.rotate_left(7) ^ number.to_bits()),
+            _ => None,
+        })
     }
 
     /// The thresholds that are set in the device itself, by the reading's place. They are there only if the
@@ -266,7 +281,11 @@ impl Decoder {
     }
 
     fn decode(&self, cells: &Cells) -> Result<f64, Missing> {
-        let value = &answer(cells, self.cell)?;
+        let value = answer(cells, self.cell);
+        if let Some(number) = self.state_wire.as_ref().and_then(|it| it.of_absence(&value)) {
+            return Ok(number::exact(number));
+        }
+        let value = &value?;
         if let Some(valid) = &self.valid {
             let holds = match answer(cells, valid.cell) {
                 Ok(it) => valid.test.holds(&it),
@@ -276,6 +295,9 @@ impl Decoder {
             if !holds {
                 return Err(Missing::Unavailable);
             }
+        }
+        if let Some(number) = self.state_wire.as_ref().and_then(|it| it.number(value)) {
+            return self.scaling.wire(&Value::Integer(number?));
         }
         match &self.rule {
             Rule::Number(linear) => self.scaling.wire(value).map(|it| linear.apply(it)),

@@ -40,7 +40,7 @@ impl Quick {
             [missing] => missing,
             _ => return None,
         };
-        if decoder.valid.is_some() {
+        if decoder.valid.is_some() || decoder.state_wire.is_some() {
             return None;
         }
         let (low, high) = decoder.scaling.range.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));

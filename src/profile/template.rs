@@ -17,7 +17,8 @@ enum Part {
     Index,
     /// A starred sub-identifier, from 1.
     Starred(usize),
-    Object(ObjectRef),
+    /// A cell of the row, or of the row that the last of these columns leads to, each from the one before.
+    Object(ObjectRef, Box<[ObjectRef]>),
 }
 
 /// A hole as it is written.
@@ -34,7 +35,7 @@ impl Template {
         Self { parts: [Part::Index].into() }
     }
 
-    /// Reads a template; `object` resolves what stands in a hole (`None`: it has noted a mistake).
+    /// Reads a template; `object` resolves each name that stands in a hole (`None`: it has noted a mistake).
     pub(super) fn parse(
         text: &str,
         mut object: impl FnMut(&str, usize) -> Option<ObjectRef>,
@@ -59,10 +60,13 @@ impl Template {
                     Ok(number) if 0 < number => parts.push(Part::Starred(number)),
                     _ => return Err(HoleError { offset, message: "counts `{index.N}` from 1" }),
                 },
-                _ => match object(hole, offset + 1) {
-                    Some(found) => parts.push(Part::Object(found)),
-                    None => whole = false,
-                },
+                _ => {
+                    let names = hole.split(VIA).map(|it| object(it.trim(), offset + 1));
+                    match names.collect::<Option<Vec<ObjectRef>>>().as_deref() {
+                        Some([found, via @ ..]) => parts.push(Part::Object(found.clone(), via.into())),
+                        _ => whole = false,
+                    }
+                }
             }
             rest = tail;
         }
@@ -77,10 +81,11 @@ impl Template {
 
     /// The objects that must be learnt for it.
     pub(super) fn objects(&self) -> impl Iterator<Item = &ObjectRef> {
-        self.parts.iter().filter_map(|it| match it {
-            Part::Object(object) => Some(object),
+        let holes = self.parts.iter().filter_map(|it| match it {
+            Part::Object(object, via) => Some(std::iter::once(object).chain(via)),
             Part::Text(_) | Part::Index | Part::Starred(_) => None,
-        })
+        });
+        holes.flatten()
     }
 
     /// The text for a row; `None` if a hole stays empty.
@@ -91,7 +96,12 @@ impl Template {
                 Part::Text(text) => filled.push_str(text),
                 Part::Index => filled.push_str(&dotted(row.starred)),
                 Part::Starred(number) => filled.push_str(&row.starred.get(number - 1)?.to_string()),
-                Part::Object(object) => {
+                Part::Object(object, via) => {
+                    let instance = led_to(via, learned, row)?;
+                    let row = match &instance {
+                        Some(it) => Row { instance: it, starred: it },
+                        None => row,
+                    };
                     let (_, value) = object.find(learned, row)?;
                     let text = shown(object, value)?;
                     if text.is_empty() {
@@ -104,6 +114,21 @@ impl Template {
         let bounded: String = filled.trim().chars().take(TEXT_MAX).collect();
         (!bounded.is_empty()).then_some(bounded)
     }
+}
+
+/// The instance of the row that these columns lead to, each by the number that it holds; `Some(None)`: there
+/// is none of them, so it is the row itself.
+fn led_to(via: &[ObjectRef], learned: &Learned, row: Row<'_>) -> Option<Option<[u32; 1]>> {
+    let mut at: Option<[u32; 1]> = None;
+    for column in via {
+        let row = match &at {
+            Some(it) => Row { instance: it, starred: it },
+            None => row,
+        };
+        let (_, value) = column.find(learned, row)?;
+        at = Some([u32::try_from(number::whole(value)?).ok()?]);
+    }
+    Some(at)
 }
 
 /// Sub-identifiers with dots; `0` for none.
@@ -129,6 +154,8 @@ pub(super) fn shown(object: &ObjectRef, value: &Value) -> Option<String> {
     }
 }
 
+/// Between a cell's object and the column that holds the number of its row.
+const VIA: &str = " via ";
 /// An agent's text is foreign: a label longer than this helps nobody, and would be repeated in each
 /// series and page.
 const TEXT_MAX: usize = 200;

@@ -59,6 +59,12 @@ pub enum Fault {
     TooBigAbove(usize),
     /// A GET, GETNEXT or GETBULK that touches this subtree: genErr.
     GenErr(Oid),
+    /// A GET that touches this subtree: tooBig, though nothing else be asked for.
+    TooBig(Oid),
+    /// A GET that asks for this subtree and for something beside it: tooBig.
+    TooBigBeside(Oid),
+    /// A GET that asks for this subtree and for something beside it: genErr, which names none.
+    GenErrBeside(Oid),
     /// This subtree is gone that long after the start.
     Vanish {
         /// The subtree.

@@ -1,133 +1,24 @@
 //! Reading a list of cells by GET (RFC 3416 section 4.2.1), whatever the agent can bear.
 //!
 //! Pure: requests come out, answers and time-outs go in. Cells are asked in runs; a run that is too big
-//! is halved, a cell that the agent objects to is asked once more alone after the rest, a short answer is
-//! completed. Invariants: each answer settles at least one cell or makes a run shorter, so a job ends
+//! is halved, a cell that the agent objects to is asked once more alone after the rest ([`refusal`]; and apart from
+//! then on, [`Apart`]), a short answer is completed. Invariants: each answer settles at least one cell or makes a run shorter, so a job ends
 //! after at most `3 * cells` requests; a cell that was not read says why; loss and garbage are not taken for
 //! a size that the agent cannot bear. A job that waits for its first answer holds no room for cells: it takes
 //! that of whoever hands it the answer.
 
+mod apart;
+mod limits;
+mod refusal;
+
+pub use apart::Apart;
+pub use limits::GetLimits;
+
+use self::refusal::Refusals;
 use super::Request;
-use super::size::RequestSize;
 use super::wire::{ErrorStatus, Names, Pdu, PduKind};
 use crate::model::{Cells, Missing, Oid};
 use std::sync::Arc;
-
-/// How large a request may become: what is known of the agent, kept from job to job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GetLimits {
-    /// Cells in one GET.
-    pub cells: RequestSize,
-    /// What a value takes in an answer beyond the two octets of the request's NULL, in sixteenths of an
-    /// octet: the average of the agent's last answers.
-    value_sixteenths: u32,
-    /// Octets of varbinds in one answer, by what the cells are expected to take. Agents count octets: some cells
-    /// fit where as many others do not.
-    octets: RequestSize,
-    /// The most of them in an answer that came whole.
-    octets_whole: u32,
-    /// How often an answer was too long although one of as many cells came.
-    contradictions: u8,
-}
-
-impl GetLimits {
-    /// RFC 3416 section 2.3 lets an agent stop at 484 octets; what stands in racks takes a full
-    /// Ethernet frame (1500, less IPv4's and UDP's 28 octets). Fragments are the first thing that
-    /// filters drop.
-    pub const ANSWER_OCTETS_MAX: u32 = 1472;
-    /// Message head, community and PDU head of an answer, with some room.
-    const HEAD_OCTETS: u32 = 48;
-    /// What SNMPv3 puts around that: global data, security parameters with engine ID, user and digest, scoped
-    /// PDU and padding (RFC 3412 section 6, RFC 3414 section 2.4), all at their usual longest.
-    const USM_OCTETS: u32 = 172;
-    /// So much of it is the variable bindings'.
-    pub const VARBINDS_OCTETS_MAX: u32 = Self::ANSWER_OCTETS_MAX - Self::HEAD_OCTETS;
-    /// As many cells as a full frame holds with the shortest vendor OIDs.
-    pub const CELLS_MAX: u32 = 128;
-    /// So often it may be garbage.
-    const CONTRADICTIONS_MAX: u8 = 3;
-    /// Most values are integers of one or two octets.
-    const VALUE_SIXTEENTHS: u32 = 2 * 16;
-
-    /// An agent of which nothing is known but that it is asked for `cells_max` cells at most.
-    #[must_use]
-    pub fn new(cells_max: usize) -> Self {
-        let most = u32::try_from(cells_max).unwrap_or(u32::MAX).clamp(1, Self::CELLS_MAX);
-        Self {
-            cells: RequestSize::new(most, most),
-            value_sixteenths: Self::VALUE_SIXTEENTHS,
-            octets: RequestSize::new(Self::VARBINDS_OCTETS_MAX, Self::VARBINDS_OCTETS_MAX),
-            octets_whole: 0,
-            contradictions: 0,
-        }
-    }
-
-    /// The same agent, spoken to by SNMPv3.
-    #[must_use]
-    pub fn within_usm(self) -> Self {
-        Self { octets: self.octets.at_most(Self::VARBINDS_OCTETS_MAX - Self::USM_OCTETS), ..self }
-    }
-
-    /// Firmware changes and paths heal: what failed may be tried again.
-    pub const fn forget(&mut self) {
-        self.cells.forget();
-        self.octets.forget();
-        (self.octets_whole, self.contradictions) = (0, 0);
-    }
-
-    /// An answer to so many cells, expected to have so many octets, came whole. `is_full`: another cell would have
-    /// been one too many for its octets.
-    fn on_whole(&mut self, cells: u32, octets: u32, is_full: bool) {
-        self.cells.on_whole(cells);
-        self.octets_whole = self.octets_whole.max(octets);
-        self.octets.on_whole(if is_full { octets.max(self.octets.asked()) } else { octets });
-    }
-
-    /// An answer to so many cells was too long; `next` of them are tried now.
-    fn on_too_long(&mut self, cells: u32, octets: u32, next: u32) {
-        // Where far longer answers came, a cell is at fault and not the length.
-        let is_long = self.octets_whole - self.octets_whole / 4 < octets;
-        if self.cells.whole() < cells || !is_long {
-            self.cells.on_doubted(cells, next);
-            return;
-        }
-        let whole = self.octets_whole.min(octets.saturating_sub(1));
-        if self.contradictions < Self::CONTRADICTIONS_MAX {
-            self.contradictions += 1;
-            self.octets.on_doubted(octets, whole);
-        } else {
-            // A longer one that came clears a doubt, again and again: it is none.
-            self.octets.on_failed(octets, whole);
-        }
-    }
-
-    /// The same agent, asked for `cells_max` cells at most.
-    #[must_use]
-    pub fn at_most(self, cells_max: usize) -> Self {
-        let most = u32::try_from(cells_max).unwrap_or(u32::MAX).clamp(1, Self::CELLS_MAX);
-        Self { cells: self.cells.at_most(most), ..self }
-    }
-
-    /// How many octets of varbinds an answer is expected to have, for a request with so many.
-    const fn answer_octets(self, request_octets: u32, cells: u32) -> u32 {
-        request_octets.saturating_add(cells.saturating_mul(self.value_sixteenths) / 16)
-    }
-
-    /// What an answer turned out to have. Rises at once, falls slowly: values grow back.
-    fn measure(&mut self, request_octets: usize, answer_octets: usize, cells: usize) {
-        let excess = u32::try_from(answer_octets.saturating_sub(request_octets)).unwrap_or(u32::MAX);
-        let cells = u32::try_from(cells).unwrap_or(u32::MAX).max(1);
-        let seen = (excess.saturating_mul(16) / cells).min(16 * Self::ANSWER_OCTETS_MAX);
-        let fallen = self.value_sixteenths.saturating_sub((self.value_sixteenths / 64).max(1));
-        self.value_sixteenths = seen.max(fallen);
-    }
-}
-
-impl Default for GetLimits {
-    fn default() -> Self {
-        Self::new(Self::CELLS_MAX as usize)
-    }
-}
 
 /// What an answer or a time-out led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,18 +41,8 @@ pub struct GetJob {
     answered: bool,
     /// How often the request that is due has been.
     overdue: u32,
-    /// Errors that did not say which cell is at fault.
-    cornered: u32,
-    /// Errors in a row, with nothing read between them.
-    refused_in_row: u32,
-    /// The last error-status but tooBig.
-    refused_with: ErrorStatus,
-    /// Runs that the agent refused without naming a cell, and whose parts are being asked: the inner ones last.
-    refused: Vec<(usize, usize)>,
-    /// Cells that the agent named in an error: each is asked alone, after the rest.
-    named: Vec<usize>,
-    /// Cells that it refused when they were asked alone.
-    at_fault: Vec<u32>,
+    /// What the agent refused, if anything.
+    refusals: Option<Box<Refusals>>,
     /// Answers in a row about none of what was asked.
     useless: u32,
     /// Cells asked, cells that came, and octets expected, of an answer that was short: was it too long, or lacks
@@ -172,25 +53,12 @@ pub struct GetJob {
 impl GetJob {
     /// An answer with so many more names than were asked for that are none of them is not read to its end.
     const FOREIGN_MAX: usize = 8;
-    /// So many errors that do not say which cell is at fault are followed up; then the rest is given up.
-    const CORNERED_MAX: u32 = 64;
-    /// After so many errors in a row the agent refuses everything: the rest is given up.
-    const REFUSED_MAX: u32 = 64;
     /// So often an answer about none of what was asked is followed by the same request again.
     const USELESS_MAX: u32 = 1;
-    /// So many cells that were at fault are asked apart the next time.
-    pub const APART_MAX: usize = 8;
 
     /// A job for all of `names`.
     #[must_use]
     pub fn new(names: Arc<Names>, limits: GetLimits) -> Self {
-        Self::new_apart(names, limits, &[])
-    }
-
-    /// The same, but the cells at `apart` (rising, see [`Self::at_fault`]) are asked alone after the rest, so that
-    /// they do not spoil it.
-    #[must_use]
-    pub fn new_apart(names: Arc<Names>, limits: GetLimits, apart: &[u32]) -> Self {
         let count = names.len();
         let mut job = Self {
             names,
@@ -199,33 +67,20 @@ impl GetJob {
             runs: Runs::default(),
             answered: false,
             overdue: 0,
-            cornered: 0,
-            refused_in_row: 0,
-            refused_with: ErrorStatus::NO_ERROR,
-            refused: Vec::new(),
-            named: Vec::new(),
-            at_fault: Vec::new(),
+            refusals: None,
             useless: 0,
             short: None,
         };
-        let apart = || apart.iter().map(|it| *it as usize).filter(|it| *it < count);
-        job.runs.extend(apart().rev().map(|it| (it, it + 1)));
-        let mut end = count;
-        for from in apart().rev() {
-            job.runs.extend((from + 1 < end).then_some((from + 1, end)));
-            end = from;
-        }
-        job.runs.extend((0 < end).then_some((0, end)));
+        job.runs.extend((0 < count).then_some((0, count)));
         job.cut();
         job
     }
 
-    /// Cells that the agent refused when they were asked alone, rising: at most [`Self::APART_MAX`].
-    #[must_use]
-    pub fn at_fault(&self) -> Box<[u32]> {
-        let mut cells: Vec<u32> = self.at_fault.iter().copied().take(Self::APART_MAX).collect();
-        cells.sort_unstable();
-        cells.into()
+    /// These runs are asked, in that order, and nothing else.
+    fn ask_only(&mut self, runs: impl DoubleEndedIterator<Item = (usize, usize)>) {
+        self.runs = Runs::default();
+        self.runs.extend(runs.rev().filter(|(from, to)| from < to));
+        self.cut();
     }
 
     /// Whether all cells are settled.
@@ -243,13 +98,14 @@ impl GetJob {
     /// The agent's last refusal, for people: `authorizationError to every request`.
     #[must_use]
     pub fn refusal(&self) -> String {
-        let hint = match self.refused_with {
+        let status = self.refusals.as_ref().map_or(ErrorStatus::GEN_ERR, |it| it.with);
+        let hint = match status {
             ErrorStatus::AUTHORIZATION_ERROR => {
                 ": this community or user, at this level of security, may not read it"
             }
             _ => "",
         };
-        format!("{} to every request{hint}", self.refused_with.name())
+        format!("{} to every request{hint}", status.name())
     }
 
     /// The cells, in the order of the names; none before the first answer.
@@ -262,6 +118,11 @@ impl GetJob {
     #[must_use = "the cells are what the job was for"]
     pub fn take_cells(&mut self) -> Cells {
         std::mem::take(&mut self.cells)
+    }
+
+    /// When the job is done: its cells in the order that [`Apart::order`] says.
+    pub fn put_in_order(&mut self, order: &[u32]) {
+        self.cells.put_in_order(order);
     }
 
     /// What the agent turned out to bear.
@@ -319,16 +180,18 @@ impl GetJob {
         let Some((from, to)) = self.runs.pop() else { return GetStep::Done };
         if self.cells.is_empty() {
             std::mem::swap(&mut self.cells, room);
-            self.cells.reset(self.names.len());
+            self.make_room();
         }
         self.answered = true;
         self.overdue = 0;
         match pdu.error_status {
             ErrorStatus::NO_ERROR => {
-                self.refused_in_row = 0;
+                if let Some(refusals) = &mut self.refusals {
+                    refusals.in_row = 0;
+                }
                 self.take(pdu, from, to);
             }
-            ErrorStatus::TOO_BIG => self.halve(from, to, Missing::TooBig),
+            ErrorStatus::TOO_BIG => self.refuse_too_big(from, to),
             status => self.leave_out(from, to, status, pdu.error_index),
         }
         self.step()
@@ -379,7 +242,9 @@ impl GetJob {
 
     /// There is no time for what is left: it is settled with that reason.
     pub fn settle_rest(&mut self, missing: Missing) {
-        self.named.clear();
+        if let Some(refusals) = &mut self.refusals {
+            refusals.named.clear();
+        }
         while let Some((from, to)) = self.runs.pop() {
             self.settle(from, to, missing);
         }
@@ -388,8 +253,10 @@ impl GetJob {
     fn step(&mut self) -> GetStep {
         self.judge_refused();
         // Whatever was named is asked for itself: agents name a wrong one, or a run that is too long.
-        if self.runs.is_empty() {
-            while let Some(at) = self.named.pop() {
+        if self.runs.is_empty()
+            && let Some(refusals) = &mut self.refusals
+        {
+            while let Some(at) = refusals.named.pop() {
                 self.runs.push((at, at + 1));
                 self.cells.open(at);
             }
@@ -548,61 +415,16 @@ impl GetJob {
         self.runs.push((from, middle));
     }
 
-    /// Runs that were refused, though each of their cells could be read: they were too long.
-    fn judge_refused(&mut self) {
-        while let Some((from, to)) = self.refused.last().copied() {
-            let is_open = (from..to).any(|it| self.cells.is_open(it))
-                || self.named.iter().any(|at| (from..to).contains(at));
-            if is_open {
-                return;
-            }
-            if (from..to).all(|it| self.cells.value_ref(it).is_ok()) {
-                self.limits.cells.on_doubted(length_of(from, to), length_of(0, (to - from).div_ceil(2)));
-            }
-            self.refused.pop();
-        }
-    }
-
-    /// The agent objects to the cell at `index` (from 1), or to something that it does not name.
-    fn leave_out(&mut self, from: usize, to: usize, status: ErrorStatus, index: u32) {
-        self.refused_with = status;
-        let missing = match status {
-            // v1 has one word for "no such object" and "no such row" (RFC 1157 section 4.1.2).
-            ErrorStatus::NO_SUCH_NAME => Missing::NoSuchInstance,
-            _ => Missing::AgentError,
-        };
-        self.refused_in_row += 1;
-        let at = (index as usize).checked_sub(1).map(|it| from + it).filter(|it| *it < to);
-        match at {
-            _ if to - from == 1 => {
-                self.settle(from, to, missing);
-                self.at_fault.extend(u32::try_from(from));
-            }
-            Some(at) if missing == Missing::NoSuchInstance => {
-                self.settle(at, at + 1, missing);
-                self.ask_unsettled(from, to);
-            }
-            _ if Self::CORNERED_MAX < self.cornered || Self::REFUSED_MAX < self.refused_in_row => {
-                self.settle(from, to, missing);
-                self.settle_rest(missing);
-            }
-            Some(at) => {
-                self.refused.push((from, to));
-                self.named.push(at);
-                self.settle(at, at + 1, missing);
-                self.ask_unsettled(from, to);
-            }
-            None => {
-                self.cornered += 1;
-                self.refused.push((from, to));
-                self.split(from, to);
-            }
+    fn make_room(&mut self) {
+        self.cells.reset(self.names.len());
+        if let Some(refusals) = &self.refusals {
+            refusals.carried.iter().for_each(|(at, missing)| self.cells.set_missing(*at, *missing));
         }
     }
 
     fn settle(&mut self, from: usize, to: usize, missing: Missing) {
         if self.cells.is_empty() {
-            self.cells.reset(self.names.len());
+            self.make_room();
         }
         for at in from..to {
             if self.cells.is_open(at) {
@@ -751,8 +573,14 @@ mod tests {
         let sizes = drive(&mut it, |names| {
             Some(if names.len() <= 8 { (OK, 0, all(names)) } else { (ErrorStatus::TOO_BIG, 0, vec![]) })
         });
-        assert_eq!(sizes, [40, 20, 10, 5, 5, 10, 5, 5, 5, 7, 7, 1], "10 is asked a second time, no other");
-        assert!(whole(&it) && it.limits().cells.asked() == 7);
+        assert_eq!(sizes, [40, 20, 10, 5, 5, 5, 5, 10, 5, 5, 5, 5], "10 is asked a second time, no other");
+        let limits = it.limits();
+        assert!(whole(&it) && limits.cells.failed() == Some(10));
+        let mut it = job(40, limits);
+        let sizes = drive(&mut it, |names| {
+            Some(if names.len() <= 8 { (OK, 0, all(names)) } else { (ErrorStatus::TOO_BIG, 0, vec![]) })
+        });
+        assert!(sizes.len() <= 7, "{sizes:?}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! answers and time-outs go in; who sends them, waits and repeats is the poller's.
 
 pub mod get;
+pub mod rows;
 pub mod session;
 pub mod size;
 pub mod trap;
@@ -11,7 +12,8 @@ pub mod v3;
 pub mod walk;
 pub mod wire;
 
-pub use get::{GetJob, GetLimits, GetStep};
+pub use get::{Apart, GetJob, GetLimits, GetStep};
+pub use rows::{Picked, Rows, TakeRows};
 pub use session::{Incoming, Received, Request, Session};
 pub use size::RequestSize;
-pub use walk::{Rows, Walk, WalkEnd, WalkLimits};
+pub use walk::{Walk, WalkEnd, WalkLimits};

@@ -97,6 +97,17 @@ pub enum Received<'a> {
     Refused(UsmError),
 }
 
+impl<'a> From<v3::Received<'a>> for Received<'a> {
+    fn from(received: v3::Received<'a>) -> Self {
+        match received {
+            v3::Received::Response(pdu) => Self::Response(pdu),
+            v3::Received::WriteAgain => Self::WriteAgain,
+            v3::Received::Wait(cause) => Self::Wait(cause),
+            v3::Received::Failed(error) => Self::Refused(error),
+        }
+    }
+}
+
 impl Session {
     /// A session that knows nothing yet. `entropy` must be random.
     #[must_use]
@@ -136,6 +147,51 @@ impl Session {
                 Ok(())
             }
             Self::Usm(session) => session.write(message_id, kind, status, index, request.varbinds, now, out),
+        }
+    }
+
+    /// Appends the message of a GET that goes out beside the one that was begun, if it may; whether it may. `nonce`
+    /// as in [`Self::begin_request`].
+    pub fn write_beside(
+        &mut self,
+        message_id: i32,
+        nonce: i32,
+        varbinds: &[u8],
+        now: Moment,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        match self {
+            Self::Community { version, community } => {
+                let (kind, status) = (PduKind::Get, ErrorStatus::NO_ERROR);
+                encode_message(out, *version, community, kind, message_id, status, 0, varbinds);
+                true
+            }
+            Self::Usm(session) => session.write_beside(message_id, nonce, varbinds, now, out),
+        }
+    }
+
+    /// The answer to it in a datagram that [`Self::fits`] and bears its id. [`Received::WriteAgain`]: it is to be
+    /// asked again, as the one that is begun.
+    #[must_use]
+    pub fn read_beside<'a>(
+        &self,
+        incoming: Incoming<'a>,
+        nonce: i32,
+        scratch: &'a mut Vec<u8>,
+    ) -> Received<'a> {
+        match (self, incoming) {
+            (Self::Community { .. }, Incoming::Community(message)) => Received::Response(message.pdu),
+            (Self::Usm(session), Incoming::Usm { message_id, datagram }) => {
+                session.read_beside(message_id, nonce, datagram, scratch).into()
+            }
+            _ => Received::Wait(WaitCause::Foreign),
+        }
+    }
+
+    /// A request that went out beside another one, which is over, becomes the one that was begun.
+    pub fn adopt_request(&mut self, nonce: i32) {
+        if let Self::Usm(session) = self {
+            session.adopt_request(nonce);
         }
     }
 
@@ -181,12 +237,7 @@ impl Session {
         match (self, incoming) {
             (Self::Community { .. }, Incoming::Community(message)) => Received::Response(message.pdu),
             (Self::Usm(session), Incoming::Usm { message_id, datagram }) => {
-                match session.read(message_id, datagram, now, scratch) {
-                    v3::Received::Response(pdu) => Received::Response(pdu),
-                    v3::Received::WriteAgain => Received::WriteAgain,
-                    v3::Received::Wait(cause) => Received::Wait(cause),
-                    v3::Received::Failed(error) => Received::Refused(error),
-                }
+                session.read(message_id, datagram, now, scratch).into()
             }
             _ => Received::Wait(WaitCause::Foreign),
         }

@@ -7,6 +7,8 @@
 //! one was answered, unless a smaller one failed as well. Invariants: `asked() <= most`, and below the least
 //! that failed; so an agent is made to fail at a size twice at most.
 
+use crate::model::RequestBound;
+
 /// The size of requests to one agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestSize {
@@ -53,6 +55,12 @@ impl RequestSize {
     #[must_use]
     pub const fn failed(&self) -> Option<u32> {
         if self.failed == 0 { None } else { Some(self.failed as u32) }
+    }
+
+    /// What is asked for and what failed, for people.
+    #[must_use]
+    pub fn bound(&self) -> RequestBound {
+        RequestBound { asked: self.asked(), failed: self.failed() }
     }
 
     /// The same agent under another limit: what was found holds as far as the limit allows.

@@ -1,13 +1,15 @@
 //! Walking a subtree by GETBULK or GETNEXT (RFC 3416 sections 4.2.2 and 4.2.3).
 //!
-//! Pure: requests come out, answers and time-outs go in. What was read is kept whatever happens later.
+//! Pure: requests come out, answers and time-outs go in; rows are handed to whoever wants them
+//! ([`TakeRows`]). What was read is kept whatever happens later.
 //! Invariants: names strictly increase, so a walk ends; at most [`WalkLimits::rows_max`] rows are kept;
 //! an agent that cannot do GETBULK, or not that many repetitions, or sends wrong rows then, is walked with less.
 
+use super::rows::{Prefix, Rows, TakeRows};
 use super::size::RequestSize;
-use super::wire::{ErrorStatus, Names, Pdu, PduKind, ValueRef, Varbind, Varbinds, encode_name};
+use super::wire::{ErrorStatus, Pdu, PduKind, ValueRef, Varbind, Varbinds, encode_name};
 use super::{GetLimits, Request};
-use crate::model::{Cells, Oid, Value};
+use crate::model::Oid;
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
@@ -80,88 +82,11 @@ impl WalkEnd {
     }
 }
 
-/// What a walk has read: names and values, without an allocation a row.
-#[derive(Debug, Clone, Default)]
-pub struct Rows {
-    /// The names' content octets, one after the other.
-    names: Vec<u8>,
-    /// Where each of them ends.
-    ends: Vec<usize>,
-    values: Cells,
-}
-
-impl Rows {
-    /// How many there are.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// All of them in order, but those in whose place the agent sent an exception.
-    pub fn iter(&self) -> impl Iterator<Item = (Oid, Value)> {
-        let row = |at| Some((Oid::decode_content(self.name(at)).ok()?, self.values.value(at).ok()?));
-        (0..self.len()).filter_map(row)
-    }
-
-    /// Copies those that are among `names`, of which places before `next` are done with, to their places in
-    /// `cells`; both stand in order. The place that is next for the rows after these.
-    pub fn pick(&self, names: &Names, mut next: usize, cells: &mut Cells) -> usize {
-        for at in 0..self.len() {
-            let name = self.name(at);
-            while next < names.len() {
-                let order = Oid::order_of_content(names.name(next), name);
-                if order == Some(Ordering::Equal) {
-                    cells.copy(next, &self.values, at);
-                }
-                if order != Some(Ordering::Less) {
-                    next += usize::from(order == Some(Ordering::Equal));
-                    break;
-                }
-                next += 1;
-            }
-        }
-        next
-    }
-
-    fn name(&self, at: usize) -> &[u8] {
-        let end = |at: usize| self.ends.get(at).copied().unwrap_or_default();
-        let from = at.checked_sub(1).map_or(0, end);
-        self.names.get(from..end(at)).unwrap_or_default()
-    }
-
-    #[inline(always)]
-    fn push(&mut self, name: &[u8], value: ValueRef<'_>) {
-        self.names.extend_from_slice(name);
-        self.ends.push(self.names.len());
-        self.values.push(value);
-    }
-
-    fn truncate(&mut self, length: usize) {
-        let end = length.checked_sub(1).map_or(0, |it| self.ends.get(it).copied().unwrap_or_default());
-        self.names.truncate(end);
-        self.ends.truncate(length);
-        self.values.truncate(length);
-    }
-
-    fn clear(&mut self) {
-        self.names.clear();
-        self.ends.clear();
-        self.values.reset(0);
-    }
-}
-
-/// One walk of one subtree.
+/// One walk of one subtree, whose rows go to a `T`.
 #[derive(Debug)]
-pub struct Walk {
+pub struct Walk<T = Rows> {
     root: Oid,
-    /// Its content octets.
-    root_octets: Vec<u8>,
+    root_octets: Prefix,
     /// The name asked from: its content octets.
     cursor: Vec<u8>,
     /// The same as a request carries it.
@@ -170,51 +95,66 @@ pub struct Walk {
     /// How many rows of this subtree fill a frame, once some were seen.
     rows_in_frame: u32,
     rows_max: usize,
-    rows: Rows,
+    rows: T,
     /// Of the request that is due.
     timeouts: u32,
 }
 
 impl Walk {
+    /// A walk of all that stands below `root`, which keeps what it reads.
+    #[must_use]
+    pub fn new(root: Oid, limits: WalkLimits) -> Self {
+        Self::handing(Rows::default(), root, limits)
+    }
+}
+
+impl<T: TakeRows> Walk<T> {
     /// What agents that fail at 25 repetitions are known to manage.
     const FEW_REPETITIONS: u32 = 4;
 
-    /// A walk of all that stands below `root`.
+    /// A walk of all that stands below `root`, which hands what it reads to `rows`.
     #[must_use]
-    pub fn new(root: Oid, limits: WalkLimits) -> Self {
+    pub fn handing(rows: T, root: Oid, limits: WalkLimits) -> Self {
         let mut walk = Self {
             root: Oid::default(),
-            root_octets: Vec::new(),
+            root_octets: Prefix::default(),
             cursor: Vec::new(),
             asked: Vec::new(),
             size: limits.repetitions,
             rows_in_frame: u32::MAX,
             rows_max: limits.rows_max,
-            rows: Rows::default(),
+            rows,
             timeouts: 0,
         };
         walk.begin(root);
         walk
     }
 
-    /// Begins a walk of another subtree of the same agent; what was read is forgotten.
+    /// Begins a walk of another subtree of the same agent.
     pub fn begin(&mut self, root: Oid) {
-        self.rows.clear();
-        self.root_octets.clear();
+        self.rows.begin();
         self.asked.clear();
+        self.cursor.clear();
         // A root that cannot be written is asked for as nothing at all.
-        if root.encode_content(&mut self.root_octets).is_ok() {
-            encode_name(&mut self.asked, &self.root_octets);
+        if root.encode_content(&mut self.cursor).is_ok() {
+            encode_name(&mut self.asked, &self.cursor);
+        } else {
+            self.cursor.clear();
         }
-        self.cursor.clone_from(&self.root_octets);
+        self.root_octets = Prefix::new(&self.cursor);
         self.root = root;
         (self.rows_in_frame, self.timeouts) = (u32::MAX, 0);
     }
 
     /// What was read so far.
     #[must_use]
-    pub const fn rows(&self) -> &Rows {
+    pub const fn rows(&self) -> &T {
         &self.rows
+    }
+
+    /// The same, to be taken away.
+    pub const fn rows_mut(&mut self) -> &mut T {
+        &mut self.rows
     }
 
     /// max-repetitions as the agent turned out to bear them; 0: GETNEXT.
@@ -281,12 +221,12 @@ impl Walk {
 
     fn take(&mut self, pdu: &Pdu<'_>) -> Option<WalkEnd> {
         let octets = pdu.varbinds.octets().len();
-        let before = self.rows.len();
+        let (before, mark) = (self.rows.len(), self.rows.mark());
         let asked = self.due_repetitions();
         // Some agents answer more repetitions than a few with wrong rows: none of such an answer is believed.
         let end = match self.take_rows(pdu) {
             Some(WalkEnd::NotIncreasing { .. }) if self.ask_few(asked) => {
-                self.rows.truncate(before);
+                self.rows.take_back(mark);
                 if let Some(Ok(asked)) = Varbinds::from_octets(&self.asked).next() {
                     self.cursor.clear();
                     self.cursor.extend_from_slice(asked.name);
@@ -311,7 +251,7 @@ impl Walk {
 
     /// A row of this subtree among those that follow one beyond it: then that one was garbage.
     fn returning(&self, rest: Varbinds<'_>) -> Option<Oid> {
-        rest.map_while(Result::ok).find(|it| it.name.starts_with(&self.root_octets))?.oid().ok()
+        rest.map_while(Result::ok).find(|it| self.root_octets.leads(it.name))?.oid().ok()
     }
 
     fn take_rows(&mut self, pdu: &Pdu<'_>) -> Option<WalkEnd> {
@@ -338,12 +278,11 @@ impl Walk {
             // What nearly all rows are.
             let before = varbinds.clone();
             if let Some(row) = varbinds.next_short()
-                && Oid::order_of_content(after, row.name) == Some(Ordering::Less)
-                && Oid::shared_octets(&self.root_octets, row.name) == self.root_octets.len()
+                && self.root_octets.leads(row.name)
                 && self.rows.len() < self.rows_max
                 && let Some(value) = row.value()
+                && self.rows.push_after(after, row.name, value)
             {
-                self.rows.push(row.name, value);
                 (after, last) = (row.name, Some(row.name));
                 continue;
             }
@@ -370,7 +309,7 @@ impl Walk {
         }
         let Some(order) = Oid::order_of_content(after, row.name) else { return ControlFlow::Break(None) };
         let is_within =
-            row.name.starts_with(&self.root_octets) || row.oid().is_ok_and(|it| it.starts_with(&self.root));
+            self.root_octets.leads(row.name) || row.oid().is_ok_and(|it| it.starts_with(&self.root));
         if order != Ordering::Less || !is_within {
             let Ok(came) = row.oid() else { return ControlFlow::Break(None) };
             return ControlFlow::Break(Some(match order {
@@ -384,10 +323,7 @@ impl Walk {
         if self.rows_max <= self.rows.len() {
             return ControlFlow::Break(Some(WalkEnd::RowsMax));
         }
-        // A value that cannot be read leaves no row; the walk goes on after it.
-        if row.value != ValueRef::Unreadable {
-            self.rows.push(row.name, row.value);
-        }
+        self.rows.push(row.name, row.value);
         ControlFlow::Continue(())
     }
 }
@@ -395,6 +331,7 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Value;
     use crate::snmp::wire::{Version, decode, encode_message, encode_varbinds};
 
     fn oid(text: &str) -> Oid {

@@ -38,6 +38,11 @@ pub fn waits_unread(path: &std::path::Path, error: &dyn std::error::Error) {
     tracing::warn!(path = %path.display(), %error, "pending alerts begin to wait anew: their file cannot be used");
 }
 
+/// Alerts from before the start stay without their details until they change.
+pub fn details_unread(error: &dyn std::error::Error) {
+    tracing::warn!(%error, "open alerts from before the start have no details until they change: no thread reads them");
+}
+
 /// The waits of alerts cannot be kept: a restart would lose them.
 pub fn waits_unwritten(path: &std::path::Path, error: &dyn std::error::Error) {
     tracing::warn!(path = %path.display(), %error, "pending alerts would begin anew after a restart: their file cannot be written");

@@ -128,7 +128,15 @@ async fn the_worked_example_by_hand() {
     desk.check(&["alerts", "list"], 0, &["acknowledged by ann at "]);
     desk.check(&["alerts", "silence", "software", "--for", "1h"], 1, &["`software` is no condition"]);
     let silence = ["alerts", "silence", "software=Torrent*", "--for", "1h", "--comment", "known"];
-    desk.check(&silence, 0, &["silence 1 holds back software=Torrent*", "alerts unsilence 1"]);
+    desk.check(
+        &silence,
+        0,
+        &[
+            "silence 1 holds back software=Torrent*",
+            "NOTE: it fits no alert that goes on now",
+            "alerts unsilence 1",
+        ],
+    );
     desk.inventory(
         "{\"software\": \"Miner\", \"device\": \"pc-9\"}, {\"software\": \"Torrent\", \"device\": \"pc-7\"}",
     );
@@ -145,6 +153,8 @@ async fn the_worked_example_by_hand() {
     desk.check(&["alerts", "silences"], 0, &["1 (active)  software=Torrent*", "by ann: known"]);
     desk.check(&["alerts", "unsilence", "1"], 0, &["silence 1 is over"]);
     desk.check(&["alerts", "unsilence", "1"], 1, &["there is no silence 1 that goes on"]);
+    let silence = ["alerts", "silence", "alert=prohibited*", "--for", "1s"];
+    desk.check(&silence, 0, &["it fits 2 alerts that go on now"]);
     desk.until("what was held back", |it| it.open_len() == 2).await;
     desk.check(&["outbox", "list"], 0, &["nothing waits, and nothing was given up"]);
     desk.check(&["outbox", "drop", "pagerduty", "99"], 1, &["there is no event 99 for pagerduty"]);

@@ -4,7 +4,7 @@ use crate::support::compare::shown;
 use crate::support::polled::{Polled, poll};
 use crate::support::{agent, devices, shipped};
 use rackwarden::mib::Mibs;
-use rackwarden::model::{Cells, Missing};
+use rackwarden::model::{Cells, Missing, Sample, Value};
 use rackwarden::profile::{Learned, ProfileFile, ProfileSet, SystemGroup};
 
 /// Reads the agent with the one profile; a reading a line, as `kind index "label" quantity value`.
@@ -558,12 +558,144 @@ fn a_failed_cell_says_why() {
         let mut samples = Vec::new();
         let reasons = plan.decode(&answers.into_iter().collect(), &mut samples);
         assert!(reasons.contains(reason));
-        assert_eq!(samples, [rackwarden::model::Sample::Missing(reason)], "{cell} {error}");
+        assert_eq!(samples, [Sample::Missing(reason)], "{cell} {error}");
     }
     let mut samples = vec![];
     plan.decode(&good.iter().take(1).cloned().collect(), &mut samples);
-    assert_eq!(samples, [rackwarden::model::Sample::Missing(Missing::NotPolled)]);
+    assert_eq!(samples, [Sample::Missing(Missing::NotPolled)]);
     let answers: Cells = good.iter().cloned().collect();
     assert_eq!(plan.raw(0, &answers), good[1]);
     assert_eq!(plan.raw(9, &answers), Err(Missing::NotPolled));
+}
+
+#[test]
+fn a_state_may_be_a_bit_or_an_object_of_a_list() {
+    check(
+        r#"
+        [[component]]
+        kind = "phase"
+          [[component.reading]]
+          quantity = "state"
+          name = "alarms"
+          oid = "T::testPhaseEnergy"
+          bit = "any"
+          names = { 0 = "none", 1 = "present" }
+          state = { ok = [0], warning = [1] }
+          [[component.reading]]
+          quantity = "state"
+          name = "overload"
+          oid = "T::testPhaseEnergy"
+          bit = 2
+          names = { 0 = "no", 1 = "yes" }
+          state = { ok = [0], critical = [1] }
+        [[component]]
+        kind = "sensor"
+          [[component.reading]]
+          quantity = "state"
+          name = "alarm"
+          oid = "T::testPhaseName"
+          below = "1.3.6.1.4.1.99999.9"
+          names = { 0 = "other", 7 = "fuseBlown" }
+          state = { warning = [0], critical = ["fuseBlown"] }
+        "#,
+        r"
+        T::testPhaseEnergy.1.1 = integer: 4
+        T::testPhaseEnergy.1.2 = integer: 0
+        T::testPhaseEnergy.1.3 = hex: 20
+        T::testPhaseName.1.1 = oid: 1.3.6.1.4.1.99999.9.7
+        T::testPhaseName.1.2 = oid: 1.3.6.1.4.1.99999.8.7
+        ",
+        r#"
+        phase 1.1 "Phase 1.1" state alarms 1 1 present (warning) from 2.1.8.1.1
+        phase 1.1 "Phase 1.1" state overload 1 1 yes (critical) from 2.1.8.1.1
+        phase 1.2 "Phase 1.2" state alarms 0 1 none (ok) from 2.1.8.1.2
+        phase 1.2 "Phase 1.2" state overload 0 1 no (ok) from 2.1.8.1.2
+        phase 1.3 "Phase 1.3" state alarms 1 1 present (warning) from 2.1.8.1.3
+        phase 1.3 "Phase 1.3" state overload 1 1 yes (critical) from 2.1.8.1.3
+        sensor 1.1 "Sensor 1.1" state alarm 7 1 fuseBlown (critical) from 2.1.3.1.1
+        sensor 1.2 "Sensor 1.2" state alarm 0 1 other (warning) from 2.1.3.1.2
+        "#,
+    );
+}
+
+#[test]
+fn a_row_that_went_may_be_a_state_and_a_count_tells_of_new_ones() {
+    let mibs = mibs();
+    let profile = r#"
+        [profile]
+        name = "test"
+        [match]
+        sys_object_id = "1.3.6.1.4.1.99999"
+        [[component]]
+        kind = "device"
+          [[component.reading]]
+          quantity = "active_power"
+          oid = "T::testTotal"
+          counts_rows = true
+        [[component]]
+        kind = "sensor"
+          [[component.reading]]
+          quantity = "state"
+          name = "alarm"
+          oid = "T::testPhaseState"
+          absent = 0
+          names = { 0 = "cleared" }
+          state = { ok = [0], critical = ["overload"] }
+    "#;
+    let profiles = profiles(&mibs, &[profile]);
+    let cells =
+        agent::parse(&mibs, "TEST-MIB::testTotal.0 = integer: 1\nTEST-MIB::testPhaseState.1.1 = integer: 3");
+    let cells: Learned = cells.unwrap();
+    let plan = profiles.find("test").unwrap().compile(&cells, &SystemGroup::default());
+    let total = |number| Ok(Value::Integer(number));
+    let polled = |count: i64, state: Result<i64, Missing>| {
+        let state = state.map(Value::Integer);
+        let answers: Cells = [total(count), state].into_iter().collect();
+        let mut samples = Vec::new();
+        plan.decode(&answers, &mut samples);
+        (samples[1], plan.row_counts(&samples))
+    };
+    let (there, before) = polled(1, Ok(3));
+    assert_eq!(there, Sample::Value(3.0));
+    let (gone, after) = polled(0, Err(Missing::NoSuchInstance));
+    assert_eq!(gone, Sample::Value(0.0));
+    assert_ne!(before, after, "the agent counts other rows");
+    assert_eq!(polled(1, Err(Missing::Timeout)), (Sample::Missing(Missing::Timeout), before));
+}
+
+#[test]
+fn a_label_names_what_a_row_sits_in() {
+    check(
+        r#"
+        [[component]]
+        kind = "sensor"
+        label = ["{T::testUnitName via T::testPhaseUnitRow}: {T::testPhaseName}", "{T::testPhaseName}"]
+          [[component.reading]]
+          quantity = "current"
+          oid = "T::testPhaseCurrent"
+        [[component]]
+        kind = "phase"
+        label = ["{T::testUnitName via T::testPhaseUnitRow via T::testUnitRating}"]
+          [[component.reading]]
+          quantity = "voltage"
+          oid = "T::testPhaseVoltage"
+        "#,
+        r"
+        T::testPhaseCurrent.1.1 = integer: 1
+        T::testPhaseCurrent.1.2 = integer: 2
+        T::testPhaseVoltage.1.1 = integer: 230
+        T::testPhaseName.1.1 = text: Left
+        T::testPhaseName.1.2 = text: Right
+        T::testPhaseUnitRow.1.1 = integer: 5
+        T::testPhaseUnitRow.1.2 = integer: 0
+        T::testUnitName.5 = text: Module
+        T::testUnitName.6 = text: Chassis
+        T::testUnitRating.5 = integer: 6
+        ",
+        r#"
+        phase 1.1 "Chassis" voltage 230 V from 2.1.5.1.1
+        sensor 1.1 "Module: Left" current 1 A from 2.1.4.1.1
+        sensor 1.2 "Right" current 2 A from 2.1.4.1.2
+        "#,
+    );
 }

@@ -309,6 +309,26 @@ fn gen_err_for_one_cell() {
 }
 
 #[test]
+fn one_cell_spoils_a_get() {
+    for (fault, status, alone) in [
+        ("too-big", ErrorStatus::TOO_BIG, ErrorStatus::TOO_BIG),
+        ("too-big-beside", ErrorStatus::TOO_BIG, ErrorStatus::NO_ERROR),
+        ("gen-err-beside", ErrorStatus::GEN_ERR, ErrorStatus::NO_ERROR),
+    ] {
+        let bench = Bench::faulty(&format!("{fault}={}", CELLS[1]));
+        assert_eq!(bench.one(PduKind::Get, &CELLS, 0).status(), (status, 0), "{fault}");
+        assert_eq!(bench.one(PduKind::Get, &CELLS[1..2], 0).status(), (alone, 0), "{fault}");
+        assert_eq!(bench.one(PduKind::Get, &CELLS[..1], 0).status().0, ErrorStatus::NO_ERROR, "{fault}");
+        let walked = bench.one(PduKind::GetBulk, &[COLUMN], 3);
+        assert_eq!(
+            (walked.status().0, walked.names().len()),
+            (ErrorStatus::NO_ERROR, 3),
+            "{fault}: walks go on"
+        );
+    }
+}
+
+#[test]
 fn cells_vanish_after_a_while() {
     let bench = Bench::faulty("vanish=1.3.6.1.4.1.99999.2.1.2,2s");
     assert_eq!(bench.one(PduKind::Get, &CELLS, 0).varbinds()[1].1, Value::Integer(12));

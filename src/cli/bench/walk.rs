@@ -11,7 +11,7 @@ use crate::model::{Batch, Cells, Moment, Now, Oid, SystemClock};
 use crate::poller::endpoint::{Endpoint, bind};
 use crate::poller::{Outcome, Ready, Sink};
 use crate::snmp::wire::Version;
-use crate::snmp::{Incoming, Received, RequestSize, Session, Walk, WalkLimits};
+use crate::snmp::{Incoming, Picked, Received, RequestSize, Session, TakeRows, Walk, WalkLimits};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -41,11 +41,9 @@ pub(super) struct WalkJob {
 struct Agent {
     address: SocketAddr,
     session: Session,
-    walk: Walk,
+    walk: Walk<Picked>,
     /// The subtree that is walked.
     root: usize,
-    /// The plan's next cell.
-    next: usize,
     outcome: Outcome,
     begun: Moment,
     /// 1 to 127: the request-id's first octet.
@@ -124,12 +122,13 @@ impl Walks {
     fn new(job: WalkJob, roots: Vec<Oid>) -> Self {
         let repetitions = RequestSize::new(REPETITIONS, REPETITIONS);
         let community: Arc<[u8]> = Arc::from(job.community.as_bytes());
+        let limits = WalkLimits { repetitions, ..WalkLimits::default() };
+        let names = job.ready.names();
         let agent = |(address, batch): (SocketAddr, Batch)| Agent {
             address,
             session: Session::Community { version: Version::V2c, community: Arc::clone(&community) },
-            walk: Walk::new(Oid::default(), WalkLimits { repetitions, ..WalkLimits::default() }),
+            walk: Walk::handing(Picked::new(Arc::clone(names)), Oid::default(), limits),
             root: 0,
-            next: 0,
             outcome: Outcome { batch, ready: None, cells: Cells::default(), notes: Vec::new() },
             begun: Moment::ZERO,
             generation: 1,
@@ -157,8 +156,8 @@ impl Walks {
     fn begin_next(&mut self) {
         let Some(at) = self.idle.pop_front() else { return };
         let (Some(agent), Some(root)) = (self.agents.get_mut(at), self.roots.first()) else { return };
-        (agent.root, agent.next, agent.begun) = (0, 0, Moment::ZERO);
-        agent.outcome.cells.reset(self.ready.names().len());
+        (agent.root, agent.begun) = (0, Moment::ZERO);
+        agent.walk.rows_mut().restart();
         agent.walk.begin(root.clone());
         self.due.push_back(at);
     }
@@ -179,9 +178,7 @@ impl Walks {
             self.due.push_back(at);
             return;
         };
-        let rows = agent.walk.rows();
-        self.figures.cells += u64::try_from(rows.len()).unwrap_or_default();
-        agent.next = rows.pick(self.ready.names(), agent.next, &mut agent.outcome.cells);
+        self.figures.cells += u64::try_from(agent.walk.rows().len()).unwrap_or_default();
         agent.root += 1;
         match self.roots.get(agent.root) {
             Some(root) if end.is_complete() => {
@@ -196,6 +193,7 @@ impl Walks {
     fn finish(&mut self, at: usize, is_whole: bool, now: Now) {
         let Some(agent) = self.agents.get_mut(at) else { return };
         let Outcome { batch, cells, .. } = &mut agent.outcome;
+        std::mem::swap(agent.walk.rows_mut().cells_mut(), cells);
         self.ready.plan.decode(cells, &mut batch.samples);
         (batch.time, batch.duration) = (now, now.moment.since(agent.begun));
         self.figures.polls += 1;

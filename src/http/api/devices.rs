@@ -45,7 +45,17 @@ struct RequestsRow {
     repeated: u32,
     round_trip_seconds: Option<f64>,
     cells_per_get: u32,
+    octets_per_get: u32,
     repetitions_per_getbulk: u32,
+    too_many: TooManyRow,
+}
+
+/// The least that the agent was found not to bear.
+#[derive(Serialize)]
+struct TooManyRow {
+    cells: Option<u32>,
+    octets: Option<u32>,
+    repetitions: Option<u32>,
 }
 
 /// Who a device says it is. Empty where it does not say.
@@ -123,8 +133,14 @@ fn row(published: &Published, now: Now) -> DeviceRow<'_> {
             sent: batch.effort.requests,
             repeated: batch.effort.repeats,
             round_trip_seconds: batch.effort.round_trip.map(|it| it.as_secs_f64()),
-            cells_per_get: batch.effort.cells,
-            repetitions_per_getbulk: batch.effort.repetitions,
+            cells_per_get: batch.effort.cells.asked,
+            octets_per_get: batch.effort.octets.asked,
+            repetitions_per_getbulk: batch.effort.repetitions.asked,
+            too_many: TooManyRow {
+                cells: batch.effort.cells.failed,
+                octets: batch.effort.octets.failed,
+                repetitions: batch.effort.repetitions.failed,
+            },
         },
         readings_total: batch.shape.readings.len(),
         readings_missing: missing(batch),

@@ -24,6 +24,7 @@ enum Of {
     Error,
     PollDuration,
     Effort(fn(&Effort) -> Option<f64>),
+    TooMany,
     LastSuccess,
     Missing,
     /// Readings: value * factor / divisor. Two numbers, because 45.2 / 100 is exact to the last digit,
@@ -63,9 +64,8 @@ impl Family {
     #[inline]
     pub(super) fn concerns(&self, device: &Device) -> bool {
         match self.of {
-            Of::Up | Of::Info | Of::PollDuration | Of::LastSuccess | Of::Missing | Of::Effort(_) => {
-                !device.is_inventory
-            }
+            Of::Up | Of::Info | Of::PollDuration | Of::LastSuccess | Of::Missing => !device.is_inventory,
+            Of::Effort(_) | Of::TooMany => !device.is_inventory,
             Of::Error => device.standing != Standing::Up && !device.is_inventory,
             Of::Reading { quantity, .. } => device.has.quantity(quantity),
             Of::StateSeverity | Of::StateInfo => device.has.quantity(Quantity::State),
@@ -91,6 +91,7 @@ impl Family {
                 Some(value) => self.one(out, device, &[], value),
                 None => 0,
             },
+            Of::TooMany => self.too_many(out, device, &batch.effort),
             Of::LastSuccess => match device.published.last_good() {
                 Some(good) => self.one(out, device, &[], unix_seconds(good)),
                 None => 0,
@@ -179,6 +180,17 @@ impl Family {
             ("address", &source.address),
         ];
         self.one(out, device, &labels, 1.0)
+    }
+
+    fn too_many(&self, out: &mut Vec<u8>, device: &Device, effort: &Effort) -> u64 {
+        let Effort { cells, octets, repetitions, .. } = effort;
+        let mut lines = 0;
+        for (of, bound) in [("cells", cells), ("octets", octets), ("repetitions", repetitions)] {
+            if let Some(failed) = bound.failed {
+                lines += self.one(out, device, &[("of", of)], f64::from(failed));
+            }
+        }
+        lines
     }
 
     fn missing(&self, out: &mut Vec<u8>, device: &Device, batch: &Batch) -> u64 {
@@ -363,8 +375,18 @@ pub(super) const FAMILIES: &[Family] = &[
     ),
     gauge(
         "rackwarden_device_get_cells",
-        "Cells that the agent is asked for in one GET at most, as far as they fit a frame.",
-        Of::Effort(|it| (it.cells != 0).then(|| f64::from(it.cells))),
+        "Cells that the agent is asked for in one GET at most.",
+        Of::Effort(|it| (it.cells.asked != 0).then(|| f64::from(it.cells.asked))),
+    ),
+    gauge(
+        "rackwarden_device_get_octets",
+        "Octets of variable bindings that the answer to one GET may have at most.",
+        Of::Effort(|it| (it.octets.asked != 0).then(|| f64::from(it.octets.asked))),
+    ),
+    gauge(
+        "rackwarden_device_request_too_many",
+        "The least that the agent was found not to bear in one request.",
+        Of::TooMany,
     ),
     gauge(
         "rackwarden_device_last_success_timestamp_seconds",

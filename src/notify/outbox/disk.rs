@@ -5,8 +5,10 @@
 //! check is set aside, never deleted and never trusted.
 
 use super::codec;
-use super::record::{Last, Op, OpenRow, Rows};
+use super::ledger::Limits;
+use super::record::{Last, Op, OpenRow, Place, Record, Rows};
 use crate::alert::{AlertKey, Transition};
+use crate::notify::pagerduty::Action;
 use redb::{
     Builder, Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase as _, ReadableTable as _,
     ReadableTableMetadata as _, TableDefinition,
@@ -58,11 +60,14 @@ pub(crate) trait Disk: Send {
     fn replace(&mut self, ops: &[Op]) -> Result<(), DiskError>;
 }
 
-/// Reads announcements of open alerts that are not in memory. Of several threads; may take as long as a disk
+/// Reads announcements and events that are not in memory. Of several threads; may take as long as a disk
 /// takes.
 pub(crate) trait Archive: Send + Sync {
     /// Those of these alerts, in that order; `None` where it has none that can be read.
     fn load(&self, keys: &[AlertKey]) -> Vec<Option<Transition>>;
+    /// Events, in that order; `None` within where it has none that can be read, and in place of all while the
+    /// file cannot be read.
+    fn load_events(&self, places: &[Place]) -> Option<Vec<Option<Record>>>;
 }
 
 /// What opening brings.
@@ -226,14 +231,7 @@ fn sort(path: &Path, error: redb::Error) -> DiskError {
 fn read(database: &Database) -> Result<(Rows, Vec<String>), redb::Error> {
     let transaction = database.begin_read()?;
     let (mut rows, mut damaged) = (Rows::default(), Vec::new());
-    for row in transaction.open_table(EVENTS)?.iter()? {
-        let (key, value) = row?;
-        let (lane, sequence) = key.value();
-        match codec::decode_record(&codec::place_octets(lane, sequence), value.value()) {
-            Ok((record, seen)) => rows.events.push(((Arc::from(lane), sequence), Arc::new(record), seen)),
-            Err(error) => damaged.push(format!("event {sequence} for {lane}: {error}")),
-        }
-    }
+    read_events(&transaction, &mut rows, &mut damaged)?;
     read_open(&transaction, &mut rows, &mut damaged)?;
     for row in transaction.open_table(DEAD)?.iter()? {
         let (key, value) = row?;
@@ -258,6 +256,43 @@ fn read(database: &Database) -> Result<(Rows, Vec<String>), redb::Error> {
         }
     }
     Ok((rows, describe(&damaged)))
+}
+
+/// Events, but for resolves over the limit: those stay on disk.
+fn read_events(
+    transaction: &ReadTransaction,
+    rows: &mut Rows,
+    damaged: &mut Vec<String>,
+) -> Result<(), redb::Error> {
+    let events = transaction.open_table(EVENTS)?;
+    let (mut name, mut resolves): (Arc<str>, usize) = ("".into(), 0);
+    let mut left = usize::try_from(events.len()?).unwrap_or(0);
+    for row in events.iter()? {
+        let (key, value) = row?;
+        let (lane, sequence) = key.value();
+        if *name != *lane {
+            (name, resolves) = (lane.into(), 0);
+        }
+        left = left.saturating_sub(1);
+        let octets = codec::place_octets(lane, sequence);
+        let read = codec::glimpse(&octets, value.value()).and_then(|(key, action, at)| {
+            resolves += usize::from(action == Action::Resolve);
+            if action == Action::Resolve && Limits::DEFAULT.resolves_max < resolves {
+                if rows.parked.is_empty() {
+                    rows.parked.reserve_exact(left + 1);
+                }
+                rows.parked.push(((Arc::clone(&name), sequence), key, at));
+                return Ok(());
+            }
+            let (record, seen) = codec::decode_record(&octets, value.value())?;
+            rows.events.push(((Arc::clone(&name), sequence), Arc::new(record), seen));
+            Ok(())
+        });
+        if let Err(error) = read {
+            damaged.push(format!("event {sequence} for {lane}: {error}"));
+        }
+    }
+    Ok(())
 }
 
 fn read_open(
@@ -310,6 +345,21 @@ impl Archive for RedbArchive {
             .and_then(Result::ok)
             .unwrap_or_else(none)
     }
+
+    fn load_events(&self, places: &[Place]) -> Option<Vec<Option<Record>>> {
+        let database = self.0.upgrade()?;
+        catch_unwind(AssertUnwindSafe(|| load_events(&database, places))).ok()?.ok()
+    }
+}
+
+fn load_events(database: &Database, places: &[Place]) -> Result<Vec<Option<Record>>, redb::Error> {
+    let events = database.begin_read()?.open_table(EVENTS)?;
+    let one = |(lane, sequence): &Place| {
+        let value = events.get((&**lane, *sequence))?;
+        let octets = codec::place_octets(lane, *sequence);
+        Ok(value.and_then(|it| codec::decode_record(&octets, it.value()).ok()).map(|(record, _)| record))
+    };
+    places.iter().map(one).collect()
 }
 
 fn load(database: &Database, keys: &[AlertKey]) -> Result<Vec<Option<Transition>>, redb::Error> {
@@ -332,6 +382,14 @@ fn describe(damaged: &[String]) -> Vec<String> {
 fn stored(op: &Op) -> Option<&str> {
     match op {
         Op::PutOpen(key, row, _) if is_stored(row) => Some(&key.0),
+        _ => None,
+    }
+}
+
+/// The place of an event that is on disk only.
+fn kept_event(op: &Op) -> Option<(&str, u64)> {
+    match op {
+        Op::KeepEvent((lane, sequence)) => Some((lane, *sequence)),
         _ => None,
     }
 }
@@ -368,13 +426,14 @@ impl RedbDisk {
         let mut transaction = self.database.begin_write()?;
         transaction.set_durability(Durability::Immediate)?;
         if replace {
-            transaction.delete_table(EVENTS)?;
             transaction.delete_table(OPEN)?;
             transaction.delete_table(DEAD)?;
             transaction.delete_table(WINDOWS)?;
             transaction.delete_table(SILENCES)?;
             let kept: BTreeSet<&str> = ops.iter().filter_map(stored).collect();
             transaction.open_table(FACTS)?.retain(|key, _| kept.contains(key))?;
+            let kept: BTreeSet<(&str, u64)> = ops.iter().filter_map(kept_event).collect();
+            transaction.open_table(EVENTS)?.retain(|place, _| kept.contains(&place))?;
         }
         {
             let mut events = transaction.open_table(EVENTS)?;
@@ -390,6 +449,7 @@ impl RedbDisk {
                             codec::encode_record(&codec::place_octets(lane, *sequence), record, *seen);
                         events.insert((&**lane, *sequence), value.as_slice())?;
                     }
+                    Op::KeepEvent(_) => (),
                     Op::DeleteEvent((lane, sequence)) => drop(events.remove((&**lane, *sequence))?),
                     Op::PutOpen(key, row, is_new) => {
                         let value = codec::encode_open(key.0.as_bytes(), row);

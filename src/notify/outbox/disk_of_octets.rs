@@ -1,8 +1,9 @@
 //! A disk for tests of the pure parts: what was committed, as octets.
 
 use super::codec;
-use super::record::{Last, Op, Place, Rows};
+use super::record::{Last, Op, Place, Record, Rows};
 use crate::alert::{AlertKey, Transition};
+use crate::notify::pagerduty::Action;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ impl Disk {
                 Op::PutEvent(place, record, seen) => {
                     self.events.insert(place.clone(), codec::encode_record(&octets(place), record, *seen));
                 }
+                Op::KeepEvent(_) => (),
                 Op::DeleteEvent(place) => drop(self.events.remove(place)),
                 Op::PutOpen(key, row, is_new) => {
                     self.open.insert(key.clone(), codec::encode_open(key.0.as_bytes(), row));
@@ -59,8 +61,17 @@ impl Disk {
         let kept: BTreeSet<AlertKey> = ops.iter().filter_map(stored).collect();
         let mut facts = std::mem::take(&mut self.facts);
         facts.retain(|key, _| kept.contains(key));
-        *self = Self { facts, ..Self::default() };
+        let kept = |place: &Place| ops.iter().any(|it| matches!(it, Op::KeepEvent(it) if it == place));
+        let mut events = std::mem::take(&mut self.events);
+        events.retain(|place, _| kept(place));
+        *self = Self { facts, events, ..Self::default() };
         self.apply(ops);
+    }
+
+    /// An event that must be there.
+    pub(super) fn event(&self, place: &Place) -> Record {
+        let value = self.events.get(place).unwrap_or_else(|| panic!("the event {place:?} is nowhere"));
+        codec::decode_record(&octets(place), value).unwrap().0
     }
 
     /// An announcement that must be there.
@@ -69,9 +80,18 @@ impl Disk {
         Arc::new(codec::decode_transition(key.0.as_bytes(), value).unwrap())
     }
 
-    pub(super) fn rows(&self) -> Rows {
+    /// All of it, but for resolves over `resolves_max` of each lane.
+    pub(super) fn rows(&self, resolves_max: usize) -> Rows {
         let mut rows = Rows::default();
+        let mut resolves: BTreeMap<Arc<str>, usize> = BTreeMap::new();
         for (place, value) in &self.events {
+            let (key, action, at) = codec::glimpse(&octets(place), value).unwrap();
+            let before = resolves.entry(Arc::clone(&place.0)).or_default();
+            *before += usize::from(action == Action::Resolve);
+            if action == Action::Resolve && resolves_max < *before {
+                rows.parked.push((place.clone(), key, at));
+                continue;
+            }
             let (record, seen) = codec::decode_record(&octets(place), value).unwrap();
             rows.events.push((place.clone(), Arc::new(record), seen));
         }

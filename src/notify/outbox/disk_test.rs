@@ -3,6 +3,7 @@
 use super::Outbox;
 use super::codec;
 use super::disk::{DiskError, FILE, Opener as _, RedbOpener};
+use super::ledger::Limits;
 use super::record::{DeadRow, Last, Op, OpenRow, Record, Told};
 use crate::alert::{AlertKey, TransitionKind};
 use crate::model::{Severity, SystemClock, UnixMillis};
@@ -207,4 +208,35 @@ fn a_file_of_an_earlier_version_is_taken_over() {
     let opened = opener(folder.path()).open().unwrap();
     assert!(!opened.rows.is_old && opened.rows.open[0].1.here().is_none());
     assert_eq!(*opened.archive.load(&open).remove(0).unwrap().facts, *before.facts);
+}
+
+/// Of a million resolves that wait, a start reads what it needs to know of them.
+#[test]
+fn resolves_over_the_limit_stay_on_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let most = u64::try_from(Limits::DEFAULT.resolves_max).unwrap();
+    let end = |number: u64| {
+        let record = Record { action: Action::Resolve, ..(*record(&format!("k{number}"))).clone() };
+        Op::PutEvent(("ops".into(), number), Arc::new(record), true)
+    };
+    let mut ops: Vec<Op> = (0..most + 2).map(end).collect();
+    ops.push(Op::PutEvent(("ops".into(), most + 2), record("begins"), true));
+    {
+        opener(folder.path()).open().unwrap().disk.commit(&ops).unwrap();
+    }
+    let mut opened = opener(folder.path()).open().unwrap();
+    assert_eq!(opened.warnings, Vec::<String>::new());
+    assert_eq!(opened.rows.events.len(), Limits::DEFAULT.resolves_max + 1);
+    let at = fixtures::TIME;
+    let place = |it: u64| (Arc::<str>::from("ops"), it);
+    let parked = [most, most + 1].map(|it| (place(it), AlertKey(format!("k{it}").into()), at));
+    assert_eq!(opened.rows.parked, parked);
+    // All is written anew: what only the file has stays, as long as it is asked for.
+    opened.disk.replace(&[Op::KeepEvent(place(most))]).unwrap();
+    let read = opened.archive.load_events(&[place(most), place(most + 1)]).unwrap();
+    assert_eq!(read[0].as_ref().map(|it| (it.action, &*it.key.0)), Some((Action::Resolve, "k10000")));
+    assert_eq!(read[1], None);
+    let archive = opened.archive;
+    drop(opened.disk);
+    assert_eq!(archive.load_events(&[place(most)]), None, "no file is no answer");
 }

@@ -221,6 +221,12 @@ impl Intake {
         }
     }
 
+    /// Announcements are needed that are on disk.
+    fn want(&mut self, keys: impl IntoIterator<Item = AlertKey>) {
+        let room = AGAIN_MAX.saturating_sub(self.wanted.len());
+        self.wanted.extend(keys.into_iter().take(room));
+    }
+
     /// A member has left its group.
     fn left(&mut self, ledger: &mut Ledger, key: &AlertKey, settings: &NotifySettings, now: Now) {
         let Some(group) = self.storms.leave(key) else { return };
@@ -249,7 +255,9 @@ impl Intake {
             Some(row) => TransitionKind::Change { from: row.severity() },
             None => TransitionKind::Trigger,
         };
-        let (reason, notes) = describe(ledger, key, &group);
+        let (reason, notes, missing) = describe(ledger, key, &group);
+        // For the next time.
+        self.want(missing);
         let transition = Transition {
             kind,
             severity: group.severity,
@@ -334,14 +342,18 @@ impl Intake {
             self.held.remove(key);
             return;
         };
-        let last = row.announcement(key);
+        let is_in_group = matches!(&row.hold, Some(Hold::Group(group)) if self.storms.group(group).is_some());
+        let Some(last) = row.here().filter(|_| !is_in_group).cloned() else {
+            if is_in_group {
+                // It has joined one with another that was looked at just before.
+                self.held.remove(key);
+            } else {
+                self.want([key.clone()]);
+            }
+            return;
+        };
         let waits_on = match &row.hold {
             None => {
-                self.held.remove(key);
-                return;
-            }
-            // It has joined one with another that was looked at just before.
-            Some(Hold::Group(group)) if self.storms.group(group).is_some() => {
                 self.held.remove(key);
                 return;
             }
@@ -394,9 +406,7 @@ impl Intake {
             .collect();
         for (key, row) in rows {
             let Some(last) = row.here() else {
-                if self.wanted.len() < AGAIN_MAX {
-                    self.wanted.insert(key);
-                }
+                self.want([key]);
                 continue;
             };
             if self.silencer(settings, &last.facts, last.severity, now.unix).is_none() {
@@ -497,28 +507,40 @@ fn dressed(settings: &NotifySettings, transition: &Transition, body: String) -> 
     dressed.body
 }
 
-/// `120 alerts (offline 118, infeed-load 2)`, and the first of them, a line each.
-fn describe(ledger: &Ledger, key: &AlertKey, group: &Group) -> (String, String) {
-    let mut rules: BTreeMap<Arc<str>, usize> = BTreeMap::new();
-    let mut lines: Vec<String> = Vec::new();
+/// `120 alerts (offline 118, infeed-load 2)`, and the first of them, a line each; and which of those are not in
+/// memory and therefore not listed.
+fn describe(ledger: &Ledger, key: &AlertKey, group: &Group) -> (String, String, Vec<AlertKey>) {
+    let mut rules: BTreeMap<String, usize> = BTreeMap::new();
+    let (mut lines, mut missing): (Vec<String>, Vec<AlertKey>) = (Vec::new(), Vec::new());
     let is_member = |row: &Arc<OpenRow>| matches!(&row.hold, Some(Hold::Group(it)) if it == key);
     for (key, row) in ledger.rows().filter(|(_, row)| is_member(row)) {
-        let last = row.announcement(key);
-        *rules.entry(Arc::clone(&last.facts.rule)).or_default() += 1;
-        if lines.len() < LISTED_MAX {
-            lines.push(event::summary(&last));
+        match row.here() {
+            Some(last) => {
+                *rules.entry(last.facts.rule.to_string()).or_default() += 1;
+                if lines.len() < LISTED_MAX {
+                    lines.push(event::summary(last));
+                }
+            }
+            None => {
+                let parts = AlertKey(by_severity::base(&key.0).into()).parts();
+                *rules.entry(parts.map_or_else(String::new, |it| it.rule)).or_default() += 1;
+                if missing.len() < LISTED_MAX {
+                    missing.push(key.clone());
+                }
+            }
         }
     }
-    if LISTED_MAX < group.members {
-        lines.push(format!("and {} more", group.members - LISTED_MAX));
+    if lines.len() < group.members {
+        lines.push(format!("and {} more", group.members - lines.len()));
     }
-    let mut by_count: Vec<(usize, Arc<str>)> = rules.into_iter().map(|(rule, count)| (count, rule)).collect();
+    let mut by_count: Vec<(usize, String)> = rules.into_iter().map(|(rule, count)| (count, rule)).collect();
     by_count.sort_unstable_by(|left, right| right.cmp(left));
     let rules: Vec<String> = by_count.iter().take(5).map(|(count, rule)| format!("{rule} {count}")).collect();
     let over = group.total - group.members.min(group.total);
     let over = if over == 0 { String::new() } else { format!(", {over} are over") };
     let alerts = if group.members == 1 { "alert" } else { "alerts" };
-    (format!("{} {alerts} ({}){over}", group.members, rules.join(", ")), lines.join("\n"))
+    let reason = format!("{} {alerts} ({}){over}", group.members, rules.join(", "));
+    (reason, lines.join("\n"), missing)
 }
 
 fn facts_of(key: &AlertKey, group: &Group, notes: String, since: UnixMillis) -> AlertFacts {

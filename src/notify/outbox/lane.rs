@@ -2,7 +2,7 @@
 //!
 //! Pure: time comes in as an argument. Each alert has its line here, in the order in which things
 //! happened; only the head of a line may go, and only when all that it rests on is on disk. Of the
-//! heads, resolves and criticals go first, then errors, warnings, the rest; among equals the oldest.
+//! heads, resolves and criticals go first, in turns, then errors, warnings, the rest; among equals the oldest.
 //!
 //! A line never holds more than three events: a head under way, a resolve, and a trigger after it.
 //!
@@ -11,7 +11,10 @@
 //! events nobody can have seen. An event that comes in while the lane flows is claimed on its way in,
 //! which costs no further write.
 
-use super::record::Record;
+mod parked;
+
+use self::parked::Parked;
+use super::record::{Rank, Record};
 use crate::alert::AlertKey;
 use crate::model::Moment;
 use crate::notify::limiter::{Admission, Limiter};
@@ -99,7 +102,7 @@ pub(crate) struct Job {
 pub(crate) struct Lane {
     entries: BTreeMap<u64, Entry>,
     lines: HashMap<AlertKey, Line>,
-    ready: BTreeSet<(u8, u64)>,
+    ready: BTreeSet<(Rank, u64)>,
     deferred: BTreeSet<(Moment, u64)>,
     unsaved: BTreeSet<(u64, u64)>,
     in_flight: usize,
@@ -112,6 +115,13 @@ pub(crate) struct Lane {
     limited: bool,
     /// What is on disk.
     saved: u64,
+    /// How many of the entries are triggers, and resolves.
+    triggers: usize,
+    resolves: usize,
+    /// Resolves that are on disk only.
+    parked: Parked,
+    /// Of a critical and a resolve that could both go, it is the resolve's turn.
+    resolve_is_next: bool,
 }
 
 impl Lane {
@@ -129,12 +139,21 @@ impl Lane {
             flowing: false,
             limited: false,
             saved,
+            triggers: 0,
+            resolves: 0,
+            parked: Parked::default(),
+            resolve_is_next: false,
         }
     }
 
-    /// How many wait or are under way.
+    /// How many wait, in memory or on disk, or are under way.
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.entries.len() + self.parked.len()
+    }
+
+    /// How many triggers wait or are under way.
+    pub(crate) const fn triggers(&self) -> usize {
+        self.triggers
     }
 
     /// When the oldest event was handed in.
@@ -209,7 +228,7 @@ impl Lane {
         let key = record.key.clone();
         let admitted = match self.limiter.admission(now) {
             Admission::All => true,
-            Admission::UrgentOnly(_) => record.rank() == 0,
+            Admission::UrgentOnly(_) => record.rank().is_urgent(),
             Admission::Full(_) => false,
         };
         let claimed = self.flowing && admitted && self.has_slot() && !self.lines.contains_key(&key);
@@ -217,10 +236,28 @@ impl Lane {
             self.limiter.claim();
             self.claims.insert(sequence);
         }
+        self.insert(sequence, record, (known, seen || claimed, claimed), generation, now);
+        claimed
+    }
+
+    fn insert(
+        &mut self,
+        sequence: u64,
+        record: Arc<Record>,
+        (known, seen, claimed): (bool, bool, bool),
+        generation: u64,
+        now: Moment,
+    ) {
+        let key = record.key.clone();
+        match record.action {
+            Action::Trigger => self.triggers += 1,
+            Action::Resolve => self.resolves += 1,
+            Action::Acknowledge => (),
+        }
         let entry = Entry {
             record,
             known,
-            seen: seen || claimed,
+            seen,
             claimed,
             queued: now,
             attempts: 0,
@@ -231,7 +268,6 @@ impl Lane {
         self.entries.insert(sequence, entry);
         self.lines.entry(key.clone()).or_default().sequences.push_back(sequence);
         self.place_head(&key, now);
-        claimed
     }
 
     fn has_slot(&self) -> bool {
@@ -256,6 +292,7 @@ impl Lane {
         entry.seen = true;
         entry.generation = entry.generation.max(generation);
         let record = Arc::clone(&entry.record);
+        self.resolve_is_next = record.rank() == Rank::Critical;
         let key = record.key.clone();
         self.place_head(&key, now);
         Some((record, news))
@@ -287,6 +324,11 @@ impl Lane {
         self.unplace(sequence);
         self.unclaim(sequence);
         let entry = self.entries.remove(&sequence)?;
+        match entry.record.action {
+            Action::Trigger => self.triggers = self.triggers.saturating_sub(1),
+            Action::Resolve => self.resolves = self.resolves.saturating_sub(1),
+            Action::Acknowledge => (),
+        }
         let key = entry.record.key.clone();
         if let Some(line) = self.lines.get_mut(&key) {
             line.sequences.retain(|it| *it != sequence);
@@ -346,13 +388,13 @@ impl Lane {
         self.flowing = admission == Admission::All;
         self.limited = false;
         let mut freed = None;
-        let chosen = match self.ready.first().copied().or_else(|| self.impatient(now)) {
+        let chosen = match self.first_ready().or_else(|| self.impatient(now)) {
             Some((_, sequence)) if self.entries.get(&sequence).is_some_and(|it| it.claimed) => {
                 return self.send(sequence, now);
             }
             Some((rank, sequence)) => match admission {
                 Admission::All => Some(sequence),
-                Admission::UrgentOnly(_) if rank == 0 => Some(sequence),
+                Admission::UrgentOnly(_) if rank.is_urgent() => Some(sequence),
                 Admission::UrgentOnly(until) | Admission::Full(until) => {
                     self.limited = true;
                     freed = Some(until);
@@ -374,6 +416,15 @@ impl Lane {
             Some(until) => Next::WaitUntil(until),
             None => Next::Idle,
         }
+    }
+
+    fn first_ready(&self) -> Option<(Rank, u64)> {
+        let first = *self.ready.first()?;
+        if first.0 != Rank::Critical || !self.resolve_is_next {
+            return Some(first);
+        }
+        let resolve = self.ready.range((Rank::Resolve, 0)..(Rank::Error, 0)).next();
+        Some(resolve.copied().unwrap_or(first))
     }
 
     /// The most urgent of those that are claimed and may go. Any number of others may stand before it: those
@@ -410,7 +461,7 @@ impl Lane {
     }
 
     /// An event that has waited too long for the disk.
-    fn impatient(&self, now: Moment) -> Option<(u8, u64)> {
+    fn impatient(&self, now: Moment) -> Option<(Rank, u64)> {
         let (sequence, since) = self.first_unsaved()?;
         let rank = self.entries.get(&sequence)?.record.rank();
         (since + DISK_PATIENCE <= now).then_some((rank, sequence))

@@ -10,17 +10,18 @@
 //! * what is out of date is not sent: a newer trigger takes the place of one that waits, and a
 //!   trigger that nobody has seen disappears together with its resolve.
 
+mod again;
 mod later;
 mod letters;
 mod saving;
 
 use super::lane::{Entry, Lane, Next};
-use super::record::{Acknowledgement, DeadRow, Heard, Hold, Last, Op, OpenRow, Record, Rows, Told};
+use super::record::{DeadRow, Heard, Hold, Last, Op, OpenRow, Rank, Record, Rows, Told};
 use crate::alert::{AlertKey, Transition, TransitionKind};
 use crate::model::{Moment, Now, UnixMillis};
 use crate::notify::by_severity;
 use crate::notify::limiter::Admission;
-use crate::notify::pagerduty::{Action, Reason, event};
+use crate::notify::pagerduty::{Action, Reason};
 use crate::notify::silence::Silence;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -28,18 +29,24 @@ use std::sync::Arc;
 /// What the ledger keeps at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// Events that are made for one integration. Since an alert has at most three, this is some thousands
-    /// of alerts at once; at 120 a minute they take 83 minutes, and about 20 MB. Over it, alerts wait
-    /// without an event ([`Told::Later`]), the mildest and youngest first; when half of the room is free,
-    /// the most urgent of them get one. Resolves are events always.
+    /// Triggers that are made for one integration; at 120 a minute they take 83 minutes, and about 20 MB.
+    /// Over it, alerts wait without an event ([`Told::Later`]), the mildest and youngest first; when half of
+    /// the room is free, the most urgent of them get one.
     pub(crate) waiting_max: usize,
+    /// Resolves of one integration that are in memory, about: as many as triggers, for the same reasons. The
+    /// youngest over it wait on disk, with some 150 octets each in memory, and come back in their order.
+    pub(crate) resolves_max: usize,
+    /// Announcements of open alerts in memory: some 10 MB. Over it the oldest are left to the disk; those of
+    /// groups, and of alerts that are silenced or wait for others, come on top.
+    pub(crate) warm_max: usize,
     /// Dead letters of all integrations; the oldest are forgotten first. Enough to see what went
     /// wrong, little enough to read.
     pub(crate) dead_max: usize,
 }
 
 impl Limits {
-    pub(crate) const DEFAULT: Self = Self { waiting_max: 10_000, dead_max: 1_000 };
+    pub(crate) const DEFAULT: Self =
+        Self { waiting_max: 10_000, resolves_max: 10_000, warm_max: 10_000, dead_max: 1_000 };
 }
 
 /// How many more than needed are given up at once over the limit, so that not each event of a storm
@@ -87,8 +94,9 @@ pub(crate) struct Ledger {
     open_groups: usize,
     /// What was told to whom, as the last row has it: others are often the same, and share it.
     heard: Heard,
-    /// Announcements that were put into memory since it was last emptied of them.
-    warmed: usize,
+    /// Announcements in memory that may be left to the disk, oldest first, and the generation with which each
+    /// is there.
+    warm: VecDeque<(u64, Arc<Transition>)>,
     dead: BTreeMap<u64, (Arc<str>, Arc<DeadRow>)>,
     sequence: u64,
     generation: u64,
@@ -114,7 +122,7 @@ impl Ledger {
             later: BTreeMap::new(),
             open_groups: 0,
             heard: Heard::default(),
-            warmed: 0,
+            warm: VecDeque::new(),
             dead: rows.dead.into_iter().map(|((lane, number), row)| (number, (lane, row))).collect(),
             sequence: 0,
             generation: 0,
@@ -128,12 +136,20 @@ impl Ledger {
         };
         ledger.is_split = ledger.open.keys().any(is_of_severity);
         ledger.count_all();
+        for ((lane, number), key, at) in rows.parked {
+            ledger.lane(&lane).park_from_disk(number, key, at);
+        }
         let mut events = rows.events;
         events.sort_by_key(|((_, sequence), ..)| *sequence);
         let last_dead = ledger.dead.keys().next_back().copied().unwrap_or(0);
-        ledger.sequence = events.last().map_or(0, |((_, sequence), ..)| *sequence).max(last_dead);
+        let last_parked = ledger.lanes.values().map(Lane::last_parked).max().unwrap_or(0);
+        let last = events.last().map_or(0, |((_, sequence), ..)| *sequence);
+        ledger.sequence = last.max(last_dead).max(last_parked);
         for ((lane_name, sequence), record, seen) in events {
             let key = record.key.clone();
+            if ledger.give_way(&lane_name, sequence, &record) {
+                continue;
+            }
             // An update of what they have: its own row need not say so.
             let told = ledger.told(&key, &lane_name);
             let first = ledger.lane(&lane_name).last(&key).is_none();
@@ -291,69 +307,6 @@ impl Ledger {
         true
     }
 
-    /// Tells those who know of an alert once more that it goes on. Says whether anybody is told.
-    pub(crate) fn renew(&mut self, record: &Arc<Record>, at: UnixMillis, now: Moment) -> bool {
-        let Some(row) = self.open.get(&record.key).cloned() else { return false };
-        let known = row.told.iter().filter(|(_, told)| **told == Told::Accepted).map(|(name, _)| name);
-        let mut renewed = false;
-        for name in known {
-            if self.lane(name).last(&record.key).is_none() {
-                self.enqueue_trigger(name, record, true, now);
-                renewed = true;
-            }
-        }
-        if renewed {
-            self.put_open(&record.key, OpenRow { announced_at: at, ..(*row).clone() });
-        }
-        self.seal();
-        renewed
-    }
-
-    /// Tells one integration that knows of an alert once more that it goes on.
-    pub(crate) fn tell_again(&mut self, name: &Arc<str>, record: &Arc<Record>, now: Moment) {
-        if self.lane(name).last(&record.key).is_none() {
-            self.enqueue_trigger(name, record, true, now);
-            self.seal();
-        }
-    }
-
-    /// Somebody looks after an alert. `false` if there is none of that key.
-    pub(crate) fn acknowledge(&mut self, key: &AlertKey, by: Acknowledgement, now: Moment) -> bool {
-        let Some(row) = self.open.get(key).cloned() else { return false };
-        self.put_open(key, OpenRow { acknowledged: Some(Box::new(by)), ..(*row).clone() });
-        let known: Vec<Arc<str>> = row
-            .told
-            .iter()
-            .filter(|(_, it)| **it == Told::Accepted)
-            .map(|(name, _)| Arc::clone(name))
-            .collect();
-        for name in known {
-            self.tell_acknowledged(&name, key, now);
-        }
-        self.seal();
-        true
-    }
-
-    /// Those that have the incident hear that somebody looks after it.
-    fn tell_acknowledged(&mut self, name: &Arc<str>, key: &AlertKey, now: Moment) {
-        let Some(row) = self.open.get(key) else { return };
-        let (Some(by), severity) = (row.acknowledged.clone(), row.severity()) else { return };
-        if self.lane(name).last(key).is_some() {
-            // Told when that has arrived.
-            return;
-        }
-        let record = Record {
-            key: key.clone(),
-            action: Action::Acknowledge,
-            severity,
-            at: by.at,
-            body: event::acknowledgement(key, &by.by).into_boxed_str(),
-            repaired: false,
-        };
-        let sequence = self.next_sequence();
-        self.push(name, sequence, &Arc::new(record), true, now);
-    }
-
     fn trigger(&mut self, announcement: &Announcement, now: Moment) {
         let record = &announcement.record;
         let previous = self.open.get(&record.key).cloned();
@@ -365,6 +318,11 @@ impl Ledger {
             && previous.as_ref().is_some_and(|it| it.severity() == record.severity);
         for name in &lanes {
             if again && told.get(name).is_some_and(|it| !it.is_unheard()) {
+                continue;
+            }
+            if self.lane(name).need(&record.key) {
+                // Its last end is yet to be told, and on disk.
+                told.insert(Arc::clone(name), Told::Later);
                 continue;
             }
             let known = matches!(told.get(name), Some(Told::Accepted | Told::Unsure));
@@ -456,6 +414,10 @@ impl Ledger {
     /// Ends an alert toward one integration, which has heard of it what `told` says (`None`: nothing
     /// is known of that).
     fn enqueue_resolve(&mut self, name: &Arc<str>, record: &Arc<Record>, told: Option<Told>, now: Moment) {
+        if self.lane(name).is_parked(&record.key) {
+            // It ends the same incident; nobody has heard of the alert since.
+            return;
+        }
         let waiting = match self.lane(name).last(&record.key) {
             Some((sequence, last, false)) if last.record.action == Action::Trigger => Some(sequence),
             _ => None,
@@ -675,16 +637,16 @@ impl Ledger {
     fn shed(&mut self, name: &Arc<str>, now: Moment) {
         let max = self.limits.waiting_max;
         let lane = self.lane(name);
-        if lane.len() <= max {
+        if lane.triggers() <= max {
             return;
         }
-        let mut victims: Vec<(u8, u64)> = lane
+        let mut victims: Vec<(Rank, u64)> = lane
             .entries()
             .filter(|(sequence, it)| it.record.action == Action::Trigger && !lane.is_in_flight(*sequence))
             .map(|(sequence, it)| (it.record.rank(), sequence))
             .collect();
         victims.sort_unstable();
-        let excess = lane.len() - max + OVERFLOW_STEP.min(max / 10);
+        let excess = lane.triggers() - max + OVERFLOW_STEP.min(max / 10);
         for (_, sequence) in victims.into_iter().rev().take(excess) {
             let Some(entry) = self.remove(name, sequence, now) else { continue };
             let key = entry.record.key.clone();
@@ -736,12 +698,16 @@ impl Ledger {
             Some(place) => Some(std::mem::replace(place, Arc::clone(&row))),
             None => self.open.insert(key.clone(), Arc::clone(&row)),
         };
-        let mut is_new = row.here().is_some();
+        let (mut is_new, mut is_listed) = (row.here().is_some(), false);
         if let Some(previous) = previous {
             self.discount(&previous);
-            is_new &= !matches!((&previous.last, &row.last), (Last::Here(old), Last::Here(new)) if Arc::ptr_eq(old, new));
+            let is_same = matches!((&previous.last, &row.last), (Last::Here(old), Last::Here(new)) if Arc::ptr_eq(old, new));
+            is_new &= !is_same;
+            is_listed = is_same && !previous.is_pinned();
         }
-        self.warmed += usize::from(is_new);
+        if let Some(here) = row.here().filter(|_| !is_listed && !row.is_pinned()) {
+            self.warm.push_back((self.generation + 1, Arc::clone(here)));
+        }
         self.current.push(Op::PutOpen(key.clone(), row, is_new));
     }
 

@@ -378,7 +378,7 @@ fn a_repaired_event_goes_again_with_its_new_body() {
 
 #[test]
 fn dead_letters_are_bounded() {
-    let limits = Limits { waiting_max: 100, dead_max: 3 };
+    let limits = Limits { waiting_max: 100, dead_max: 3, ..Limits::DEFAULT };
     let mut bench =
         Bench { ledger: Ledger::new(limits, Rows::default(), Now::default()), lane: "ops".into() };
     for number in 0..5 {
@@ -405,22 +405,24 @@ fn events_of_a_lane_that_is_gone_are_abandoned_by_age() {
 #[test]
 fn a_given_up_event_behind_a_resolve_is_remembered_as_unheard() {
     // The model test found that the resolve before it was taken for one after it.
-    let mut bench = Bench::new(2);
-    bench.trigger("a", Severity::Info);
-    bench.trigger("b", Severity::Info);
-    assert_eq!(bench.drain(), ["trigger a", "trigger b"]);
+    let mut bench = Bench::new(1);
+    for key in ["a", "b"] {
+        bench.trigger(key, Severity::Info);
+        assert_eq!(bench.drain(), [format!("trigger {key}")]);
+    }
     bench.resolve("a");
     bench.resolve("b");
+    bench.trigger("c", Severity::Info);
     bench.trigger("a", Severity::Info);
     assert_eq!(bench.ledger.later("ops"), 1);
-    assert_eq!(bench.drain(), ["resolve a", "resolve b"]);
+    assert_eq!(bench.drain(), ["resolve a", "resolve b", "trigger c"]);
     bench.revive();
     assert_eq!(bench.drain(), ["trigger a"]);
 }
 
 #[test]
 fn an_older_trigger_that_arrives_says_nothing_of_a_later_alert() {
-    let mut bench = Bench::new(2);
+    let mut bench = Bench::new(1);
     bench.trigger("a", Severity::Info);
     let job = bench.next().unwrap();
     bench.resolve("a");
@@ -464,4 +466,122 @@ fn claimed_events_leave_however_many_stand_before_them() {
         bench.trigger(&format!("after {}", job.record.key), Severity::Critical);
     }
     assert_eq!((first.len(), bench.drain().len()), (CLAIMS_MAX, WAITING));
+}
+
+#[test]
+fn criticals_and_resolves_take_turns() {
+    let mut bench = Bench::new(100);
+    let keys = ["a", "b", "c"];
+    keys.iter().for_each(|it| bench.trigger(it, Severity::Info));
+    bench.drain();
+    keys.iter().for_each(|it| bench.resolve(it));
+    ["d", "e", "f"].iter().for_each(|it| bench.trigger(it, Severity::Critical));
+    bench.trigger("g", Severity::Error);
+    let turns = ["trigger d", "resolve a", "trigger e", "resolve b", "trigger f", "resolve c", "trigger g"];
+    let mut sent = bench.drain();
+    // Those that are claimed together leave in any order.
+    assert_eq!(sent.pop().unwrap(), "trigger g");
+    for half in [&turns[..2], &turns[2..4], &turns[4..6]] {
+        assert!(half.iter().all(|it| sent.contains(&(*it).to_owned())), "{sent:?}");
+    }
+    // With room for one request a time, the order is seen.
+    let mut lane = super::lane::Lane::new(0);
+    for (number, (action, severity)) in [
+        (Action::Resolve, Severity::Info),
+        (Action::Resolve, Severity::Info),
+        (Action::Trigger, Severity::Critical),
+        (Action::Trigger, Severity::Critical),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let key = AlertKey(format!("k{number}").into());
+        let record = Record { key, action, severity, at: UnixMillis(0), body: "{}".into(), repaired: false };
+        lane.push(u64::try_from(number).unwrap(), Arc::new(record), (true, true), 0, NOW);
+    }
+    let mut order = Vec::new();
+    loop {
+        match lane.next(NOW) {
+            Next::Claim(number) => {
+                lane.claim(number, 0, NOW);
+                order.push(number);
+            }
+            Next::Send(job) => drop(lane.remove(job.sequence, 0, NOW)),
+            Next::WaitUntil(_) | Next::Idle => break,
+        }
+    }
+    assert_eq!(order, [2, 0, 3, 1]);
+}
+
+/// Whoever has thousands of resolves to wait for has most of them on disk, and loses none.
+#[test]
+fn resolves_over_the_limit_wait_on_disk() {
+    let limits = Limits { resolves_max: 2, ..Limits::DEFAULT };
+    let ledger = Ledger::new(limits, Rows::default(), Now::default());
+    let mut bench = Bench { ledger, lane: "ops".into() };
+    let keys = ["a", "b", "c", "d", "e"];
+    keys.iter().for_each(|it| bench.trigger(it, Severity::Info));
+    bench.drain();
+    bench.ledger.dam("ops");
+    keys.iter().for_each(|it| bench.resolve(it));
+    bench.ledger.cool();
+    let lane =
+        |bench: &Bench| bench.ledger.find_lane("ops").map(|it| (it.len(), it.entries().count())).unwrap();
+    assert_eq!(lane(&bench), (5, 5), "they are not on disk yet");
+    bench.save();
+    bench.ledger.cool();
+    assert_eq!(lane(&bench), (5, 2));
+    assert_eq!(bench.ledger.waiting().map(|(_, waiting)| waiting).sum::<usize>(), 5);
+    assert_eq!(bench.ledger.parked_wanted(), [], "there is no room");
+    // It begins again: its end comes back first, and then it is announced.
+    bench.trigger("d", Severity::Info);
+    assert_eq!(bench.ledger.later("ops"), 1);
+    bench.revive();
+    let wanted = bench.ledger.parked_wanted();
+    assert_eq!(wanted.len(), 1);
+    let number = wanted[0].1;
+    bench.ledger.unpark(&wanted[0], None, NOW);
+    let entry = bench.ledger.find_lane("ops").and_then(|it| it.entry(number)).unwrap();
+    assert_eq!(
+        &*entry.record.body,
+        r#"{"dedup_key":"rackwarden:d","event_action":"resolve","payload":{"severity":"info","source":"d","summary":"d is over"}}"#
+    );
+    bench.revive();
+    assert_eq!(bench.drain(), ["resolve a", "resolve b", "resolve d", "trigger d"]);
+    let rest = bench.ledger.parked_wanted();
+    for place in &rest {
+        let record = Record { key: AlertKey("x".into()), ..(*announcement_for("x", &[]).record).clone() };
+        bench.ledger.unpark(place, Some(record), NOW);
+    }
+    assert_eq!(bench.drain(), ["resolve c", "resolve e"], "a foreign row is not sent in their place");
+    assert_eq!(lane(&bench), (0, 0));
+}
+
+/// A process that was killed with resolves on disk, and what stood beside them in their lines.
+#[test]
+fn what_stands_beside_a_parked_resolve_gives_way_to_it() {
+    let name: Arc<str> = "ops".into();
+    let trigger = |number, key| {
+        let record = announcement_for(key, &[]).record;
+        ((Arc::clone(&name), number), record, true)
+    };
+    let parked = |number, key: &str| ((Arc::clone(&name), number), AlertKey(key.into()), UnixMillis(7));
+    let mut before = Bench::new(100);
+    before.trigger("b", Severity::Critical);
+    let open = before.ledger.rows().map(|(key, row)| (key.clone(), Arc::clone(row))).collect();
+    let rows = Rows {
+        events: vec![trigger(1, "a"), trigger(4, "b")],
+        parked: vec![parked(2, "a"), parked(3, "b")],
+        open,
+        ..Rows::default()
+    };
+    let mut bench = Bench { ledger: Ledger::new(Limits::DEFAULT, rows, Now::default()), lane: name };
+    assert_eq!(bench.drain(), Vec::<String>::new());
+    for place in bench.ledger.parked_wanted() {
+        bench.ledger.unpark(&place, None, NOW);
+    }
+    bench.revive();
+    assert_eq!(bench.drain(), ["resolve a", "resolve b", "trigger b"]);
+    let all = bench.ledger.all(Now::default());
+    assert!(!all.iter().any(|it| matches!(it, Op::PutEvent(..) | Op::KeepEvent(_))), "{all:?}");
 }

@@ -141,7 +141,7 @@ impl Outbox {
             rewrite,
             writing: false,
             stopped: false,
-            cooled: Moment::ZERO,
+            replacing: false,
         };
         let open_alerts = state.ledger.open_keys();
         let shared = Arc::new(Shared::new(state, settings.clone(), clock, tuning, archive));

@@ -31,6 +31,8 @@ enum Step {
     Kill { arrived: bool },
     /// A lane's dead letters are tried again.
     Revive(usize),
+    /// What can be is left to the disk, and some of it comes back.
+    Cool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -111,6 +113,10 @@ impl World {
             Step::Finish { lane, which, outcome } => self.finish(lane, which, outcome),
             Step::Kill { arrived } => self.kill(arrived),
             Step::Revive(lane) => self.revive(lane),
+            Step::Cool => {
+                self.ledger.cool();
+                self.fetch();
+            }
         }
         self.check();
     }
@@ -172,7 +178,7 @@ impl World {
                 self.receivers[lane].take(&job.record);
             }
         }
-        self.ledger = Ledger::new(self.limits, self.disk.rows(), Now::default());
+        self.ledger = Ledger::new(self.limits, self.disk.rows(self.limits.resolves_max), Now::default());
         let open = self.ledger.open_keys();
         for (alert, (key, _)) in ALERTS.iter().enumerate() {
             let known = open.iter().find(|it| &*it.0 == *key);
@@ -188,7 +194,15 @@ impl World {
         }
     }
 
+    fn fetch(&mut self) {
+        for place in self.ledger.parked_wanted() {
+            let record = self.disk.event(&place);
+            self.ledger.unpark(&place, Some(record), Moment::ZERO);
+        }
+    }
+
     fn revive(&mut self, lane: usize) {
+        self.fetch();
         let name: Arc<str> = LANES[lane].into();
         self.ledger.resolve_again(&name, Moment::ZERO);
         for key in self.ledger.unheard(&name, self.ledger.room(&name)) {
@@ -281,6 +295,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(lane, which, outcome)| Step::Finish { lane, which, outcome }),
         1 => any::<bool>().prop_map(|arrived| Step::Kill { arrived }),
         1 => (0..2_usize).prop_map(Step::Revive),
+        2 => Just(Step::Cool),
     ]
 }
 
@@ -288,7 +303,8 @@ proptest! {
     #[test]
     fn nothing_is_lost_or_doubled(steps in prop::collection::vec(step(), 1..80), small in any::<bool>()) {
         let waiting_max = if small { 2 } else { Limits::DEFAULT.waiting_max };
-        let mut world = World::new(Limits { waiting_max, ..Limits::DEFAULT });
+        let resolves_max = usize::from(!small);
+        let mut world = World::new(Limits { waiting_max, resolves_max, warm_max: 0, ..Limits::DEFAULT });
         for step in &steps {
             world.step(step);
         }

@@ -133,9 +133,23 @@ impl OutboxHandle {
             } else {
                 Arc::new(AlertFacts { key: key.clone(), ..(**facts).clone() })
             };
-            OpenAlert { severity: row.severity(), facts, fired_at: row.fired_at }
+            OpenAlert { severity: row.severity(), facts, fired_at: row.fired_at, is_bare: false }
         };
         keys.into_iter().zip(&rows).zip(&last).map(|((key, (_, row)), last)| one(key, row, last)).collect()
+    }
+
+    /// The same without the disk: what is not in memory is bare.
+    #[must_use]
+    pub fn recall_bare(&self, keys: &[AlertKey]) -> Vec<OpenAlert> {
+        let state = self.0.shared.lock();
+        let one = |key: &AlertKey| {
+            let (_, row) = state.ledger.rows_of(key).pop()?;
+            let last = row.announcement(key);
+            let facts = Arc::new(AlertFacts { key: key.clone(), ..(*last.facts).clone() });
+            let is_bare = row.here().is_none();
+            Some(OpenAlert { severity: row.severity(), facts, fired_at: row.fired_at, is_bare })
+        };
+        keys.iter().filter_map(one).collect()
     }
 
     /// Somebody looks after an alert; PagerDuty is told. `false`: no such alert goes on.

@@ -26,14 +26,33 @@ pub(crate) struct Record {
     pub(crate) repaired: bool,
 }
 
+/// How urgent an event is, the most urgent first. Criticals and resolves take turns: neither keeps the other
+/// waiting for long, however many there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rank {
+    Critical,
+    Resolve,
+    Error,
+    Warning,
+    Info,
+}
+
+impl Rank {
+    /// Whether it may use the limiter's reserve.
+    pub(crate) const fn is_urgent(self) -> bool {
+        matches!(self, Self::Critical | Self::Resolve)
+    }
+}
+
 impl Record {
-    /// What goes first: 0 for resolves and criticals, which may use the limiter's reserve.
-    pub(crate) const fn rank(&self) -> u8 {
+    /// What goes first.
+    pub(crate) const fn rank(&self) -> Rank {
         match (self.action, self.severity) {
-            (Action::Resolve, _) | (Action::Trigger, Severity::Critical) => 0,
-            (Action::Trigger, Severity::Error) | (Action::Acknowledge, _) => 1,
-            (Action::Trigger, Severity::Warning) => 2,
-            (Action::Trigger, Severity::Info) => 3,
+            (Action::Trigger, Severity::Critical) => Rank::Critical,
+            (Action::Resolve, _) => Rank::Resolve,
+            (Action::Trigger, Severity::Error) | (Action::Acknowledge, _) => Rank::Error,
+            (Action::Trigger, Severity::Warning) => Rank::Warning,
+            (Action::Trigger, Severity::Info) => Rank::Info,
         }
     }
 }
@@ -106,9 +125,14 @@ impl OpenRow {
         }
     }
 
-    /// Whether it is a group's: those stay in memory, as do alerts that are held back.
+    /// Whether it is a group's: those stay in memory.
     pub(crate) fn is_group(&self) -> bool {
         self.here().is_some_and(|it| it.facts.rule_type == GROUP_RULE_TYPE)
+    }
+
+    /// Whether its announcement has to stay in memory: it is looked at each second.
+    pub(crate) fn is_pinned(&self) -> bool {
+        matches!(self.hold, Some(Hold::Silence | Hold::Wait)) || self.is_group()
     }
 
     /// Its last announcement; if that is not in memory, what can be said without it.
@@ -180,6 +204,8 @@ pub(crate) enum Op {
     /// Keeps an event; with whether the receiver may have an incident for its alert (this event, or one
     /// before it, may have left).
     PutEvent(Place, Arc<Record>, bool),
+    /// Of an event that is on disk only, when all else is written anew: it stays.
+    KeepEvent(Place),
     /// Forgets one.
     DeleteEvent(Place),
     /// Keeps an open alert, and its last announcement if that is new (and [`Last::Here`]).
@@ -206,7 +232,9 @@ pub(crate) type Window = (Arc<str>, Vec<(i64, u32)>);
 pub(crate) struct Rows {
     /// Events, by integration and number, and whether each may have left.
     pub(crate) events: Vec<(Place, Arc<Record>, bool)>,
-    /// Open alerts. Announcements of those that are groups or held back are here, those of others stored.
+    /// Resolves that stay on disk for now, with their alert and when it ended, in their order.
+    pub(crate) parked: Vec<(Place, AlertKey, UnixMillis)>,
+    /// Open alerts. Announcements that are [pinned](OpenRow::is_pinned) are here, those of others stored.
     pub(crate) open: Vec<(AlertKey, Arc<OpenRow>)>,
     /// Dead letters.
     pub(crate) dead: Vec<(Place, Arc<DeadRow>)>,

@@ -10,7 +10,7 @@ use super::pump::{Ended, Pumps, Step, Ticket};
 use super::record::OpenRow;
 use super::{Tuning, health};
 use crate::alert::{AlertKey, Transition};
-use crate::model::{Moment, Now, SystemClock, UnixMillis};
+use crate::model::{Moment, SystemClock, UnixMillis};
 use crate::notify::pagerduty::{Action, Reason, Verdict};
 use crate::notify::settings::{IntegrationSettings, NotifySettings};
 use crate::telemetry;
@@ -40,16 +40,20 @@ pub(crate) struct State {
     pub(crate) writing: bool,
     /// Nothing more is taken in; the writer ends when all is written.
     pub(crate) stopped: bool,
-    /// When announcements were last left to the disk.
-    pub(crate) cooled: Moment,
+    /// All of it is being written: until that ends, the file may lack what counts as saved.
+    pub(crate) replacing: bool,
 }
-
-/// How often announcements in memory are looked through: with a million alerts that takes a tenth of a second.
-const COOL_EVERY: Duration = Duration::from_secs(30);
 
 impl State {
     pub(crate) fn tally(&mut self, name: &Arc<str>) -> &mut Tally {
         self.tallies.entry(Arc::clone(name)).or_default()
+    }
+
+    /// Leaves what is over the limits in memory to the disk, if that works and is whole.
+    pub(crate) fn cool(&mut self) {
+        if self.disk == health::DiskHealth::Written && !self.rewrite && !self.replacing {
+            self.ledger.cool();
+        }
     }
 
     fn pumps_step(&mut self, name: &Arc<str>, now: Moment) -> Step {
@@ -131,8 +135,30 @@ impl Shared {
         rows.iter().map(one).collect()
     }
 
-    /// Brings announcements that the last look at alerts asked for into memory.
+    /// Brings announcements and events into memory that are asked for. As slow as the disk.
     pub(crate) fn fetch(&self) {
+        self.fetch_announcements();
+        self.fetch_events();
+    }
+
+    fn fetch_events(&self) {
+        let wanted = self.lock().ledger.parked_wanted();
+        if wanted.is_empty() {
+            return;
+        }
+        let archive = self.archive.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Without a file they wait: it may be well again.
+        let Some(records) = archive.and_then(|it| it.load_events(&wanted)) else { return };
+        let mut state = self.lock();
+        let now = self.clock.moment();
+        for (place, record) in wanted.iter().zip(records) {
+            state.ledger.unpark(place, record, now);
+        }
+        drop(state);
+        self.wake_senders();
+    }
+
+    fn fetch_announcements(&self) {
         let mut state = self.lock();
         let State { ledger, intake, .. } = &mut *state;
         let wanted = intake.take_wanted().into_iter();
@@ -211,7 +237,7 @@ impl Shared {
         let mut state = self.lock();
         let now = self.clock.now();
         let before = state.ledger.pending();
-        cool(&mut state, &settings, now);
+        state.cool();
         let State { ledger, intake, tallies, .. } = &mut *state;
         intake.tick(ledger, &settings, now);
         for (name, tally) in tallies.iter_mut() {
@@ -390,21 +416,6 @@ impl Shared {
         self.wake_senders();
         self.progress.notify_all();
     }
-}
-
-/// Leaves announcements to the disk, if there are many and it has them all.
-fn cool(state: &mut State, settings: &NotifySettings, now: Now) {
-    let is_whole = state.disk == health::DiskHealth::Written
-        && !state.rewrite
-        && !state.writing
-        && state.ledger.pending() == 0;
-    if !is_whole || !state.ledger.is_warm() || now.moment < state.cooled + COOL_EVERY {
-        return;
-    }
-    state.cooled = now.moment;
-    // Younger ones may yet join a group, which lists them.
-    let window = i64::try_from(settings.storm.window.as_millis()).unwrap_or(i64::MAX);
-    state.ledger.cool(UnixMillis(now.unix.0.saturating_sub(window.saturating_mul(2))));
 }
 
 fn note_end(tally: &mut Tally, ended: Ended, verdict: &Verdict, at: UnixMillis) {

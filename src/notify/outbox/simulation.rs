@@ -166,7 +166,9 @@ impl World {
         let mut dice = Dice(seed);
         let limit = [120, 5, 20][dice.below(3)];
         let waiting_max = if dice.one_in(3) { 2 } else { Limits::DEFAULT.waiting_max };
-        let limits = Limits { waiting_max, ..Limits::DEFAULT };
+        // Not of the dice, whose order the seeds that are kept rest on.
+        let resolves_max = if seed.is_multiple_of(3) { 1 } else { Limits::DEFAULT.resolves_max };
+        let limits = Limits { waiting_max, resolves_max, warm_max: 0, ..Limits::DEFAULT };
         let settings = settings(&mut dice, limit);
         let mut world = Self {
             settings,
@@ -409,14 +411,20 @@ impl World {
                 self.ledger.warm(&key, self.disk.transition(&key));
             }
         }
+        let now = self.now().moment;
+        for place in self.ledger.parked_wanted() {
+            let record = self.disk.event(&place);
+            self.ledger.unpark(&place, Some(record), now);
+        }
     }
 
     /// Announcements are left to the disk.
     fn cool(&mut self) {
         if self.disk_works {
-            self.commit_all();
-            let since = self.now().unix.0 - [0, 60_000][self.dice.below(2)];
-            self.ledger.cool(UnixMillis(since));
+            if self.dice.below(2) == 0 {
+                self.commit_all();
+            }
+            self.ledger.cool();
         }
     }
 
@@ -506,7 +514,7 @@ impl World {
         }
         self.time += [0, 50, 3_000, 100_000][self.dice.below(4)];
         self.born = self.time;
-        let mut rows = self.disk.rows();
+        let mut rows = self.disk.rows(self.limits.resolves_max);
         let silences = std::mem::take(&mut rows.silences);
         self.ledger = Ledger::new(self.limits, rows, self.now());
         self.intake = Intake::restore(&self.ledger, silences);

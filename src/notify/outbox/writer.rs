@@ -97,6 +97,7 @@ impl Writer {
         match result {
             Ok(()) => {
                 state.ledger.saved(generation, end);
+                state.cool();
                 drop(state);
                 telemetry::notify::committed(end.since(begin));
             }
@@ -112,11 +113,11 @@ impl Writer {
         ops.extend(state.intake.silences().iter().map(|it| Op::PutSilence(Arc::clone(it))));
         state.ledger.drop_ops(shared.clock.moment());
         state.rewrite = false;
-        state.writing = true;
+        (state.writing, state.replacing) = (true, true);
         drop(state);
         let result = self.disk.as_mut().map_or(Ok(()), |disk| disk.replace(&ops));
         let mut state = shared.lock();
-        state.writing = false;
+        (state.writing, state.replacing) = (false, false);
         match result {
             Ok(()) => {
                 let recovered = state.disk != DiskHealth::Written;

@@ -3,7 +3,7 @@
 
 use super::disk::{Archive, Disk, DiskError, Opened, Opener};
 use super::health::DiskHealth;
-use super::record::{Op, Rows};
+use super::record::{Op, Place, Record, Rows};
 use super::shared::State;
 use super::{Outbox, OutboxHandle, Tuning};
 use crate::alert::{AlertKey, Transition, TransitionKind};
@@ -59,7 +59,8 @@ impl FakeDisk {
                 Op::PutOpen(key, ..) => drop(platter.alerts.insert(key.to_string())),
                 Op::DeleteOpen(key) => drop(platter.alerts.remove(&*key.0)),
                 Op::PutEvent(..) => platter.events += 1,
-                Op::DeleteEvent(_)
+                Op::KeepEvent(_)
+                | Op::DeleteEvent(_)
                 | Op::PutDead(..)
                 | Op::DeleteDead(_)
                 | Op::PutWindow(..)
@@ -87,6 +88,10 @@ struct Nothing;
 impl Archive for Nothing {
     fn load(&self, keys: &[AlertKey]) -> Vec<Option<Transition>> {
         keys.iter().map(|_| None).collect()
+    }
+
+    fn load_events(&self, places: &[Place]) -> Option<Vec<Option<Record>>> {
+        Some(places.iter().map(|_| None).collect())
     }
 }
 

@@ -157,6 +157,22 @@ pub fn acknowledgement(key: &AlertKey, by: &str) -> String {
     event.to_string()
 }
 
+/// The end of an alert of which no more is known than its key.
+#[must_use]
+pub fn resolve_without_details(key: &AlertKey) -> String {
+    let device = key.parts().map_or_else(|| key.to_string(), |it| it.device);
+    let event = serde_json::json!({
+        "event_action": Action::Resolve.name(),
+        "dedup_key": dedup_key(key),
+        "payload": {
+            "summary": non_empty(clean(&format!("{key} is over"), SUMMARY_CHARS_MAX)),
+            "source": non_empty(clean(&device, FIELD_CHARS_MAX)),
+            "severity": "info",
+        },
+    });
+    event.to_string()
+}
+
 /// The octets to send: the event with its routing key.
 #[must_use]
 pub fn with_routing_key(body: &str, key: &Secret) -> Option<Vec<u8>> {

@@ -154,6 +154,7 @@ fn read_identity(section: &Section<'_>) -> IdentitySpec {
         model: objects("model"),
         serial: objects("serial"),
         firmware: objects("firmware"),
+        model_otherwise: section.string("model_otherwise").map(|it| it.value.to_owned()),
     }
 }
 
@@ -170,7 +171,7 @@ const PROFILE_KEYS: &[&str] = &["name", "description", "vendor", "inherits"];
 const MATCH_KEYS: &[&str] = &["sys_object_id", "sys_descr", "probe", "priority"];
 const AGENT_KEYS: &[&str] =
     &["getbulk", "max_varbinds", "max_repetitions", "requests_per_second", "requests_in_flight"];
-const IDENTITY_KEYS: &[&str] = &["model", "serial", "firmware", "vendor"];
+const IDENTITY_KEYS: &[&str] = &["model", "serial", "firmware", "vendor", "model_otherwise"];
 /// A profile's name is a metric label and a key on the command line.
 const NAME_MAX: usize = 64;
 const PRIORITY_MIN: i64 = -1_000_000;

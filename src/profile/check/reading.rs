@@ -27,6 +27,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Reading> {
         }
         None => None,
     };
+    let state_wire = state::wire(section);
     Some(Reading {
         quantity: quantity?,
         name: name?,
@@ -41,6 +42,8 @@ pub(super) fn read(section: &Section<'_>) -> Option<Reading> {
         scaling: Arc::new(scaling?),
         also,
         states,
+        state_wire: Some(state_wire?).filter(|it| !it.is_plain()).map(Arc::new),
+        counts_rows: section.boolean("counts_rows").unwrap_or(false),
         thresholds: thresholds.map(Box::new),
     })
 }
@@ -96,6 +99,10 @@ pub(super) const KEYS: &[&str] = &[
     "also",
     "state",
     "names",
+    "bit",
+    "below",
+    "absent",
+    "counts_rows",
     "thresholds",
 ];
 /// A reading's name is a metric label.

@@ -2,6 +2,8 @@
 
 use super::super::lookup::ObjectRef;
 use super::super::reader::{self, Section};
+use super::super::state_wire::{Bit, StateWire};
+use super::object;
 use crate::model::{Health, Meaning, Quantity, StateTable, StateValue};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +25,12 @@ pub(super) fn read(section: &Section<'_>, object: Option<&ObjectRef>) -> Option<
     object?;
     let mut healths: BTreeMap<i64, Health> = BTreeMap::new();
     let mut meanings: BTreeMap<i64, Vec<Meaning>> = BTreeMap::new();
+    let mut rest = Health::Unknown;
     for health in Health::ALL {
+        let is_rest = |it: &&Spanned<DeValue<'_>>| it.get_ref().as_str() == Some(ALL_OTHERS);
+        if state.one_or_many(health.name()).iter().any(is_rest) {
+            rest = health;
+        }
         for (number, item) in numbers(&state, health.name(), &mut names) {
             let before = healths.insert(number, health);
             if let Some(before) = before {
@@ -38,7 +45,7 @@ pub(super) fn read(section: &Section<'_>, object: Option<&ObjectRef>) -> Option<
         }
     }
     let values = names.into_iter().map(|(number, name)| {
-        let health = healths.get(&number).copied().unwrap_or(Health::Unknown);
+        let health = healths.get(&number).copied().unwrap_or(rest);
         let meanings = meanings.remove(&number).unwrap_or_default().into();
         (number, StateValue { name: name.into(), health, meanings })
     });
@@ -47,7 +54,7 @@ pub(super) fn read(section: &Section<'_>, object: Option<&ObjectRef>) -> Option<
 
 /// Notes the keys of a state on what is none.
 pub(super) fn refuse(section: &Section<'_>, quantity: Quantity) {
-    for key in ["state", "names"] {
+    for key in ["state", "names", "bit", "below", "absent"] {
         if section.has(key) {
             let message = format!("{quantity} has no `{key}`");
             section.source.problem_with_help(
@@ -57,6 +64,24 @@ pub(super) fn refuse(section: &Section<'_>, quantity: Quantity) {
             );
         }
     }
+}
+
+/// How its number is to be taken from the cell; `None`: a mistake was noted.
+pub(super) fn wire(section: &Section<'_>) -> Option<StateWire> {
+    let bit = match section.value("bit") {
+        None => None,
+        Some(value) => Some(match value.get_ref() {
+            DeValue::String(word) if word == "any" => Bit::Any,
+            _ => {
+                let number = section.integer("bit", 0..=i64::from(BIT_MAX))?;
+                Bit::One(u8::try_from(number).ok()?)
+            }
+        }),
+    };
+    let below =
+        section.strings("below").iter().map(|it| object::oid(section.source, it)).collect::<Option<_>>()?;
+    let absent = section.integer("absent", i64::from(i32::MIN)..=i64::from(i32::MAX));
+    Some(StateWire { bit, below, absent })
 }
 
 fn read_names(section: &Section<'_>, names: &mut BTreeMap<i64, String>) {
@@ -93,6 +118,9 @@ fn numbers<'a>(section: &Section<'a>, key: &str, names: &mut BTreeMap<i64, Strin
             reader::wrong_type(section.source, "a state", item, "its name or number");
             continue;
         };
+        if **name == *ALL_OTHERS {
+            continue;
+        }
         let before = found.len();
         found.extend(names.iter().filter(|(_, it)| **it == **name).map(|(number, _)| (*number, item)));
         if found.len() == before {
@@ -101,3 +129,8 @@ fn numbers<'a>(section: &Section<'a>, key: &str, names: &mut BTreeMap<i64, Strin
     }
     found
 }
+
+/// BITS of 16 octets are more than any MIB of power has.
+const BIT_MAX: u8 = 127;
+/// In a list of a health: all names that no list has.
+const ALL_OTHERS: &str = "*";

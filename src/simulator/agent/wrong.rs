@@ -68,6 +68,14 @@ impl Agent {
             echo(request, out)?;
             return Ok((ErrorStatus::GEN_ERR, u32::try_from(at % asked.max(1) + 1).unwrap_or(0)));
         }
+        if request.pdu.kind == PduKind::Get
+            && let Some(spoilt) = self.faults.fires(|it| spoils(it, &varbinds))
+        {
+            return match spoilt {
+                ErrorStatus::TOO_BIG => too_big(request, out),
+                status => echo(request, out).map(|()| (status, 0)),
+            };
+        }
         if self.rearrange(request, &mut varbinds)? {
             out.clear();
             encode_varbinds(out, varbinds.iter().map(|(name, value)| (name, value)))?;
@@ -327,3 +335,15 @@ fn repetitions_of(request: &Message<'_>) -> Option<u32> {
 const FILLING_OCTETS: usize = 64;
 /// A varbind that nobody asks for.
 const UNASKED: &[u32] = &[1, 3, 6, 1, 4, 1, 99_999, 1, 0];
+
+/// How a GET is refused for one of its cells, if it is.
+fn spoils(fault: &Fault, varbinds: &[(Oid, Value)]) -> Option<ErrorStatus> {
+    let asks = |oid: &Oid| varbinds.iter().any(|(name, _)| name.starts_with(oid));
+    let asks_beside = |oid: &Oid| 1 < varbinds.len() && asks(oid);
+    match fault {
+        Fault::TooBig(oid) => asks(oid).then_some(ErrorStatus::TOO_BIG),
+        Fault::TooBigBeside(oid) => asks_beside(oid).then_some(ErrorStatus::TOO_BIG),
+        Fault::GenErrBeside(oid) => asks_beside(oid).then_some(ErrorStatus::GEN_ERR),
+        _ => None,
+    }
+}

@@ -27,7 +27,7 @@ pub enum FaultParseError {
 
 impl Fault {
     /// Every fault's name, and how it is written.
-    pub const NAMES: [(&'static str, &'static str); 45] = [
+    pub const NAMES: [(&'static str, &'static str); 48] = [
         ("silent", "silent"),
         ("drop-request", "drop-request"),
         ("drop-answer", "drop-answer"),
@@ -49,6 +49,9 @@ impl Fault {
         ("too-big-empty", "too-big-empty=OCTETS"),
         ("too-big-above", "too-big-above=VARBINDS"),
         ("gen-err", "gen-err=OID"),
+        ("too-big", "too-big=OID"),
+        ("too-big-beside", "too-big-beside=OID"),
+        ("gen-err-beside", "gen-err-beside=OID"),
         ("vanish", "vanish=OID,30s"),
         ("no-getbulk", "no-getbulk"),
         ("drop-bulk-above", "drop-bulk-above=REPETITIONS"),
@@ -100,6 +103,9 @@ impl Fault {
             Self::TooBigEmpty(_) => "too-big-empty",
             Self::TooBigAbove(_) => "too-big-above",
             Self::GenErr(_) => "gen-err",
+            Self::TooBig(_) => "too-big",
+            Self::TooBigBeside(_) => "too-big-beside",
+            Self::GenErrBeside(_) => "gen-err-beside",
             Self::Vanish { .. } => "vanish",
             Self::NoGetBulk => "no-getbulk",
             Self::DropBulkAbove(_) => "drop-bulk-above",
@@ -150,6 +156,9 @@ impl Fault {
             ("too-big-empty", Some(figure)) => Self::TooBigEmpty(figure.parse().ok()?),
             ("too-big-above", Some(figure)) => Self::TooBigAbove(figure.parse().ok()?),
             ("gen-err", Some(figure)) => Self::GenErr(figure.parse().ok()?),
+            ("too-big", Some(figure)) => Self::TooBig(figure.parse().ok()?),
+            ("too-big-beside", Some(figure)) => Self::TooBigBeside(figure.parse().ok()?),
+            ("gen-err-beside", Some(figure)) => Self::GenErrBeside(figure.parse().ok()?),
             ("vanish", Some(figure)) => {
                 let (oid, after) = figure.split_once(',').unwrap_or((figure, "0s"));
                 Self::Vanish { oid: oid.parse::<Oid>().ok()?, after: duration(after)? }
@@ -237,6 +246,9 @@ impl fmt::Display for FaultRule {
                 write!(f, "={it}")?;
             }
             Fault::GenErr(oid)
+            | Fault::TooBig(oid)
+            | Fault::TooBigBeside(oid)
+            | Fault::GenErrBeside(oid)
             | Fault::WrongFromAbove(oid)
             | Fault::AsTicks(oid)
             | Fault::StringIndex(oid) => {

@@ -57,6 +57,8 @@ pub fn peek_message_id(datagram: &[u8]) -> Option<i32> {
 #[expect(clippy::arithmetic_side_effects, reason = "tests: an overflow panics, and fails them")]
 mod attack_tests;
 #[cfg(test)]
+mod beside_tests;
+#[cfg(test)]
 mod session_tests;
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "tests: an overflow panics, and fails them")]

@@ -7,8 +7,10 @@
 //! time window of RFC 3414 section 3.2 (7b): so an engine whose boots were lost or whose clock stands
 //! is followed at once, and a replayed report costs one request more.
 //!
-//! Does not send, wait, repeat or compute keys. This file writes; [`read`] reads.
+//! Does not send, wait, repeat or compute keys. This file writes; [`read`] reads; [`beside`] does both for requests in
+//! flight beside the one that was begun, which change nothing of what is known.
 
+mod beside;
 mod read;
 
 pub use read::{Received, WaitCause};
@@ -51,6 +53,16 @@ struct Engine {
     anchor: Moment,
     /// Whether a message was written with this.
     is_tried: bool,
+}
+
+/// The PDU of a request.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    kind: PduKind,
+    request_id: i32,
+    status: ErrorStatus,
+    index: u32,
+    varbinds: &'a [u8],
 }
 
 /// Whose state a message is written with.
@@ -146,9 +158,29 @@ impl Session {
         let count = self.count;
         let protection =
             Protection::new(level, engine.keys.as_deref(), count).ok_or(NeedKeys { engine: engine.id })?;
-        let is_timed = level != SecurityLevel::NoAuthNoPriv;
+        let pdu = Asked { kind, request_id: nonce, status, index, varbinds };
+        self.outgoing(engine, message_id, protection, pdu, now).write(out);
+        self.count = self.count.wrapping_add(1);
+        self.wrote = view;
+        if let (View::Tentative, Some(engine)) = (view, &mut self.tentative) {
+            engine.is_tried = true;
+        }
+        // Should no answer come, the other picture is tried: a forger cannot keep us from the true one.
+        self.next = if view == View::Tentative { View::Current } else { View::Tentative };
+        Ok(())
+    }
+
+    fn outgoing<'a>(
+        &'a self,
+        engine: &'a Engine,
+        message_id: i32,
+        protection: Protection<'a>,
+        Asked { kind, request_id, status, index, varbinds }: Asked<'a>,
+        now: Moment,
+    ) -> Outgoing<'a> {
+        let is_timed = self.user.level() != SecurityLevel::NoAuthNoPriv;
         let context = self.user.context_engine_id().unwrap_or(&engine.id);
-        let outgoing = Outgoing {
+        Outgoing {
             message_id,
             reportable: true,
             engine_id: engine.id.as_slice(),
@@ -160,20 +192,11 @@ impl Session {
             context_engine_id: context.as_slice(),
             context_name: self.user.context_name().as_bytes(),
             kind,
-            request_id: nonce,
+            request_id,
             status,
             index,
             varbinds,
-        };
-        outgoing.write(out);
-        self.count = self.count.wrapping_add(1);
-        self.wrote = view;
-        if let (View::Tentative, Some(engine)) = (view, &mut self.tentative) {
-            engine.is_tried = true;
         }
-        // Should no answer come, the other picture is tried: a forger cannot keep us from the true one.
-        self.next = if view == View::Tentative { View::Current } else { View::Tentative };
-        Ok(())
     }
 
     /// RFC 3414 section 4: an empty engine ID and no variable bindings.

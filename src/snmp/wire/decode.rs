@@ -303,6 +303,13 @@ fn aligned(content: &[u8], window: &[u8]) -> Option<(u64, u32)> {
     Some((u64::from_be_bytes(*window.first_chunk()?), 64_u32.wrapping_sub(octets.wrapping_mul(8))))
 }
 
+/// Whether two names, given by their content octets, are the same, octet by octet.
+#[must_use]
+#[inline]
+pub fn is_same_name(left: &[u8], right: &[u8]) -> bool {
+    left.len() == right.len() && is_same(left, right)
+}
+
 /// Whether two names of the same length are the same. Those of 16 to 32 octets, as nearly all are, are held
 /// against each other in two halves that may overlap, without a loop or a call.
 #[inline]

@@ -44,6 +44,18 @@ impl Names {
         Ok(Self { octets: octets.into(), starts: starts.into() })
     }
 
+    /// The same names in another order: for each its place here.
+    #[must_use]
+    pub fn in_order(&self, order: &[u32]) -> Self {
+        let mut octets = Vec::with_capacity(self.octets.len());
+        let mut starts = vec![0];
+        for &at in order {
+            octets.extend_from_slice(self.run(at as usize, (at as usize).saturating_add(1)));
+            starts.push(u32::try_from(octets.len()).unwrap_or(u32::MAX));
+        }
+        Self { octets: octets.into(), starts: starts.into() }
+    }
+
     /// How many there are.
     #[must_use]
     pub const fn len(&self) -> usize {

@@ -15,7 +15,7 @@ mod reader;
 pub(crate) mod v3;
 
 pub use crate::model::ValueRef;
-pub use decode::{DecodeError, Message, Pdu, ShortVarbind, Varbind, Varbinds, decode};
+pub use decode::{DecodeError, Message, Pdu, ShortVarbind, Varbind, Varbinds, decode, is_same_name};
 pub use encode::{EncodeError, Names, encode_message, encode_name, encode_request, encode_varbinds};
 pub use notification::{
     Notification, NotificationKind, NotificationMessage, TrapV1Outline, decode_notification,

@@ -111,7 +111,8 @@ fn devices_version_1_is_frozen() {
             "poll_duration_seconds": 0.012,
             "requests": {
                 "sent": 0, "repeated": 0, "round_trip_seconds": null,
-                "cells_per_get": 0, "repetitions_per_getbulk": 0
+                "cells_per_get": 0, "octets_per_get": 0, "repetitions_per_getbulk": 0,
+                "too_many": { "cells": null, "octets": null, "repetitions": null },
             },
             "readings_total": 3,
             "readings_missing": 1,
@@ -152,7 +153,8 @@ fn a_device_version_1_is_frozen() {
         "poll_duration_seconds": 0.012,
         "requests": {
             "sent": 0, "repeated": 0, "round_trip_seconds": null,
-            "cells_per_get": 0, "repetitions_per_getbulk": 0
+            "cells_per_get": 0, "octets_per_get": 0, "repetitions_per_getbulk": 0,
+            "too_many": { "cells": null, "octets": null, "repetitions": null },
         },
         "readings_total": 1,
         "readings_missing": 1,

@@ -1,18 +1,18 @@
 //! What is left for later so that memory does not grow with the number of alerts: announcements that stay on
-//! disk until they are needed, and alerts that wait without an event.
+//! disk until they are needed, alerts that wait without an event, and resolves that wait on disk.
 
-use super::Ledger;
+use super::{Lane, Ledger};
 use crate::alert::{AlertKey, Transition};
-use crate::model::{Severity, UnixMillis};
+use crate::model::{Moment, Severity, UnixMillis};
 use crate::notify::by_severity;
-use crate::notify::outbox::record::{Last, OpenRow, Told};
+use crate::notify::outbox::record::{Last, Op, OpenRow, Place, Record, Told};
+use crate::notify::pagerduty::{Action, event};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-/// Announcements of open alerts in memory, about: more are left to the disk. Some 10 MB; those of alerts
-/// that are held back come on top.
-const WARM_MAX: usize = 10_000;
+/// Events that are read from disk at once: more than any limit lets through in a second.
+const UNPARKED_MAX: usize = 1_000;
 
 impl Ledger {
     /// Which rows stand for an alert: one, or with an incident for each severity maybe another. Those of the
@@ -47,7 +47,7 @@ impl Ledger {
     /// How many events a lane can take before some are left for later again.
     pub(crate) fn room(&self, name: &str) -> usize {
         let max = self.limits.waiting_max;
-        max.saturating_sub(self.lanes.get(name).map_or(0, super::Lane::len))
+        max.saturating_sub(self.lanes.get(name).map_or(0, Lane::triggers))
     }
 
     /// By integration: events, and alerts without one.
@@ -63,26 +63,63 @@ impl Ledger {
     /// Brings an alert's announcement back into memory.
     pub(crate) fn warm(&mut self, key: &AlertKey, transition: Arc<Transition>) {
         let Some(row) = self.open.get_mut(key).filter(|it| it.here().is_none()) else { return };
-        self.warmed += 1;
+        self.warm.push_back((self.saved, Arc::clone(&transition)));
         *row = Arc::new(OpenRow { last: Last::Here(transition), ..(**row).clone() });
     }
 
-    /// Whether enough announcements are in memory for [`Self::cool`].
-    pub(crate) const fn is_warm(&self) -> bool {
-        WARM_MAX < self.warmed
-    }
-
-    /// Leaves announcements to the disk, which has all of them: nothing is pending, and the file is whole.
-    /// But those of groups, and of alerts that are held back or began not before `since` (they may yet join
-    /// a group).
-    pub(crate) fn cool(&mut self, since: UnixMillis) {
-        self.warmed = 0;
-        for row in self.open.values_mut() {
-            let is_needed = row.hold.is_some() || row.is_group() || since <= row.announced_at;
-            if row.here().is_some() && !is_needed {
+    /// Leaves to the disk what is over the limits and on it: announcements, and resolves that wait. For a disk
+    /// that works, and holds all that is said to be saved.
+    pub(crate) fn cool(&mut self) {
+        while self.limits.warm_max < self.warm.len()
+            && self.warm.front().is_some_and(|(generation, _)| *generation <= self.saved)
+            && let Some((_, last)) = self.warm.pop_front()
+        {
+            let Some(row) = self.open.get_mut(&last.facts.key) else { continue };
+            if row.here().is_some_and(|it| Arc::ptr_eq(it, &last)) && !row.is_pinned() {
                 *row = Arc::new(OpenRow { last: Last::Stored(row.severity()), ..(**row).clone() });
             }
         }
+        for lane in self.lanes.values_mut() {
+            lane.park(self.limits.resolves_max);
+        }
+    }
+
+    /// Which events should be read from disk now: those that others wait for, and the oldest as far as there
+    /// is room.
+    pub(crate) fn parked_wanted(&self) -> Vec<Place> {
+        let most = self.limits.resolves_max;
+        let of_lane = |(name, lane): (&Arc<str>, &Lane)| {
+            let room = if lane.resolves() <= most / 2 { most.saturating_sub(lane.resolves()) } else { 0 };
+            let numbers = lane.parked_wanted(room.clamp(usize::from(lane.resolves() == 0), UNPARKED_MAX));
+            numbers.into_iter().map(|it| (Arc::clone(name), it)).collect::<Vec<_>>()
+        };
+        self.lanes.iter().flat_map(of_lane).collect()
+    }
+
+    /// An event is back from the disk; `None` if the disk has lost it: then its incident ends without details.
+    pub(crate) fn unpark(&mut self, (name, number): &Place, record: Option<Record>, now: Moment) {
+        let Some(lane) = self.lanes.get_mut(name) else { return };
+        let Some((key, at)) = lane.parked(*number) else { return };
+        let is_it = |it: &Record| it.action == Action::Resolve && it.key == key;
+        let record = record.filter(is_it).unwrap_or_else(|| {
+            let body = event::resolve_without_details(&key).into_boxed_str();
+            let (action, severity) = (Action::Resolve, Severity::Info);
+            Record { key, action, severity, at, body, repaired: false }
+        });
+        lane.unpark(*number, Arc::new(record), now);
+    }
+
+    /// At start: whether an event gives way to its alert's end, which is on disk and of the same integration.
+    /// A begin before it was to be told no more; one after it is told when that has gone.
+    pub(super) fn give_way(&mut self, name: &Arc<str>, number: u64, record: &Record) -> bool {
+        if !self.lane(name).is_parked(&record.key) {
+            return false;
+        }
+        if record.action == Action::Trigger {
+            self.tell(&record.key, name, Told::Later);
+        }
+        self.current.push(Op::DeleteEvent((Arc::clone(name), number)));
+        true
     }
 
     pub(super) fn count_all(&mut self) {

@@ -24,7 +24,7 @@ impl Ledger {
     }
 
     /// Gives up events of an integration that happened before `oldest`: it has been gone from the
-    /// config for too long. What waited without an event goes without a word: there is none.
+    /// config for too long. What waited without an event, or on disk, goes without a letter.
     pub(crate) fn abandon(&mut self, name: &Arc<str>, oldest: UnixMillis, at: UnixMillis, now: Moment) {
         let later = |row: &OpenRow| row.told.get(name) == Some(&Told::Later) && row.announced_at < oldest;
         let keys: Vec<AlertKey> =
@@ -32,6 +32,9 @@ impl Ledger {
         for key in keys {
             self.tell(&key, name, Told::Dead);
         }
+        let Some(lane) = self.lanes.get_mut(name) else { return };
+        let parked = lane.abandon_parked(oldest);
+        self.current.extend(parked.into_iter().map(|it| Op::DeleteEvent((Arc::clone(name), it))));
         let Some(lane) = self.lanes.get(name) else { return };
         let old: Vec<u64> =
             lane.entries().filter(|(_, it)| it.record.at < oldest).map(|(sequence, _)| sequence).collect();
@@ -45,6 +48,10 @@ impl Ledger {
     /// Announces an unheard alert to that integration again; its dead letter goes.
     pub(crate) fn announce_again(&mut self, name: &Arc<str>, record: &Arc<Record>, now: Moment) {
         let Some(told) = self.told(&record.key, name).filter(|it| it.is_unheard()) else { return };
+        if self.lane(name).need(&record.key) {
+            // Its last end goes first, and is on disk.
+            return;
+        }
         self.enqueue_trigger(name, record, told == Told::Unsure, now);
         self.tell(&record.key, name, Told::Waiting);
         // A resolve that was given up stays: it is needed until something later has arrived.
@@ -86,6 +93,6 @@ impl Ledger {
 
     /// Whether a lane has enough room for what was given up when it had none.
     pub(crate) fn has_room(&self, name: &str) -> bool {
-        self.lanes.get(name).is_none_or(|it| it.len() < self.limits.waiting_max / 2)
+        self.lanes.get(name).is_none_or(|it| it.triggers() < self.limits.waiting_max / 2)
     }
 }

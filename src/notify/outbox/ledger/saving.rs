@@ -71,13 +71,14 @@ impl Ledger {
         self.saved(u64::MAX, now);
     }
 
-    /// Everything, to be written in place of what the file has, but for announcements that only it has.
+    /// Everything, to be written in place of what the file has, but for what only it has.
     pub(crate) fn all(&self, now: Now) -> Vec<Op> {
         let mut ops = Vec::new();
         for (name, lane) in &self.lanes {
             ops.extend(lane.entries().map(|(sequence, entry)| {
                 Op::PutEvent((Arc::clone(name), sequence), Arc::clone(&entry.record), entry.seen)
             }));
+            ops.extend(lane.all_parked().map(|it| Op::KeepEvent((Arc::clone(name), it))));
             ops.push(Op::PutWindow(Arc::clone(name), lane.limiter.seconds(now)));
         }
         ops.extend(self.open.iter().map(|(key, row)| Op::PutOpen(key.clone(), Arc::clone(row), true)));

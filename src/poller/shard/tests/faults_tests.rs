@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 const OUTLETS: u32 = 12;
 
 /// An agent's family or a network, its fault as it is written, and how a profile must help, if at all.
-const FAULTS: [(&str, &str, &str); 35] = [
+const FAULTS: [(&str, &str, &str); 37] = [
     ("as the book says", "", ""),
     ("no GETBULK (dropped)", "no-getbulk", ""),
     ("no GETBULK, as the profile knows", "no-getbulk", "getbulk = false"),
@@ -26,6 +26,8 @@ const FAULTS: [(&str, &str, &str); 35] = [
     ("8 OIDs a GET, dropped", "drop-above=8", ""),
     ("8 OIDs a GET, cut short", "cut-above=8", ""),
     ("tooBig with an empty list", "too-big-empty=150", ""),
+    ("a cell that comes alone, tooBig", "too-big-beside=1.3.6.1.4.1.9999.1.2.7", ""),
+    ("a cell that comes alone, genErr", "gen-err-beside=1.3.6.1.4.1.9999.1.2.7", ""),
     ("wrong values from a parent's walk", "wrong-from-above=1.3.6.1.4.1.9999.1.2", ""),
     ("SNMPv1 only", "v1", ""),
     ("SNMPv1 only, 2 OIDs a GET", "v1 too-big-above=2", ""),

@@ -4,6 +4,7 @@
 //! request that is out, and no reading is any but what stands, under its own name, in a datagram that came:
 //! an oracle looks for name and value in the octets, without the decoder.
 
+use super::faults_tests::profiles_for;
 use super::v3_tests::{engine, strong, usm_settings};
 use super::*;
 use crate::simulator::agent::EngineSpec;
@@ -106,9 +107,14 @@ fn holds(datagram: &[u8], name: &Oid, value: &Value) -> bool {
 }
 
 /// Polls with that many mutants; how many readings were not the agent's.
-fn under_attack(mutants: usize, seed: u64, device: (AgentSpec, DeviceSettings)) -> (usize, usize) {
+fn under_attack(
+    mutants: usize,
+    seed: u64,
+    device: (AgentSpec, DeviceSettings),
+    profile: &str,
+) -> (usize, usize) {
     let is_v3 = matches!(device.1.credential, Credential::Usm(_));
-    let mut room = Room::of([device], &profiles());
+    let mut room = Room::of([device], &profiles_for(profile));
     room.run(21 * SECOND);
     assert!(room.outcomes_of(0).all(is_whole));
     let sent = Rc::new(RefCell::new(Sent::default()));
@@ -171,13 +177,17 @@ fn mutated_datagrams_bring_no_wrong_reading() {
     let phrase = || KeySource::Passphrase(Secret::new("maplesyrup"));
     let sha1 = (AuthProtocol::Sha1, phrase());
     let auth_only = Arc::new(User::new("ops", Some(sha1), None).unwrap());
+    let several = "max_varbinds = 7\nrequests_in_flight = 4";
     let cases = [
-        ("SNMPv2c", (spec(12), settings("pdu"))),
-        ("SNMPv3 authNoPriv", v3(engine(&auth_only), Arc::clone(&auth_only))),
-        ("SNMPv3 authPriv", v3(engine(&strong()), strong())),
+        ("SNMPv2c", (spec(12), settings("pdu")), ""),
+        ("SNMPv3 authNoPriv", v3(engine(&auth_only), Arc::clone(&auth_only)), ""),
+        ("SNMPv3 authPriv", v3(engine(&strong()), strong()), ""),
+        ("SNMPv2c, four requests in flight", (spec(12), settings("pdu")), several),
+        ("SNMPv3 authPriv, four requests in flight", v3(engine(&strong()), strong()), several),
     ];
-    for (seed, (name, device)) in (1..).zip(cases) {
-        let (readings, believed) = under_attack(mutants.div_ceil(3), seed, device);
-        println!("{name}: {} mutants, {readings} readings, {believed} as a mutant said", mutants.div_ceil(3));
+    let each = mutants.div_ceil(cases.len());
+    for (seed, (name, device, profile)) in (1..).zip(cases) {
+        let (readings, believed) = under_attack(each, seed, device, profile);
+        println!("{name}: {each} mutants, {readings} readings, {believed} as a mutant said");
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn strong() -> Arc<User> {
     user("ops", AUTH, PRIVACY)
 }
 
-fn levels() -> [Arc<User>; 3] {
+pub(super) fn levels() -> [Arc<User>; 3] {
     [user("ops", None, None), user("ops", AUTH, None), strong()]
 }
 

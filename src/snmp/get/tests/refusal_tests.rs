@@ -21,27 +21,162 @@ fn errors_that_tell_of_size_are_remembered_and_others_are_not() {
         assert_eq!(limits.cells.asked(), 4, "{index}");
         assert_eq!(drive(&mut job(16, limits), too_long(index)), [4; 4], "{index}");
     }
-    // One cell is at fault: it is asked apart the next time, and the others as before.
-    for index in [0, 1] {
-        let mut limits = GetLimits::default();
-        let mut apart = Box::default();
-        let mut sizes = Vec::new();
-        for _ in 0..3 {
-            let names = job(16, limits).names;
-            let mut it = GetJob::new_apart(names, limits, &apart);
-            sizes = drive(&mut it, |names| {
-                let bad = names.iter().position(|it| last(it) == 11);
-                let named = bad.map_or(0, |at| index * u32::try_from(at + 1).unwrap());
-                Some(match bad {
-                    Some(_) => (ErrorStatus::GEN_ERR, named, vec![]),
-                    None => (OK, 0, all(names)),
-                })
-            });
-            assert_eq!(it.cells().iter().filter(|it| it.is_ok()).count(), 15, "{index}");
-            (limits, apart) = (it.limits(), it.at_fault());
+}
+
+/// Polls of one device: each goes by what those before it came to.
+struct Device {
+    names: Arc<Names>,
+    limits: GetLimits,
+    apart: Option<Box<Apart>>,
+}
+
+impl Device {
+    fn new(count: u32) -> Self {
+        Self { names: job(count, GetLimits::default()).names, limits: GetLimits::default(), apart: None }
+    }
+
+    /// The sizes of a poll's requests, and what was read.
+    fn poll(&mut self, agent: impl FnMut(&[Oid]) -> Option<Answer>) -> (Vec<usize>, Cells) {
+        let mut it = match &self.apart {
+            Some(apart) => apart.job(self.limits),
+            None => GetJob::new(Arc::clone(&self.names), self.limits),
+        };
+        let sizes = drive(&mut it, agent);
+        if let Some(apart) = &self.apart {
+            it.put_in_order(apart.order());
         }
-        assert_eq!((&*sizes, &*apart), (&[11, 4, 1][..], &[11][..]), "{index}");
-        assert_eq!(limits.cells.failed(), None, "a cell's error says nothing of the size");
+        self.limits = it.limits();
+        let (apart, is_spoilt) = Apart::after(self.apart.take(), &it, &self.names);
+        self.apart = apart;
+        if is_spoilt {
+            self.limits.forget();
+        }
+        (sizes, it.take_cells())
+    }
+}
+
+/// How an agent refuses cells.
+#[derive(Debug, Clone, Copy)]
+enum Refusal {
+    /// tooBig, even alone.
+    TooBig,
+    /// tooBig, but not alone.
+    TooBigBeside,
+    /// genErr without an index, even alone.
+    GenErr,
+    /// genErr that names it, even alone.
+    Named,
+    /// genErr without an index, but not alone.
+    GenErrBeside,
+    /// genErr that names it, but not alone.
+    NamedBeside,
+}
+
+fn refusing(how: Refusal, bad: &[i64], bears: usize) -> impl Fn(&[Oid]) -> Option<Answer> {
+    move |names: &[Oid]| {
+        let at = names.iter().position(|it| bad.contains(&last(it)));
+        let is_alone = names.len() == 1;
+        let index = at.map_or(0, |it| u32::try_from(it + 1).unwrap());
+        let refused = match how {
+            _ if bears < names.len() => Some((ErrorStatus::TOO_BIG, 0)),
+            _ if at.is_none() => None,
+            Refusal::TooBig => Some((ErrorStatus::TOO_BIG, 0)),
+            Refusal::GenErr => Some((ErrorStatus::GEN_ERR, 0)),
+            Refusal::Named => Some((ErrorStatus::GEN_ERR, index)),
+            _ if is_alone => None,
+            Refusal::TooBigBeside => Some((ErrorStatus::TOO_BIG, 0)),
+            Refusal::GenErrBeside => Some((ErrorStatus::GEN_ERR, 0)),
+            Refusal::NamedBeside => Some((ErrorStatus::GEN_ERR, index)),
+        };
+        Some(refused.map_or_else(|| (OK, 0, all(names)), |(status, index)| (status, index, vec![])))
+    }
+}
+
+#[test]
+fn a_cell_that_spoils_requests_is_asked_apart_and_the_others_as_if_it_were_not_there() {
+    use Refusal::{GenErr, GenErrBeside, Named, NamedBeside, TooBig, TooBigBeside};
+    let alone = [TooBig, GenErr, Named];
+    let beside = [TooBigBeside, GenErrBeside, NamedBeside];
+    for count in [2_u32, 5, 16, 60, 200] {
+        let last_one = i64::from(count) - 1;
+        for bad in [vec![0], vec![1], vec![last_one / 2], vec![last_one], vec![0, last_one / 2, last_one]] {
+            for (how, is_read) in alone.map(|it| (it, false)).into_iter().chain(beside.map(|it| (it, true))) {
+                let mut device = Device::new(count);
+                let mut sizes = Vec::new();
+                let mut cells = Cells::default();
+                for _ in 0..30 {
+                    (sizes, cells) = device.poll(refusing(how, &bad, 1000));
+                }
+                let name = format!("{how:?} {bad:?} of {count}: {sizes:?}");
+                let mut bad = bad.clone();
+                bad.dedup();
+                for (at, cell) in cells.iter().enumerate() {
+                    let at = i64::try_from(at).unwrap();
+                    assert_eq!(cell.is_ok(), is_read || !bad.contains(&at), "{name}, cell {at}");
+                    assert!(cell.is_err() || cell == Ok(Value::Integer(at)), "{name}, cell {at}");
+                }
+                // One whose company is at fault as well may stand apart beside each.
+                let apart = if is_read { 2 * bad.len() } else { bad.len().min(Apart::REFUSED_A_POLL) };
+                let frames = (count as usize).div_ceil(83);
+                // Of two or five cells, no more than one or two of which ever came, the size may be to blame.
+                if !is_read || 5 < count {
+                    assert!(sizes.len() <= frames + apart, "{name}");
+                    assert_eq!(device.limits.cells.failed(), None, "{name}: it says nothing of the size");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cell_that_never_fits_hides_no_agent_that_bears_little() {
+    for how in [Refusal::TooBig, Refusal::GenErr, Refusal::Named] {
+        let mut device = Device::new(60);
+        let mut sizes = Vec::new();
+        for _ in 0..30 {
+            sizes = device.poll(refusing(how, &[30], 10)).0;
+        }
+        assert_eq!(
+            (&*sizes, device.limits.cells.failed()),
+            (&[10, 10, 10, 10, 10, 9, 1][..], Some(11)),
+            "{how:?}"
+        );
+    }
+}
+
+#[test]
+fn cells_that_are_refused_are_asked_in_turn_and_come_back() {
+    let bad: Vec<i64> = (3..60).step_by(6).collect();
+    let mut device = Device::new(60);
+    for _ in 0..3 {
+        let cells = device.poll(refusing(Refusal::TooBig, &bad, 1000)).1;
+        let missing = cells.iter().filter(|it| *it == Err(Missing::TooBig)).count();
+        assert_eq!(missing, bad.len(), "whether it was asked or not, it says why it is missing");
+    }
+    let (sizes, _) = device.poll(refusing(Refusal::TooBig, &bad, 1000));
+    assert_eq!(sizes, [50, 1, 1]);
+    for _ in 0..5 {
+        device.poll(|names| Some((OK, 0, all(names))));
+    }
+    let (sizes, cells) = device.poll(|names| Some((OK, 0, all(names))));
+    assert_eq!((&*sizes, cells.iter().all(|it| it.is_ok())), (&[60][..], true), "the agent was mended");
+    assert!(device.apart.is_none());
+}
+
+#[test]
+fn what_is_refused_at_random_puts_nothing_apart_for_good() {
+    for status in [ErrorStatus::TOO_BIG, ErrorStatus::GEN_ERR] {
+        let mut device = Device::new(60);
+        let mut requests = 0;
+        for _ in 0..300 {
+            device.poll(|names| {
+                requests += 1;
+                Some(if requests % 7 == 0 { (status, 0, vec![]) } else { (OK, 0, all(names)) })
+            });
+        }
+        let sizes: Vec<Vec<usize>> =
+            (0..8).map(|_| device.poll(|names| Some((OK, 0, all(names)))).0).collect();
+        assert!(sizes[7].len() <= 2, "{status:?}: {sizes:?}");
     }
 }
 
