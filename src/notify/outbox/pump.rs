@@ -2,8 +2,8 @@
 //! without its sockets.
 //!
 //! Two circuits stand between an event and its receiver: the integration's own (its key is throttled,
-//! refused or missing) and its endpoint's (the host cannot be reached, fails, or is not what it should
-//! be), which all integrations of that host share. Pure: time and randomness are arguments.
+//! refused or missing) and its endpoint's (it cannot be reached, fails, or is not what it should be), which
+//! all integrations with the same URL and way there share. Pure: time and randomness are arguments.
 
 use super::lane::{CLAIMS_MAX, Job, Next};
 use super::ledger::Ledger;
@@ -232,7 +232,7 @@ impl Pumps {
         let first = pump.last != verdict.reason;
         pump.last = verdict.reason;
         // 429 is the key's alone: PagerDuty counts requests by integration key (RFC 6585, section 4, leaves that
-        // to the server), and a pause for the whole host would let one noisy key keep silent what is critical
+        // to the server), and a pause for the whole endpoint would let one noisy key keep silent what is critical
         // under another. If the whole account is over its limit, each key finds out with one request.
         let of_key = matches!(verdict.reason, Reason::Throttled | Reason::KeyRefused | Reason::KeyMissing);
         let endpoint = self.endpoints.entry(Arc::clone(&ticket.endpoint)).or_default();

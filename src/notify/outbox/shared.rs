@@ -16,6 +16,7 @@ use crate::notify::settings::{IntegrationSettings, NotifySettings};
 use crate::telemetry;
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -311,7 +312,7 @@ impl Shared {
     pub(crate) fn begin(&self, name: &Arc<str>, settings: &IntegrationSettings) {
         let mut state = self.lock();
         state.ledger.set_limit(name, settings.requests_per_minute);
-        state.pumps.begin(name, &endpoint_of(&settings.url));
+        state.pumps.begin(name, &endpoint_of(settings));
     }
 
     /// The next event for that integration.
@@ -451,9 +452,14 @@ fn tell_end(name: &str, ticket: &Ticket, verdict: &Verdict, ended: Ended, now: M
     }
 }
 
-/// Scheme, host and port of a URL: what fails together.
-fn endpoint_of(url: &str) -> String {
-    url.split('/').take(3).collect::<Vec<_>>().join("/")
+/// What fails together: a URL, and the way there. Of two behind one host one may be down, and a proxy or a
+/// trusted authority may be wrong for one alone. URLs and proxies may hold secrets: of these a hash is kept.
+fn endpoint_of(settings: &IntegrationSettings) -> String {
+    let url = settings.url.split('?').next().unwrap_or_default();
+    let mut hasher = DefaultHasher::new();
+    (url, &settings.proxy, &settings.ca_file).hash(&mut hasher);
+    let host: Vec<&str> = url.split('/').take(3).collect();
+    format!("{} {:016x}", host.join("/"), hasher.finish())
 }
 
 /// An error with its causes, in one line.
@@ -508,5 +514,36 @@ impl Shared {
             state.ledger.abandon(&name, oldest, now.unix, now.moment);
         }
         self.after_change(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::endpoint_of;
+    use crate::model::Secret;
+    use crate::notify::settings::{IntegrationSettings, SecretSource};
+
+    #[test]
+    fn integrations_with_one_way_to_one_url_fail_together() {
+        let at = |url: &str, proxy: Option<&str>, ca_file: Option<&str>| {
+            let key = SecretSource::Inline(Secret::new("k"));
+            endpoint_of(&IntegrationSettings {
+                url: url.to_owned(),
+                proxy: proxy.map(str::to_owned),
+                ca_file: ca_file.map(Into::into),
+                ..IntegrationSettings::pagerduty("ops", key)
+            })
+        };
+        let pagerduty = at("https://events.pagerduty.com/v2/enqueue", None, None);
+        assert_eq!(at("https://events.pagerduty.com/v2/enqueue?a=b", None, None), pagerduty);
+        let hook = at("https://hooks.example/T0/secret", Some("http://ann:secret@proxy:3128"), None);
+        assert!(hook.starts_with("https://hooks.example ") && !hook.contains("secret"), "{hook}");
+        for other in [
+            at("https://hooks.example/T1/secret", Some("http://ann:secret@proxy:3128"), None),
+            at("https://hooks.example/T0/secret", None, None),
+            at("https://hooks.example/T0/secret", Some("http://ann:secret@proxy:3128"), Some("/ca.pem")),
+        ] {
+            assert_ne!(other, hook);
+        }
     }
 }
