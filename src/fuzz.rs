@@ -13,7 +13,7 @@
 )]
 
 use crate::mib::Mibs;
-use crate::model::{Cells, Moment, Oid, Secret, Value};
+use crate::model::{Cells, Missing, Moment, Oid, Secret, Value};
 use crate::profile::{ProfileFile, ProfileSet};
 use crate::simulator::Recording;
 use crate::snmp::trap::{TrapCredential, TrapDesk, TrapPolicy, TrapSender};
@@ -26,7 +26,7 @@ use crate::snmp::wire::{
     ErrorStatus, Names, PduKind, Varbinds, Version, decode, decode_notification, encode_message,
     encode_varbinds,
 };
-use crate::snmp::{GetJob, GetLimits, GetStep, Walk, WalkLimits};
+use crate::snmp::{Apart, GetJob, GetLimits, GetStep, Walk, WalkLimits};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ pub fn redfish(octets: &[u8]) {
         asked += 1;
         assert!(asked <= crate::redfish::limits::LEARN_REQUESTS_MAX, "it ends");
         let found = documents.get(want.uri.key()).cloned();
-        let missing = crate::model::Missing::NoSuchInstance;
+        let missing = Missing::NoSuchInstance;
         learner.take(want, found.ok_or(Refusal { missing, is_of_query: false }));
     }
     assert!(learner.is_done());
@@ -86,7 +86,7 @@ pub fn redfish(octets: &[u8]) {
     let mapped = crate::redfish::map::map(&origin, &tree);
     let readings = mapped.draft.readings.len();
     let plan = crate::redfish::plan::Planner::new(&origin, &tree, mapped.draft).plan();
-    let mut samples = plan.unasked(crate::model::Missing::NotPolled);
+    let mut samples = plan.unasked(Missing::NotPolled);
     assert_eq!((samples.len(), plan.shape.readings.len()), (readings, readings));
     for reading in plan.shape.readings.iter() {
         assert!(plan.shape.component_of(reading).is_some(), "each reading has its component");
@@ -337,26 +337,45 @@ fn answer(octets: &mut Octets<'_>, asked: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// A poll's answers.
+/// The answers of some polls, each of which goes by what those before it came to.
 pub fn get_job(octets: &[u8]) {
     let mut octets = Octets(octets);
     let count = u32::from(octets.one().unwrap_or_default()) % 100;
     let oids: Vec<Oid> = (0..count).map(|it| Oid::new(&[1, 3, 6, 1, 4, 1, 9, it / 10, it % 10])).collect();
     let names = Arc::new(Names::new(&oids).unwrap());
-    let most = usize::from(octets.one().unwrap_or_default());
-    let mut job = GetJob::new(names, GetLimits::new(most));
-    let mut steps = 0;
-    while !job.is_done() {
-        steps += 1;
-        assert!(steps <= 4 * oids.len() + 8, "a job must end");
-        let asked = job.request().varbinds.to_vec();
-        let step = match answer(&mut octets, &asked) {
-            Some(message) => job.on_response(&decode(&message).unwrap().pdu, &mut Cells::default()),
-            None => job.on_give_up(true),
+    let mut limits = GetLimits::new(usize::from(octets.one().unwrap_or_default()));
+    let mut apart: Option<Box<Apart>> = None;
+    for _ in 0..4 {
+        let mut job = match &apart {
+            Some(apart) => apart.job(limits),
+            None => GetJob::new(Arc::clone(&names), limits),
         };
-        assert_eq!(step == GetStep::Done, job.is_done());
+        let mut steps = 0;
+        while !job.is_done() {
+            steps += 1;
+            assert!(steps <= 4 * oids.len() + 8, "a job must end");
+            let asked = job.request().varbinds.to_vec();
+            let step = match answer(&mut octets, &asked) {
+                Some(message) => job.on_response(&decode(&message).unwrap().pdu, &mut Cells::default()),
+                None => job.on_give_up(true),
+            };
+            assert_eq!(step == GetStep::Done, job.is_done());
+        }
+        if let Some(apart) = &apart {
+            let mut order = apart.order().to_vec();
+            order.sort_unstable();
+            assert!(order.is_empty() || order.into_iter().eq(0..count), "each cell once");
+            job.put_in_order(apart.order());
+        }
+        let (next, is_spoilt) = Apart::after(apart.take(), &job, &names);
+        (apart, limits) = (next, job.limits());
+        if is_spoilt {
+            limits.forget();
+        }
+        let cells = job.take_cells();
+        assert_eq!(cells.len(), oids.len());
+        assert!(cells.iter().all(|it| it != Err(Missing::NotPolled)), "each says why it was not read");
     }
-    assert_eq!(job.take_cells().len(), oids.len());
 }
 
 /// A walk's answers.

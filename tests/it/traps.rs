@@ -46,13 +46,7 @@ struct World {
 
 impl World {
     async fn new(upses: u8, traps: &str) -> Self {
-        let rows = [
-            ("1.3.6.1.2.1.1.2.0", Value::ObjectIdentifier(oid("1.3.6.1.4.1.99999.3"))),
-            ("1.3.6.1.2.1.1.3.0", Value::TimeTicks(1)),
-            ("1.3.6.1.2.1.33.1.1.2.0", text("Steady 1500")),
-            (STATUS, Value::Integer(3)),
-        ];
-        let tree = Arc::new(Tree::new(rows.map(|(name, value)| (oid(name), value))).unwrap());
+        let tree = ups_tree();
         let agent = |number| {
             (SocketAddr::from(([127, 31, 0, number], 0)), AgentSpec::new(Arc::clone(&tree), COMMUNITY))
         };
@@ -99,6 +93,17 @@ impl World {
     fn until<T>(&self, what: &str, holds: impl Fn() -> Option<T>) -> T {
         until(self.clock, what, holds)
     }
+}
+
+/// What a UPS on its mains has.
+fn ups_tree() -> Arc<Tree> {
+    let rows = [
+        ("1.3.6.1.2.1.1.2.0", Value::ObjectIdentifier(oid("1.3.6.1.4.1.99999.3"))),
+        ("1.3.6.1.2.1.1.3.0", Value::TimeTicks(1)),
+        ("1.3.6.1.2.1.33.1.1.2.0", text("Steady 1500")),
+        (STATUS, Value::Integer(3)),
+    ];
+    Arc::new(Tree::new(rows.map(|(name, value)| (oid(name), value))).unwrap())
 }
 
 /// Waits for a condition that nothing tells us of.
@@ -280,13 +285,12 @@ async fn informs_are_answered_from_the_address_that_they_were_sent_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_on_ipv6_is_heard() {
+async fn an_agent_on_ipv6_is_polled_and_heard() {
     if UdpSocket::bind("[::1]:0").is_err() {
         left_out("traps by IPv6: this host has none");
         return;
     }
-    let tree = Tree::new([(oid("1.3.6.1.2.1.1.3.0"), Value::TimeTicks(1))]).unwrap();
-    let agent = ("[::1]:0".parse().unwrap(), AgentSpec::new(Arc::new(tree), COMMUNITY));
+    let agent = ("[::1]:0".parse().unwrap(), AgentSpec::new(ups_tree(), COMMUNITY));
     let simulator = Simulator::start(vec![agent]).unwrap();
     let clock = SystemClock::new();
     let pagerduty = PagerDuty::start("127.0.0.1:0".parse().unwrap(), clock).await.unwrap();
@@ -297,6 +301,10 @@ async fn an_agent_on_ipv6_is_heard() {
     let to = SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, daemon.trap_address().unwrap().port()));
     let sent = simulator.agent(0).unwrap().send_trap(to, &Trap::inform(oid(ON_BATTERY))).unwrap();
     assert!(sent.is_acknowledged(LIMIT));
+    let status = "rackwarden_state_severity{device=\"ups-1\"";
+    until(clock, "the UPS's state, read by IPv6", || {
+        get(daemon.http_address(), "/metrics").filter(|it| it.contains(status)).map(drop)
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]
