@@ -61,6 +61,8 @@ struct Late {
 #[derive(Default)]
 struct LateState {
     asked: VecDeque<(Arc<str>, Vec<AlertKey>)>,
+    /// Whose details are being read, if they are still wanted.
+    reading: Option<Arc<str>>,
     read: HashMap<Arc<str>, Vec<OpenAlert>>,
     /// How many alerts have been read.
     alerts: usize,
@@ -118,7 +120,7 @@ impl Restored {
 
     /// A device is gone: alerts that it was never bound to, some maybe bare.
     pub(super) fn forget(&self, device: &str) -> Vec<OpenAlert> {
-        self.late.take(device);
+        self.late.forget(device);
         match (self.remove(device), &self.memory) {
             (Some(Waiting::Whole(alerts)), _) => alerts,
             (Some(Waiting::Keys(keys)), Some(memory)) => memory.known(&keys),
@@ -154,6 +156,15 @@ impl Late {
         self.changed.notify_all();
     }
 
+    /// What was asked for a device is wanted no more, whether it was read or not.
+    fn forget(&self, device: &str) {
+        let mut state = lock(&self.state);
+        state.asked.retain(|(it, _)| &**it != device);
+        state.reading.take_if(|it| &**it == device);
+        drop(state);
+        self.take(device);
+    }
+
     fn take(&self, device: &str) -> Option<Vec<OpenAlert>> {
         let mut state = lock(&self.state);
         let alerts = state.read.remove(device)?;
@@ -174,9 +185,11 @@ impl Late {
                 return;
             }
             let Some((device, keys)) = state.asked.pop_front() else { continue };
+            state.reading = Some(device);
             drop(state);
             let alerts = memory.read(&keys);
             let mut state = lock(&self.state);
+            let Some(device) = state.reading.take() else { continue };
             state.alerts += alerts.len();
             state.read.insert(device, alerts);
             self.devices.store(state.read.len(), Ordering::Relaxed);
@@ -260,6 +273,27 @@ mod tests {
         assert_eq!((whole.len(), &*whole[0].facts.reading, whole[0].is_bare), (READ_BEFORE, "23.4 A", false));
         assert_eq!(restored.take_late(device), None);
         assert!(restored.take(&device.into()).is_empty());
+    }
+
+    #[test]
+    fn what_is_read_for_a_device_that_is_gone_is_let_go() {
+        let ((begun, was_begun), (tell, go_on)) = (channel(), channel());
+        let memory = Slow { begun, go_on: Mutex::new(go_on), free: Mutex::new(0) };
+        let open: HashMap<_, _> = ["a", "b", "c"].map(|it| keys(it, READ_BEFORE + 1)).into();
+        let restored = Restored::new(Box::new(memory), open);
+        assert_eq!(["a", "b", "c"].map(|it| restored.take(&it.into()).len()), [READ_BEFORE + 1; 3]);
+        // The first is being read, the second is in line.
+        was_begun.recv().unwrap();
+        restored.forget("a");
+        restored.forget("b");
+        tell.send(()).unwrap();
+        was_begun.recv().unwrap();
+        tell.send(()).unwrap();
+        while restored.take_late("c").is_none() {
+            std::thread::yield_now();
+        }
+        assert_eq!((restored.take_late("a"), restored.take_late("b")), (None, None));
+        assert_eq!(restored.late.devices.load(std::sync::atomic::Ordering::Relaxed), 0);
     }
 
     #[test]
