@@ -7,24 +7,24 @@
 //! dead is asked once a poll, without retries, with the very request that its return would answer.
 
 mod beside;
+mod learning;
 mod outcome;
+mod renewal;
 
 pub use self::outcome::{Outcome, Ready, Room, Step};
 
 use self::beside::Beside;
+use self::renewal::Renewal;
 use super::engines::KnownEngine;
 use super::kinds::Kinds;
-use super::learn::{LearnStep, Learner, Reach};
+use super::learn::{Learner, Reach};
 use super::settings::{Credential, DeviceSettings, SnmpVersion};
 use super::timing::{Exchange, Pace, Patience, RoundTrip};
-use crate::model::{
-    Batch, Cells, Effort, Identity, Missing, Moment, Now, Oid, PollError, Sample, Source, Value,
-};
-use crate::profile::{Plan, ProfileSet};
+use crate::model::{Batch, Cells, Effort, Missing, Moment, Now, PollError, Sample, Source, Value};
+use crate::profile::ProfileSet;
 use crate::snmp::v3::{NeedKeys, UsmError};
-use crate::snmp::wire::{Names, Pdu, Version};
+use crate::snmp::wire::{Pdu, Version};
 use crate::snmp::{Apart, GetJob, GetLimits, GetStep, Session};
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,29 +70,8 @@ pub struct Device {
     failures: u32,
     /// It answers, but nothing can be read from it.
     is_unreadable: bool,
-    uptime_ticks: Option<u32>,
-    learnt_at: Moment,
-    learn_every: Duration,
-    learn_anew: LearnAnew,
-    /// What the agent last said of how many rows its tables have ([`Plan::row_counts`]).
-    row_counts: Option<u64>,
-    /// Why the learning under way, or the last one, was begun.
-    learning_for: LearnAnew,
-    /// Learnings in a row that brought less than is known.
-    doubts: u32,
-}
-
-/// Whether what is known of the device is in doubt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum LearnAnew {
-    /// It is not.
-    No,
-    /// A row is missing: learn anew, but not too often.
-    Soon,
-    /// It was restarted: after this poll.
-    Now,
-    /// Its profiles were changed: after the next poll, and whatever comes of it holds.
-    Profiles,
+    /// When it is learnt anew, and what is believed of that.
+    renewal: Renewal,
 }
 
 #[derive(Debug)]
@@ -104,14 +83,6 @@ enum Activity {
 }
 
 impl Device {
-    /// Rows come and go with sensors and modules; an hour is soon enough for those that neither a
-    /// restart nor a missing cell gives away.
-    const LEARN_EVERY: Duration = Duration::from_secs(3600);
-    /// So much longer at most, by the device's name: a fleet that was started at once is not learnt anew
-    /// at once.
-    const LEARN_SPREAD_SECONDS: u64 = 1200;
-    /// A device whose rows flap is learnt anew at most this often.
-    const LEARN_EVERY_MIN: Duration = Duration::from_secs(300);
     /// Somebody may be changing its configuration, or writing its profile.
     const UNREADABLE_INTERVAL: Duration = Duration::from_secs(60);
     /// A first learning may take so long: the largest recorded device needs 1,200 requests.
@@ -120,11 +91,6 @@ impl Device {
     const LEARN_ANEW_LIMIT: Duration = Duration::from_secs(900);
     /// A poll may take three intervals, but this much at least.
     const POLL_LIMIT_MIN: Duration = Duration::from_secs(30);
-    /// A learning that was not answered whole is believed after so many tries; one that was, but brought
-    /// less, when a second one says the same.
-    const DOUBTS_MAX: u32 = 3;
-    /// sysUpTime wraps after 497 days (RFC 3418): a fall from within an hour of the top is no restart.
-    const UPTIME_WRAP_TICKS: u32 = u32::MAX - 360_000;
 
     /// A device that nothing is known of yet.
     #[must_use]
@@ -136,10 +102,7 @@ impl Device {
             interval: settings.interval,
             ..Source::default()
         });
-        let mut hasher = std::hash::DefaultHasher::new();
-        settings.name.hash(&mut hasher);
-        let learn_every =
-            Self::LEARN_EVERY + Duration::from_secs(hasher.finish() % Self::LEARN_SPREAD_SECONDS);
+        let renewal = Renewal::of_device(&settings.name);
         Self {
             reach: match &settings.credential {
                 Credential::Community { .. } => Reach::default(),
@@ -182,13 +145,7 @@ impl Device {
             apart: None,
             failures: 0,
             is_unreadable: false,
-            uptime_ticks: None,
-            learnt_at: Moment::ZERO,
-            learn_every,
-            learn_anew: LearnAnew::No,
-            row_counts: None,
-            learning_for: LearnAnew::No,
-            doubts: 0,
+            renewal,
         }
     }
 
@@ -245,7 +202,7 @@ impl Device {
     pub fn replace_profiles(&mut self, profiles: Arc<ProfileSet>) {
         self.profiles = profiles;
         self.learner = None;
-        self.learn_anew = LearnAnew::Profiles;
+        self.renewal.on_profiles();
     }
 
     /// How often it is asked: its interval, but a device that no profile reads is not tried through all
@@ -274,38 +231,6 @@ impl Device {
                 Activity::Learn
             }
         };
-    }
-
-    /// Whether there is something to learn while it is not polled.
-    #[must_use]
-    pub fn wants_learning(&self, now: Moment) -> bool {
-        let age = now.since(self.learnt_at);
-        let due = match self.learn_anew {
-            LearnAnew::No => self.learn_every <= age,
-            LearnAnew::Soon => Self::LEARN_EVERY_MIN <= age,
-            LearnAnew::Now | LearnAnew::Profiles => true,
-        };
-        self.outcome.ready.is_some() && self.failures == 0 && (due || self.learner.is_some())
-    }
-
-    /// Learns between polls: begins, or goes on where the last poll came between.
-    pub fn resume_learning(&mut self, now: Moment) {
-        if self.learner.is_none() {
-            self.start_learning(now);
-        }
-        self.next_exchange();
-        self.activity = Activity::Learn;
-    }
-
-    fn start_learning(&mut self, now: Moment) {
-        // Doubts that arise from here on are about what is being learnt now.
-        self.learning_for = std::mem::replace(&mut self.learn_anew, LearnAnew::No);
-        self.learning_since = now;
-        self.reach.get.forget();
-        self.reach.repetitions.forget();
-        let chosen = self.settings.profile.clone();
-        let (profiles, getbulk) = (Arc::clone(&self.profiles), self.session.knows_getbulk());
-        self.learner = Some(Box::new(Learner::new(profiles, chosen, getbulk, self.reach)));
     }
 
     /// Writes the request that is due, which is sent now. `nonce` must be random and positive; it counts
@@ -506,108 +431,6 @@ impl Device {
         self.outcome.notes.clear();
     }
 
-    fn learnt(&mut self, step: LearnStep, now: Now) -> Step {
-        if let Some(limits) = self.learner.as_ref().and_then(|it| it.agent_limits()) {
-            let gap = Duration::from_secs(1).checked_div(limits.requests_per_second);
-            self.profile_gap = gap.unwrap_or_default();
-            self.in_flight_max = limits.requests_in_flight.min(self.settings.requests_in_flight);
-        }
-        if matches!(step, LearnStep::Ask) {
-            return Step::Ask;
-        }
-        let Some(learner) = self.learner.take() else { return Step::Learnt };
-        self.outcome.notes.extend_from_slice(learner.notes());
-        match step {
-            LearnStep::Ask => Step::Ask,
-            LearnStep::Done(plan) => {
-                let complete = learner.learned().is_complete();
-                self.uptime_ticks = learner.system().sys_uptime_ticks;
-                self.reach = learner.reach();
-                if self.is_doubtful(&plan, complete) {
-                    self.doubts += 1;
-                    return self.learning_ended(now);
-                }
-                self.doubts = 0;
-                self.learnt_at = now.moment;
-                if !complete {
-                    self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
-                }
-                self.polling_since = now.moment;
-                self.apart = None;
-                let was_known = self.outcome.ready.is_some();
-                let ready = Arc::new(self.make_ready(*plan));
-                self.kinds.remember(&ready);
-                self.activity = if was_known {
-                    Activity::Idle
-                } else {
-                    Activity::Poll(GetJob::new(Arc::clone(&ready.names), self.reach.get))
-                };
-                self.outcome.ready = Some(ready);
-                if was_known { Step::Learnt } else { Step::Ask }
-            }
-            // An agent that has just started may lack its tables for a while, and one that answers may
-            // leave some columns unanswered: what is known of it goes on. So it does where it is silent:
-            // that is for its polls to tell.
-            LearnStep::Failed(_) if self.outcome.ready.is_some() => self.learning_ended(now),
-            LearnStep::Failed(error) => {
-                let system = learner.system();
-                let identity = Identity {
-                    sys_object_id: system.sys_object_id.clone(),
-                    sys_descr: system.sys_descr.clone(),
-                    sys_name: system.sys_name.clone(),
-                    ..Identity::default()
-                };
-                // Who it says it is helps whoever writes its profile.
-                if learner.was_answered() && self.source.identity != identity {
-                    self.source = Arc::new(Source { identity, ..Source::clone(&self.source) });
-                }
-                self.fail(error, now)
-            }
-        }
-    }
-
-    /// A learning between polls brought nothing to go by: another one before long.
-    fn learning_ended(&mut self, now: Now) -> Step {
-        self.learner = None;
-        self.activity = Activity::Idle;
-        self.learnt_at = now.moment;
-        self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
-        Step::Learnt
-    }
-
-    /// Whether what was learnt is less than what is known, and not to be believed yet: a table that is
-    /// read while the agent starts is empty for a while, and columns may stay unanswered. Nothing must
-    /// resolve an alert for want of data.
-    fn is_doubtful(&self, plan: &Plan, complete: bool) -> bool {
-        let Some(known) = &self.outcome.ready else { return false };
-        let less = !complete || known.plan.has_more_than(plan);
-        let doubts_max = if complete { 1 } else { Self::DOUBTS_MAX };
-        less && self.learning_for != LearnAnew::Profiles && self.doubts < doubts_max
-    }
-
-    fn make_ready(&self, mut plan: Plan) -> Ready {
-        let names = self.kinds.share(&mut plan).unwrap_or_else(|| {
-            let uptime = Oid::new(&[1, 3, 6, 1, 2, 1, 1, 3, 0]);
-            let with_uptime = plan.cells.iter().chain(std::iter::once(&uptime));
-            // The plan's cells were read from an agent, so they can be written; one that cannot be
-            // leaves the whole list empty, and each reading then says "not polled".
-            Arc::new(Names::new(with_uptime).unwrap_or_default())
-        });
-        let source = Source {
-            profile: Arc::clone(&plan.profile),
-            identity: plan.identity.clone(),
-            ..Source::clone(&self.source)
-        };
-        // What did not change keeps its `Arc`s: bindings and labels that hang on them stay.
-        match &self.outcome.ready {
-            Some(old) if old.plan.shape == plan.shape && *old.source == source => {
-                plan.shape = Arc::clone(&old.plan.shape);
-                Ready { plan, names, source: Arc::clone(&old.source) }
-            }
-            _ => Ready { plan, names, source: Arc::new(source) },
-        }
-    }
-
     fn polled(&mut self, step: GetStep, now: Now, room: &mut Room) -> Step {
         if step == GetStep::Ask {
             return Step::Ask;
@@ -641,15 +464,13 @@ impl Device {
         // A time-out is no sign that rows are gone. A scale that was settled on a dead line does not fit the
         // living one.
         if is_gone(&cells) || missing.contains(Missing::OutOfRange) {
-            self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
+            self.renewal.on_doubt();
         }
-        // A table of what is amiss has other rows than were learnt.
-        let row_counts = ready.plan.row_counts(&self.outcome.batch.samples);
-        if row_counts.is_some_and(|it| self.row_counts.replace(it).is_some_and(|before| before != it)) {
-            self.learn_anew = self.learn_anew.max(LearnAnew::Soon);
+        if let Some(count) = ready.plan.row_counts(&self.outcome.batch.samples) {
+            self.renewal.on_row_counts(count);
         }
         if let Some(ticks) = uptime(&cells) {
-            self.watch_uptime(ticks, now);
+            self.renewal.on_uptime(ticks, now.moment);
         }
         self.outcome.cells = cells;
         self.name_batch();
@@ -666,19 +487,6 @@ impl Device {
         let (known, note) = self.kinds.engines.announce(*engine, &self.settings.name);
         self.engine = Some(Box::new(known));
         self.outcome.notes.extend(note);
-    }
-
-    /// A restart may have renumbered the rows.
-    fn watch_uptime(&mut self, ticks: u32, now: Now) {
-        let fell = self.uptime_ticks.is_some_and(|before| ticks < before && before < Self::UPTIME_WRAP_TICKS);
-        if fell {
-            // Two agents behind one address, or a broken clock, fall at each poll.
-            let again = self.learning_for == LearnAnew::Now
-                && now.moment.since(self.learnt_at) < Self::LEARN_EVERY_MIN;
-            let how = if again { LearnAnew::Soon } else { LearnAnew::Now };
-            self.learn_anew = self.learn_anew.max(how);
-        }
-        self.uptime_ticks = Some(ticks);
     }
 
     /// An agent that refuses whatever a user asks for has not let the user in.
@@ -701,7 +509,7 @@ impl Device {
         };
         self.activity = Activity::Idle;
         if self.learner.take().is_some() && self.outcome.ready.is_some() {
-            self.learn_anew = self.learn_anew.max(self.learning_for);
+            self.renewal.on_broken_off();
         }
         self.failures = self.failures.saturating_add(1);
         self.is_unreadable =

@@ -1,5 +1,5 @@
 //! How a cell becomes a state's number where that is not simply the number that it holds: one bit of a mask,
-//! an object of a list that is sent as an OID, a row that is there only while something is amiss.
+//! one flag of a text, an object of a list that is sent as an OID, a row that is there only while something is amiss.
 //!
 //! Pure; does not allocate. What the numbers mean is in the state table.
 
@@ -23,6 +23,8 @@ pub(super) enum Bit {
     Any,
     /// One. Of an integer counted from the lowest; of octets (BITS, RFC 2578 7.1.4) from the highest of the first.
     One(u8),
+    /// One of a text of `0` and `1`, counted from 1 at its left; beyond its end none is set.
+    Flag(u8),
 }
 
 impl StateWire {
@@ -39,7 +41,10 @@ impl StateWire {
     /// The state's number in an answer; `None`: it is to be read as any other.
     pub(super) fn number(&self, value: &Value) -> Option<Result<i64, Missing>> {
         if let Some(bit) = self.bit {
-            return Some(bit.number(value).ok_or(Missing::WrongType));
+            // An agent without the flags says so in words.
+            let otherwise =
+                if matches!(bit, Bit::Flag(_)) { Missing::NotSupported } else { Missing::WrongType };
+            return Some(bit.number(value).ok_or(otherwise));
         }
         let (false, Value::ObjectIdentifier(oid)) = (self.below.is_empty(), value) else { return None };
         let arc = self.below.iter().find_map(|root| oid.strip_prefix(root)?.first().copied());
@@ -50,6 +55,9 @@ impl StateWire {
 impl Bit {
     /// 1 where it is set, else 0; `None` of what is no mask.
     fn number(self, value: &Value) -> Option<i64> {
+        if let Self::Flag(place) = self {
+            return flag(place, value);
+        }
         let is_set = match (self, value, number::whole(value)) {
             (Self::Any, _, Some(mask)) => mask != 0,
             (Self::One(bit), _, Some(mask)) => mask.checked_shr(bit.into()).is_some_and(|it| it & 1 == 1),
@@ -62,6 +70,14 @@ impl Bit {
         };
         Some(i64::from(is_set))
     }
+}
+
+fn flag(place: u8, value: &Value) -> Option<i64> {
+    let Value::OctetString(octets) = value else { return None };
+    let flags = octets.trim_ascii();
+    let is_mask = !flags.is_empty() && flags.iter().all(|it| matches!(it, b'0' | b'1'));
+    let is_set = flags.get(usize::from(place).checked_sub(1)?) == Some(&b'1');
+    is_mask.then_some(i64::from(is_set))
 }
 
 #[cfg(test)]
@@ -82,6 +98,14 @@ mod tests {
             (Bit::One(0), octets(&[0x80]), Some(1)),
             (Bit::One(9), octets(&[0, 0x40]), Some(1)),
             (Bit::One(9), octets(&[0x80]), Some(0)),
+            (Bit::Flag(2), octets(b"0100"), Some(1)),
+            (Bit::Flag(1), octets(b"0100"), Some(0)),
+            (Bit::Flag(4), octets(b"0001 "), Some(1)),
+            (Bit::Flag(5), octets(b"1111"), Some(0)),
+            (Bit::Flag(1), octets(b"UNKNOWN"), None),
+            (Bit::Flag(1), octets(b""), None),
+            (Bit::Flag(0), octets(b"1"), None),
+            (Bit::Flag(1), Value::Integer(1), None),
             (Bit::Any, octets(&[0, 0]), Some(0)),
             (Bit::Any, octets(&[0, 1]), Some(1)),
             (Bit::Any, Value::Integer(0), Some(0)),

@@ -300,6 +300,41 @@ fn states_have_names_health_and_meanings() {
 }
 
 #[test]
+fn flags_of_a_text_and_the_rest_of_the_names_are_states() {
+    check(
+        r#"
+        [[component]]
+        kind = "output"
+          [[component.reading]]
+          quantity = "state"
+          oid = "T::testOutput"
+          state = { ok = ["onLine"], warning = ["*"] }
+        [[component]]
+        kind = "phase"
+          [[component.reading]]
+          quantity = "state"
+          name = "second"
+          oid = "T::testPhaseName"
+          flag = 2
+          names = { 0 = "normal", 1 = "alarm" }
+          state = { ok = [0], critical = [1] }
+        "#,
+        r"
+        T::testOutput.0 = integer: 3
+        T::testPhaseName.1.1 = text: 0100
+        T::testPhaseName.1.2 = text: 1011
+        T::testPhaseName.1.3 = text: NOT SUPPORTED
+        ",
+        r#"
+        phase 1.1 "Phase 1.1" state second 1 1 alarm (critical) from 2.1.3.1.1
+        phase 1.2 "Phase 1.2" state second 0 1 normal (ok) from 2.1.3.1.2
+        phase 1.3 "Phase 1.3" state second missing (not_supported) from 2.1.3.1.3
+        output 0 "Output" state 3 1 onBattery (warning) from 1.8.0
+        "#,
+    );
+}
+
+#[test]
 fn blocks_merge_and_the_earlier_one_is_kept_where_it_works() {
     check(
         r#"
@@ -452,6 +487,18 @@ fn identity_is_the_first_text() {
     let it = &polled.identity;
     let found = [&it.vendor, &it.model, &it.serial, &it.firmware, &it.sys_name];
     assert_eq!(found, ["Maker", "PDU 9000", "", "42", "rack-1"]);
+}
+
+#[test]
+fn the_model_that_a_profile_names_is_for_agents_that_tell_none() {
+    let identity = "[identity]\nmodel = \"T::testModel\"\nmodel_otherwise = \"MX\"\n";
+    for (agent, model) in [
+        ("T::testUnitName.1 = text: rack-1", "MX"),
+        ("T::testModel.0 = text:", "MX"),
+        ("T::testModel.0 = text: PDU 9000", "PDU 9000"),
+    ] {
+        assert_eq!(read(identity, agent).identity.model, model, "{agent}");
+    }
 }
 
 #[test]

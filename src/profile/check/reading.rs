@@ -100,6 +100,7 @@ pub(super) const KEYS: &[&str] = &[
     "state",
     "names",
     "bit",
+    "flag",
     "below",
     "absent",
     "counts_rows",

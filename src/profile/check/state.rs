@@ -54,7 +54,7 @@ pub(super) fn read(section: &Section<'_>, object: Option<&ObjectRef>) -> Option<
 
 /// Notes the keys of a state on what is none.
 pub(super) fn refuse(section: &Section<'_>, quantity: Quantity) {
-    for key in ["state", "names", "bit", "below", "absent"] {
+    for key in ["state", "names", "bit", "flag", "below", "absent"] {
         if section.has(key) {
             let message = format!("{quantity} has no `{key}`");
             section.source.problem_with_help(
@@ -77,6 +77,18 @@ pub(super) fn wire(section: &Section<'_>) -> Option<StateWire> {
                 Bit::One(u8::try_from(number).ok()?)
             }
         }),
+    };
+    let bit = if section.has("flag") {
+        if bit.is_some() {
+            let message = "`bit` and `flag` exclude each other".to_owned();
+            let help = "`flag` counts the letters of a text of 0 and 1, from 1";
+            section.source.problem_with_help(&section.span_of("flag"), message, help);
+            return None;
+        }
+        let place = section.integer("flag", 1..=i64::from(BIT_MAX))?;
+        Some(Bit::Flag(u8::try_from(place).ok()?))
+    } else {
+        bit
     };
     let below =
         section.strings("below").iter().map(|it| object::oid(section.source, it)).collect::<Option<_>>()?;
