@@ -4,7 +4,7 @@
 //! answers and time-outs go in, and each poll ends in one [`Outcome`]. A device that is known is learnt anew
 //! between its polls ([`Device::resume_learning`]), which go on meanwhile. Invariants: at most one request
 //! is due at a time; a poll that brought nothing says why for each reading; a device that is known to be
-//! dead is asked once a poll, without retries, with the very request that its return would answer.
+//! dead is asked once a poll, without retries, for one cell that any return would answer.
 
 mod beside;
 mod learning;
@@ -20,7 +20,7 @@ use super::kinds::Kinds;
 use super::learn::{Learner, Reach};
 use super::settings::{Credential, DeviceSettings, SnmpVersion};
 use super::timing::{Exchange, Pace, Patience, RoundTrip};
-use crate::model::{Batch, Cells, Effort, Missing, Moment, Now, PollError, Sample, Source, Value};
+use crate::model::{Batch, Cells, Effort, Missing, Moment, Now, Oid, PollError, Sample, Source, Value};
 use crate::profile::ProfileSet;
 use crate::snmp::v3::{NeedKeys, UsmError};
 use crate::snmp::wire::{Pdu, Version};
@@ -222,10 +222,18 @@ impl Device {
         self.effort = Effort::default();
         self.next_exchange();
         self.activity = match &self.outcome.ready {
-            Some(ready) => Activity::Poll(match &self.apart {
-                None => GetJob::new(Arc::clone(&ready.names), self.reach.get),
-                Some(apart) => apart.job(self.reach.get),
-            }),
+            Some(ready) => {
+                let (job, probe) = match &self.apart {
+                    None => {
+                        let names = Arc::clone(&ready.names);
+                        let last = names.len().saturating_sub(1);
+                        (GetJob::new(names, self.reach.get), last)
+                    }
+                    Some(apart) => (apart.job(self.reach.get), apart.probe()),
+                };
+                // It may be one of its cells that silences it.
+                Activity::Poll(if 0 < self.failures { job.with_probe(probe) } else { job })
+            }
             None => {
                 self.start_learning(now.moment);
                 Activity::Learn
@@ -299,7 +307,11 @@ impl Device {
     }
 
     fn patience(&self) -> Patience {
-        let retries = if self.is_dead() { 0 } else { self.settings.retries };
+        let retries = match &self.activity {
+            _ if self.is_dead() => 0,
+            Activity::Poll(job) if job.seeks() => self.settings.retries.min(1),
+            _ => self.settings.retries,
+        };
         Patience { timeout: self.settings.timeout, retries }
     }
 
@@ -450,8 +462,18 @@ impl Device {
             return self.fail(PollError::AgentError { status }, now);
         }
         self.reach.get = job.limits();
+        let silent_before = self.apart.as_ref().map_or(0, |it| it.silencers().count());
         let (apart, is_spoilt) = Apart::after(self.apart.take(), job, &ready.names);
         self.apart = apart;
+        if let Some(apart) = &self.apart
+            && silent_before < apart.silencers().count()
+        {
+            let names = apart.silencers().filter_map(|at| Oid::decode_content(ready.names.name(at)).ok());
+            let names: Vec<String> = names.map(|it| it.to_string()).collect();
+            let note =
+                format!("asked for {}, the agent falls silent: asked apart and seldom", names.join(", "));
+            self.outcome.notes.push(note);
+        }
         if is_spoilt {
             self.reach.get.forget();
         }

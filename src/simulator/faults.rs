@@ -80,6 +80,8 @@ pub enum Fault {
     WrongBulkAbove(u32),
     /// Requests with more than that many varbinds are dropped.
     DropAbove(usize),
+    /// A GET of anything in this subtree is dropped.
+    DropGet(Oid),
     /// Requests with more than that many varbinds are answered for the first so many alone.
     CutAbove(usize),
     /// Requests with more than that many varbinds: genErr, which names none.

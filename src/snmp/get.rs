@@ -2,7 +2,7 @@
 //!
 //! Pure: requests come out, answers and time-outs go in. Cells are asked in runs; a run that is too big
 //! is halved, a cell that the agent objects to is asked once more alone after the rest ([`refusal`]; and apart from
-//! then on, [`Apart`]), a short answer is completed. Invariants: each answer settles at least one cell or makes a run shorter, so a job ends
+//! then on, [`Apart`]), one that silences the agent is looked for ([`silence`]), a short answer is completed. Invariants: each answer settles at least one cell or makes a run shorter, so a job ends
 //! after at most `3 * cells` requests; a cell that was not read says why; loss and garbage are not taken for
 //! a size that the agent cannot bear. A job that waits for its first answer holds no room for cells: it takes
 //! that of whoever hands it the answer.
@@ -10,6 +10,7 @@
 mod apart;
 mod limits;
 mod refusal;
+mod silence;
 
 pub use apart::Apart;
 pub use limits::GetLimits;
@@ -184,6 +185,7 @@ impl GetJob {
         }
         self.answered = true;
         self.overdue = 0;
+        self.end_silence();
         match pdu.error_status {
             ErrorStatus::NO_ERROR => {
                 if let Some(refusals) = &mut self.refusals {
@@ -216,21 +218,6 @@ impl GetJob {
     fn may_be_too_long(&self, from: usize, to: usize, lives: bool) -> bool {
         let length = to - from;
         (self.limits.cells.whole() as usize) < length && 1 < length && (self.answered || lives)
-    }
-
-    /// The request that was due stayed unanswered, retries included. A run longer than an agent that is
-    /// known to live has ever answered is halved, in case that it drops what it cannot fit; otherwise
-    /// all that is left is settled as timed out: an agent that does not answer is not asked the rest.
-    pub fn on_give_up(&mut self, lives: bool) -> GetStep {
-        let Some((from, to)) = self.runs.pop() else { return GetStep::Done };
-        self.overdue = 0;
-        if self.may_be_too_long(from, to, lives) {
-            self.halve(from, to, Missing::Timeout);
-            return self.step();
-        }
-        self.settle(from, to, Missing::Timeout);
-        self.settle_rest(Missing::Timeout);
-        GetStep::Done
     }
 
     /// The request that was due is longer than the way to the agent bears: a smaller one goes in its place.
@@ -454,6 +441,15 @@ impl Runs {
         self.below.extend(self.top.replace(run));
     }
 
+    /// Asked after all others.
+    fn push_last(&mut self, run: (usize, usize)) {
+        if self.top.is_none() {
+            self.top = Some(run);
+        } else {
+            self.below.insert(0, run);
+        }
+    }
+
     fn pop(&mut self) -> Option<(usize, usize)> {
         std::mem::replace(&mut self.top, self.below.pop())
     }
@@ -673,7 +669,7 @@ mod tests {
             asked += 1;
             (asked == 1).then(|| (OK, 0, all(names)))
         });
-        assert_eq!(sizes, [8, 8]);
+        assert_eq!(sizes, [8, 8, 1, 4], "is it the run, or the agent?");
         assert_eq!(
             (it.cells().value(7), it.cells().value(8)),
             (Ok(Value::Integer(7)), Err(Missing::Timeout))

@@ -15,8 +15,14 @@ impl Agent {
         }
         let asked = request.pdu.varbinds.clone().count();
         let repetitions = repetitions_of(request);
+        let is_get = request.pdu.kind == PduKind::Get;
+        let asks_for = |oid: &Oid| {
+            let mut names = request.pdu.varbinds.clone().filter_map(|it| it.ok()?.oid().ok());
+            is_get && names.any(|name| name.starts_with(oid))
+        };
         self.faults
             .fires(|fault| match fault {
+                Fault::DropGet(oid) => asks_for(oid).then_some(()),
                 Fault::DropAbove(most) => (*most < asked).then_some(()),
                 Fault::NoGetBulk => repetitions.map(|_| ()),
                 Fault::DropBulkAbove(most) => repetitions.filter(|it| most < it).map(|_| ()),

@@ -27,7 +27,7 @@ pub enum FaultParseError {
 
 impl Fault {
     /// Every fault's name, and how it is written.
-    pub const NAMES: [(&'static str, &'static str); 48] = [
+    pub const NAMES: [(&'static str, &'static str); 49] = [
         ("silent", "silent"),
         ("drop-request", "drop-request"),
         ("drop-answer", "drop-answer"),
@@ -57,6 +57,7 @@ impl Fault {
         ("drop-bulk-above", "drop-bulk-above=REPETITIONS"),
         ("wrong-bulk-above", "wrong-bulk-above=REPETITIONS"),
         ("drop-above", "drop-above=VARBINDS"),
+        ("drop-get", "drop-get=OID"),
         ("cut-above", "cut-above=VARBINDS"),
         ("gen-err-above", "gen-err-above=VARBINDS"),
         ("engine-clock", "engine-clock=PERCENT"),
@@ -111,6 +112,7 @@ impl Fault {
             Self::DropBulkAbove(_) => "drop-bulk-above",
             Self::WrongBulkAbove(_) => "wrong-bulk-above",
             Self::DropAbove(_) => "drop-above",
+            Self::DropGet(_) => "drop-get",
             Self::CutAbove(_) => "cut-above",
             Self::GenErrAbove(_) => "gen-err-above",
             Self::EngineClock(_) => "engine-clock",
@@ -167,6 +169,7 @@ impl Fault {
             ("drop-bulk-above", Some(figure)) => Self::DropBulkAbove(figure.parse().ok()?),
             ("wrong-bulk-above", Some(figure)) => Self::WrongBulkAbove(figure.parse().ok()?),
             ("drop-above", Some(figure)) => Self::DropAbove(figure.parse().ok()?),
+            ("drop-get", Some(figure)) => Self::DropGet(figure.parse().ok()?),
             ("cut-above", Some(figure)) => Self::CutAbove(figure.parse().ok()?),
             ("gen-err-above", Some(figure)) => Self::GenErrAbove(figure.parse().ok()?),
             ("engine-clock", Some(figure)) => Self::EngineClock(figure.parse().ok()?),
@@ -246,6 +249,7 @@ impl fmt::Display for FaultRule {
                 write!(f, "={it}")?;
             }
             Fault::GenErr(oid)
+            | Fault::DropGet(oid)
             | Fault::TooBig(oid)
             | Fault::TooBigBeside(oid)
             | Fault::GenErrBeside(oid)

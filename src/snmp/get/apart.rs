@@ -3,7 +3,8 @@
 //!
 //! Pure; made from what one job came to, for the next one. A cell is refused when the agent would not even have it
 //! alone: a few of those are asked a poll, in turn, and the others keep the reason that they had. A cell is a
-//! spoiler when it is read alone, and what is asked beside it is refused: one poll's suspicion is not enough.
+//! spoiler when it is read alone, and what is asked beside it is refused: one poll's suspicion is not enough. A cell
+//! that silences the agent is asked alone at the next poll, and if it does so again in one of many polls.
 //! Does not outlive the learning of a device: then all is tried anew.
 
 use super::refusal::Refusals;
@@ -40,6 +41,9 @@ impl Apart {
     pub const CULPRITS_MAX: usize = 32;
     /// So many cells that are refused even alone are asked in one poll.
     pub const REFUSED_A_POLL: usize = 2;
+    /// A cell that silences the agent is asked in one of so many polls: each costs a time-out, and the agent whatever
+    /// keeps it from answering.
+    pub const SILENT_EVERY: usize = 16;
 
     /// A job for all of a device's cells.
     #[must_use]
@@ -57,7 +61,7 @@ impl Apart {
         let mut nth = 0;
         for (at, culprit) in (first..).zip(&self.culprits) {
             match culprit.missing {
-                Some(missing) if !is_due(nth) => refusals.carried.push((at, missing)),
+                Some(missing) if !self.is_due(missing, is_due(nth)) => refusals.carried.push((at, missing)),
                 _ => alone.push((at, at + 1)),
             }
             nth += usize::from(culprit.missing.is_some());
@@ -65,6 +69,22 @@ impl Apart {
         job.refusals = Some(Box::new(refusals));
         job.ask_only(std::iter::once((0, first)).chain(alone));
         job
+    }
+
+    fn is_due(&self, missing: Missing, by_turn: bool) -> bool {
+        if missing == Missing::Timeout { self.turn.is_multiple_of(Self::SILENT_EVERY) } else { by_turn }
+    }
+
+    /// A cell that is asked with the others: the device's last, sysUpTime, unless that is apart.
+    #[must_use]
+    pub fn probe(&self) -> usize {
+        self.names.len().saturating_sub(self.culprits.len() + 1)
+    }
+
+    /// The cells that silence the agent, by their place among the device's.
+    pub fn silencers(&self) -> impl Iterator<Item = usize> {
+        let silent = self.culprits.iter().filter(|it| it.missing == Some(Missing::Timeout));
+        silent.map(|it| it.at as usize)
     }
 
     /// For each cell of a job its place among the device's; empty: they stand as they are.
@@ -103,6 +123,11 @@ impl Apart {
             let spoilers = suspects.iter().copied().filter(|it| suspected.contains(it));
             let before = culprits.len();
             culprits.extend(spoilers.map(|at| Culprit { at, missing: None }));
+            let silencers = refusals.silencers.iter().filter_map(|at| place(*at));
+            culprits.extend(silencers.map(|at| {
+                let is_known = known.iter().any(|it| it.at == at);
+                Culprit { at, missing: is_known.then_some(Missing::Timeout) }
+            }));
             is_spoilt = before < culprits.len();
         }
         culprits.extend(known.iter().filter(|it| it.missing.is_none() || is_unread(it.at)));

@@ -26,6 +26,13 @@ pub(super) struct Refusals {
     pub(super) alone: Vec<(usize, Missing)>,
     /// Cells that were read alone, and are suspected of having spoilt a run.
     pub(super) suspects: Vec<usize>,
+    /// Runs that were met with silence in this job, and how many of the last ones with nothing answered since.
+    pub(super) silent: u32,
+    pub(super) silent_in_row: u32,
+    /// Cells that were met with silence alone, since the last answer.
+    pub(super) silent_alone: Vec<usize>,
+    /// The same, before an answer: they silence the agent, or the datagrams were lost.
+    pub(super) silencers: Vec<usize>,
     /// Cells that are not asked this time, and why they were not read before.
     pub(super) carried: Vec<(usize, Missing)>,
 }
@@ -40,6 +47,10 @@ impl Default for Refusals {
             named: Vec::new(),
             alone: Vec::new(),
             suspects: Vec::new(),
+            silent: 0,
+            silent_in_row: 0,
+            silent_alone: Vec::new(),
+            silencers: Vec::new(),
             carried: Vec::new(),
         }
     }

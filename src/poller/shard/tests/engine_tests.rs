@@ -383,3 +383,32 @@ fn a_trap_during_learning_is_followed_at_once() {
     assert!(bulks + 5 < room.agents[0].counters().get_bulks, "and then learnt to the end");
     assert!(room.outcomes_of(0).all(is_whole));
 }
+
+#[test]
+fn a_cell_that_silences_its_agent_makes_no_device_look_dead() {
+    let mut room = Room::new([spec(40)]);
+    room.run(100 * SECOND);
+    assert!(is_whole(room.outcomes_of(0).last().unwrap()));
+    let before = room.outcomes_of(0).count();
+    let silencer = "drop-get=1.3.6.1.4.1.9999.1.2.7".parse::<FaultRule>().unwrap();
+    room.agents[0].faults().replace([silencer]);
+    room.run(200 * SECOND);
+    let outcomes: Vec<_> = room.outcomes_of(0).skip(before).collect();
+    let failed = outcomes.iter().filter(|it| it.batch.error.is_some()).count();
+    assert_eq!(failed, 1, "the poll that met with silence first");
+    let told = outcomes.iter().flat_map(|it| &it.notes).filter(|it| it.contains("falls silent")).count();
+    assert_eq!(told, 1, "once");
+    for outcome in &outcomes[3..] {
+        let missing = outcome.batch.samples.iter().filter(|it| matches!(it, Sample::Missing(_))).count();
+        assert_eq!(missing, 1, "all others are read");
+    }
+    let (fired_before, polls) = (fired(&room, "drop-get"), room.outcomes_of(0).count());
+    room.run(1600 * SECOND);
+    let polls = room.outcomes_of(0).count() - polls;
+    let each = usize::try_from(fired(&room, "drop-get") - fired_before).unwrap();
+    assert!(each <= polls / 2, "asked {each} times in {polls} polls");
+    // It heals, and nobody need do anything.
+    room.agents[0].faults().replace([]);
+    room.run(400 * SECOND);
+    assert!(is_whole(room.outcomes_of(0).last().unwrap()));
+}

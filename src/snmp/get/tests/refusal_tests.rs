@@ -35,12 +35,27 @@ impl Device {
         Self { names: job(count, GetLimits::default()).names, limits: GetLimits::default(), apart: None }
     }
 
-    /// The sizes of a poll's requests, and what was read.
-    fn poll(&mut self, agent: impl FnMut(&[Oid]) -> Option<Answer>) -> (Vec<usize>, Cells) {
-        let mut it = match &self.apart {
+    fn job(&self) -> GetJob {
+        match &self.apart {
             Some(apart) => apart.job(self.limits),
             None => GetJob::new(Arc::clone(&self.names), self.limits),
-        };
+        }
+    }
+
+    /// The sizes of a poll's requests, and what was read.
+    fn poll(&mut self, agent: impl FnMut(&[Oid]) -> Option<Answer>) -> (Vec<usize>, Cells) {
+        let job = self.job();
+        self.run(job, agent)
+    }
+
+    /// The same after a poll that failed.
+    fn probe(&mut self, agent: impl FnMut(&[Oid]) -> Option<Answer>) -> (Vec<usize>, Cells) {
+        let probe = self.apart.as_ref().map_or(self.names.len() - 1, |it| it.probe());
+        let job = self.job().with_probe(probe);
+        self.run(job, agent)
+    }
+
+    fn run(&mut self, mut it: GetJob, agent: impl FnMut(&[Oid]) -> Option<Answer>) -> (Vec<usize>, Cells) {
         let sizes = drive(&mut it, agent);
         if let Some(apart) = &self.apart {
             it.put_in_order(apart.order());
@@ -259,4 +274,61 @@ fn what_nobody_asked_for_is_not_measured() {
     });
     assert_eq!(sizes, [83, 17]);
     assert!(it.limits().value_sixteenths <= GetLimits::VALUE_SIXTEENTHS);
+}
+
+/// An agent that says nothing to whatever holds one of these cells.
+fn silent_at(cells: &'static [i64]) -> impl FnMut(&[Oid]) -> Option<Answer> {
+    move |names| {
+        let is_silent = names.iter().any(|it| cells.contains(&last(it)));
+        (!is_silent).then(|| (OK, 0, all(names)))
+    }
+}
+
+/// The places of cells that are missing.
+fn missing(cells: &Cells) -> Vec<usize> {
+    cells.iter().enumerate().filter(|(_, it)| it.is_err()).map(|(at, _)| at).collect()
+}
+
+#[test]
+fn a_cell_that_silences_the_agent_costs_no_other() {
+    for silent in [&[0][..], &[17], &[58], &[3, 41], &[20, 21]] {
+        let mut device = Device::new(60);
+        device.poll(|names| Some((OK, 0, all(names))));
+        // It falls silent from one poll to the next; the device asks for its last cell first from then on.
+        let agent = || {
+            let silent: Vec<i64> = silent.to_vec();
+            silent_at(silent.leak())
+        };
+        assert!(missing(&device.poll(agent()).1).len() == 60, "nothing was answered: {silent:?}");
+        let wanted: Vec<usize> = silent.iter().map(|it| usize::try_from(*it).unwrap()).collect();
+        let (sizes, cells) = device.probe(agent());
+        assert_eq!(missing(&cells), wanted, "all others are read at once: {sizes:?}");
+        assert!(sizes.len() <= 40, "{sizes:?}");
+        let (sizes, cells) = device.poll(agent());
+        assert_eq!(missing(&cells), wanted, "{sizes:?}");
+        assert_eq!(sizes.len(), 1 + 2 * silent.len(), "asked alone, each with its proof: {sizes:?}");
+        let seldom: usize = (0..32).map(|_| device.poll(agent()).0.len() - 1).sum();
+        assert!(seldom <= 6 * silent.len(), "asked {seldom} times in 32 polls");
+        let (_, cells) = device.poll(agent());
+        assert_eq!(missing(&cells), wanted);
+        // It heals, and is found to have healed.
+        (0..Apart::SILENT_EVERY).for_each(|_| _ = device.poll(|names| Some((OK, 0, all(names)))));
+        assert!(missing(&device.poll(|names| Some((OK, 0, all(names)))).1).is_empty());
+    }
+}
+
+#[test]
+fn an_agent_that_goes_in_the_midst_of_a_poll_is_not_waited_for_long_and_none_of_its_cells_is_suspected() {
+    for answers in [1, 2] {
+        let mut device = Device::new(300);
+        let mut left = answers;
+        let (sizes, cells) = device.poll(|names| {
+            left -= 1;
+            (0 <= left).then(|| (OK, 0, all(names)))
+        });
+        assert!(sizes.len() <= 5, "{sizes:?}");
+        assert!(!missing(&cells).is_empty());
+        let (_, cells) = device.poll(|names| Some((OK, 0, all(names))));
+        assert!(missing(&cells).is_empty() && device.apart.is_none());
+    }
 }
