@@ -357,6 +357,15 @@ fn drop_above_spares_small_requests() {
     assert_eq!(bench.one(PduKind::Get, &CELLS[..2], 0).names(), CELLS[..2]);
 }
 
+#[test]
+fn drop_get_spares_other_cells_and_walks() {
+    let bench = Bench::faulty(&format!("drop-get={}", CELLS[1]));
+    assert!(bench.is_silent(PduKind::Get, &CELLS, 0));
+    assert!(bench.is_silent(PduKind::Get, &CELLS[1..2], 0));
+    assert_eq!(bench.one(PduKind::Get, &CELLS[..1], 0).names(), CELLS[..1]);
+    assert_eq!(bench.one(PduKind::GetBulk, &[COLUMN], 3).names().len(), 3);
+}
+
 /// Here by its name, or in the engine's stories, which name it in Rust.
 #[test]
 fn every_fault_is_tested_here() {
