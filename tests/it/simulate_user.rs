@@ -79,13 +79,19 @@ fn a_simulated_agent_knows_the_user() {
             left_out("snmpget is not installed");
             continue;
         }
-        let name = ["-v3", "-On", &address, "1.3.6.1.2.1.33.1.2.4.0"];
-        let asked = Command::new("snmpget").args(theirs.split(' ')).args(name).output().unwrap();
-        assert_eq!(text(&asked).trim(), ".1.3.6.1.2.1.33.1.2.4.0 = INTEGER: 88", "{user}");
-        let name = ["-v3", "-On", "-Cr10", &address, "1.3.6.1.2.1.33"];
-        let walked = Command::new("snmpbulkwalk").args(theirs.split(' ')).args(name).output().unwrap();
-        let rows = text(&walked).lines().filter(|it| !it.contains("No more variables")).count();
-        assert_eq!(rows, 4, "{user}: {}", text(&walked));
+        // What it answers stands on stdout; on stderr it may tell of the folder that it made for itself.
+        let ask = |tool: &str, more: &[&str]| {
+            let mut command = Command::new(tool);
+            command.env("SNMP_PERSISTENT_DIR", folder.path());
+            let asked = command.arg("-v3").args(theirs.split(' ')).args(more).output().unwrap();
+            assert!(asked.status.success(), "{user}: {}", text(&asked));
+            String::from_utf8(asked.stdout).unwrap()
+        };
+        let asked = ask("snmpget", &["-On", &address, "1.3.6.1.2.1.33.1.2.4.0"]);
+        assert_eq!(asked.trim(), ".1.3.6.1.2.1.33.1.2.4.0 = INTEGER: 88", "{user}");
+        let walked = ask("snmpbulkwalk", &["-On", "-Cr10", &address, "1.3.6.1.2.1.33"]);
+        let rows = walked.lines().filter(|it| !it.contains("No more variables")).count();
+        assert_eq!(rows, 4, "{user}: {walked}");
     }
 }
 
